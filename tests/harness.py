@@ -415,12 +415,14 @@ def real_torch() -> Any:
     return torch
 
 
-def run_python(*arguments: Any, check: bool = True, timeout: float = 120, **environment: str) -> "subprocess.CompletedProcess[str]":
+def run_python(
+    *arguments: Any, check: bool = True, timeout: float = 120, cwd: Any = None, input: str = "", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """Runs the tests' Python with flambeau importable; fails on a non-zero exit unless `check` is False."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run(command, env=env, cwd=cwd, input=input, capture_output=True, text=True, timeout=timeout)
     if check:
         assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

@@ -1,9 +1,12 @@
-"""flambeau's own version, and the version of PyTorch whose behaviour it has."""
+"""flambeau's own version, and what `torch.version` says of the build that is the reference."""
 
 __version__ = "0.1.0"
 
-TORCH = "2.13.0"
-"""The reference release."""
-
-TORCH_LOCAL = f"{TORCH}+cpu"
+TORCH = "2.13.0+cpu"
 """What `torch.__version__` says."""
+
+cuda = None
+hip = None
+rocm = None
+xpu = None
+debug = False

@@ -1,0 +1,34 @@
+"""The command `flambeau`, which is also `python -m flambeau`."""
+
+import sys
+
+from ..version import TORCH, __version__
+
+USAGE = """\
+usage: flambeau run SCRIPT [ARGUMENT ...]     run a PyTorch script with flambeau as torch
+       flambeau run -m MODULE [ARGUMENT ...]  the same for a module
+       flambeau --version
+       flambeau --help
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; the exit status. `arguments` are those of the process unless given."""
+    given = sys.argv[1:] if arguments is None else arguments
+    match given:
+        case ["run", "-m", module, *rest]:
+            from .run import run_module
+
+            return run_module(module, rest)
+        case ["run", script, *rest] if not script.startswith("-"):
+            from .run import run_script
+
+            return run_script(script, rest)
+        case ["--version" | "-V"]:
+            print(f"flambeau {__version__} (PyTorch {TORCH})")
+            return 0
+        case ["--help" | "-h" | "help"] | ["run", "--help" | "-h"]:
+            print(USAGE, end="")
+            return 0
+    print(USAGE, end="", file=sys.stderr)
+    return 2

@@ -1,0 +1,393 @@
+"""The backward walk: nodes in reverse order of creation, each handed the gradient of its output.
+
+The walk knows no operator. It adds and fits gradients by kernels in an ordinary backward, and by `add`, `sum_to` and `cast`
+of the namespace `tensors` where the walk itself is recorded (`create_graph`).
+"""
+
+from heapq import heappop, heappush
+from typing import Any, Sequence
+
+import numpy as np
+
+from ..kernels.elementwise import add, cast
+from ..kernels.memory import clone_like, sum_to
+from ..kernels.quiet import SILENT, restore, silence
+from .grad_mode import grad_mode
+from .node import Namespace, Node, Output, arrays, tensors
+
+ndarray = np.ndarray
+
+
+class _Pending:
+    """Gradients on their way to one target: a node (one slot per output) or a leaf (one slot)."""
+
+    __slots__ = ("target", "grads", "owned")
+
+    def __init__(self, target: Any, outputs: int) -> None:
+        self.target = target
+        self.grads: list[Any] = [None] * outputs
+        self.owned = [False] * outputs
+
+
+class Walk:
+    """One backward pass. `capture` maps the targets whose gradients are asked for to nothing yet."""
+
+    def __init__(self, create_graph: bool, retain_graph: bool) -> None:
+        self.create_graph = create_graph
+        self.retain_graph = retain_graph
+        self.F: Namespace = tensors if create_graph else arrays
+        self.heap: list[int] = []
+        self.nodes: dict[int, _Pending] = {}
+        self.leaves: dict[int, _Pending] = {}
+        self.needed: set[int] | None = None  # sequence numbers, where only some nodes matter
+        self.captured: dict[tuple[int, int], Any] = {}  # (sequence, output) -> gradient
+        self.wanted: set[tuple[int, int]] = set()
+
+    def deliver(self, edge: Any, grad: Any, owned: bool) -> None:
+        """Adds a gradient to what waits for the edge's target. `owned`: nobody else holds this array."""
+        index = 0
+        if edge.__class__ is Output:
+            edge, index = edge.node, edge.index
+        if isinstance(edge, Node):
+            sequence = edge.sequence
+            if self.needed is not None and sequence not in self.needed:
+                return
+            pending = self.nodes.get(sequence)
+            if edge.outputs == 1:
+                shape, dtype = edge.shape, edge.dtype
+            else:
+                shape, dtype = edge.shape[index], edge.dtype[index]
+            if pending is None:
+                pending = self.nodes[sequence] = _Pending(edge, edge.outputs)
+                heappush(self.heap, -sequence)
+        else:
+            key = id(edge)
+            pending = self.leaves.get(key)
+            array = edge._array
+            shape, dtype = array.shape, array.dtype
+            if pending is None:
+                pending = self.leaves[key] = _Pending(edge, 1)
+        if not self.create_graph:
+            if grad.__class__ is not ndarray:
+                grad = np.asarray(grad)
+            if grad.shape != shape:
+                grad, owned = sum_to(grad, shape), True
+            if grad.dtype is not dtype and grad.dtype != dtype:
+                grad, owned = cast(grad, dtype), True
+            held = pending.grads[index]
+            if held is None:
+                pending.grads[index] = grad
+                pending.owned[index] = owned
+            elif pending.owned[index]:
+                add(held, grad, held)
+            else:
+                pending.grads[index] = np.asarray(add(held, grad))
+                pending.owned[index] = True
+        else:
+            if grad._array.shape != shape:
+                grad = tensors.sum_to(grad, shape)
+            if grad._array.dtype != dtype:
+                grad = tensors.cast(grad, dtype)
+            held = pending.grads[index]
+            pending.grads[index] = grad if held is None else tensors.add(held, grad)
+
+    def run(self) -> None:
+        """Walks until no node waits; the gradients of leaves are then complete in `leaves`."""
+        heap, nodes, F = self.heap, self.nodes, self.F
+        create_graph, retain_graph = self.create_graph, self.retain_graph
+        deliver = self.deliver
+        while heap:
+            pending = nodes.pop(-heappop(heap))
+            node = pending.target
+            single = node.outputs == 1
+            grads_in = pending.grads
+            if node.pre_hooks is not None:
+                self.call_pre_hooks(node, grads_in)
+            if self.wanted and self.capture(node, grads_in):
+                continue
+            grad = grads_in[0] if single else grads_in
+            saved = node.unpack()
+            if create_graph and node.spec:
+                saved = rebuild_saved(node, saved)
+            results = node.apply(F, grad, saved)
+            if node.post_hooks is not None:
+                results = self.call_post_hooks(node, results, grads_in)
+            if not retain_graph and node.saved:
+                node.saved = None
+            incoming = pending.owned[0] and single
+            shared: Any = None
+            for edge, result in zip(node.edges, results):
+                if edge is None or result is None:
+                    continue
+                if create_graph:
+                    deliver(edge, result, False)
+                    continue
+                # An array that the formula made is the engine's to add into; one passed through or seen as a view may
+                # be held elsewhere. The gradient that came in may be handed on once.
+                if result is grad:
+                    owned = incoming and shared is None
+                    incoming = False
+                else:
+                    owned = result.__class__ is ndarray and result.base is None and result is not shared and not _is_saved(result, saved)
+                shared = result
+                deliver(edge, result, owned)
+
+    def capture(self, node: Node, grads: list[Any]) -> bool:
+        """Keeps the gradients asked for at this node; True if nothing behind it is needed."""
+        for index, grad in enumerate(grads):
+            if (node.sequence, index) in self.wanted:
+                self.captured[node.sequence, index] = grad
+        return self.needed is not None and node.sequence in self.stops
+
+    stops: set[int] = set()
+
+    def restrict(self, roots: Sequence[Any], targets: Sequence[Any]) -> None:
+        """Limits the walk to the nodes on a path from the roots to the targets (edges)."""
+        leaves = {id(t) for t in targets if not isinstance(t, (Node, Output))}
+        for t in targets:
+            if isinstance(t, Output):
+                self.wanted.add((t.node.sequence, t.index))
+            elif isinstance(t, Node):
+                self.wanted.add((t.sequence, 0))
+        ends = {sequence for sequence, _ in self.wanted}
+        by_number: dict[int, Node] = {}
+        stack = [_node_of(r) for r in roots]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Node) and node.sequence not in by_number:
+                by_number[node.sequence] = node
+                stack.extend(_node_of(e) for e in node.edges if e is not None)
+        behind: set[int] = set()
+        for sequence in sorted(by_number):
+            for e in by_number[sequence].edges:
+                target = _node_of(e)
+                if isinstance(target, Node):
+                    if target.sequence in behind or target.sequence in ends:
+                        behind.add(sequence)
+                elif target is not None and id(target) in leaves:
+                    behind.add(sequence)
+        self.needed = behind | ends
+        self.stops = ends - behind
+
+    def call_pre_hooks(self, node: Node, grads: list[Any]) -> None:
+        """Hooks of the tensors that the node made, and of the node itself, before it runs."""
+        for index, hook in list(node.pre_hooks.values()):  # type: ignore[union-attr]
+            if index is None:
+                replaced = hook(tuple(self.as_tensor(g) for g in grads))
+                if replaced is not None:
+                    replaced = replaced if isinstance(replaced, tuple) else (replaced,)
+                    grads[:] = [self.from_tensor(g) for g in replaced]
+            elif grads[index] is not None:
+                replaced = hook(self.as_tensor(grads[index]))
+                if replaced is not None:
+                    grads[index] = self.from_tensor(replaced)
+
+    def call_post_hooks(self, node: Node, results: Any, grads: list[Any]) -> Any:
+        for hook in list(node.post_hooks.values()):  # type: ignore[union-attr]
+            replaced = hook(tuple(self.as_tensor(g) for g in results), tuple(self.as_tensor(g) for g in grads))
+            if replaced is not None:
+                results = tuple(self.from_tensor(g) for g in (replaced if isinstance(replaced, tuple) else (replaced,)))
+        return results
+
+    def as_tensor(self, grad: Any) -> Any:
+        return grad if grad is None or self.create_graph else tensors.wrap(np.asarray(grad))
+
+    def from_tensor(self, grad: Any) -> Any:
+        return grad if grad is None or self.create_graph else grad._array
+
+    def finish_leaf(self, pending: _Pending) -> Any:
+        """The complete gradient of a leaf, as a Tensor of its own, after the leaf's hooks."""
+        leaf, grad = pending.target, pending.grads[0]
+        if self.create_graph:
+            result = grad
+        else:
+            if not pending.owned[0] or grad.strides != leaf._array.strides:
+                grad = clone_like(grad, leaf._array)
+            result = tensors.wrap(grad)
+        if leaf._hooks is not None:
+            for hook in list(leaf._hooks.values()):
+                replaced = hook(result)
+                if replaced is not None:
+                    result = replaced
+        return result
+
+
+def _node_of(edge: Any) -> Any:
+    return edge.node if edge.__class__ is Output else edge
+
+
+def _is_saved(result: Any, saved: Any) -> bool:
+    for value in saved:
+        if value is result:
+            return True
+    return False
+
+
+def rebuild_saved(node: Node, saved: Any) -> list[Any]:
+    """What a node saved, as Tensors that stand where they stood in the graph."""
+    rebuilt = []
+    for (_, kind, number), value in zip(node.spec, saved):
+        if kind == "value" or value is None:
+            rebuilt.append(value)
+        elif kind == "result":
+            rebuilt.append(_attach(value, node if node.outputs == 1 else Output(node, number)))
+        elif kind == "list":
+            rebuilt.append([_attach(v, e) for v, e in zip(value, node.edges[number : number + len(value)])])
+        else:
+            rebuilt.append(_attach(value, node.edges[number] if 0 <= number < len(node.edges) else None))
+    return rebuilt
+
+
+def _attach(array: Any, edge: Any) -> Any:
+    """A Tensor over a saved array, with the edge that its producer had."""
+    if not isinstance(array, ndarray):
+        return array
+    if edge is not None and not isinstance(edge, (Node, Output)):
+        return edge if edge._array is array else tensors.cast(edge, array.dtype)
+    tensor = tensors.wrap(array)
+    if edge is not None and array.dtype.kind in "fcV":
+        tensor._node = edge
+        tensor._requires_grad = True
+    return tensor
+
+
+def edge_of(tensor: Any) -> Any:
+    """Where the gradient of a tensor goes: its node, or itself if it is a leaf that requires one; else None."""
+    if tensor._view is not None:
+        tensor._view.sync(tensor)
+    if not tensor._requires_grad:
+        return None
+    return tensor._node or tensor
+
+
+def start_gradients(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Pairs of edge and first gradient, checked as PyTorch checks them."""
+    starts = []
+    for i, (output, gradient) in enumerate(zip(outputs, gradients)):
+        if gradient is None:
+            if not output.requires_grad:
+                raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+            if output._array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if not output.dtype.is_floating_point:
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}")
+            gradient = tensors.wrap(np.ones(output._array.shape, output._array.dtype))
+        else:
+            if gradient._array.shape != output._array.shape:
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {gradient.shape} and output[{i}] has a shape of {output.shape}."
+                )
+            if output.dtype.is_complex != gradient.dtype.is_complex:
+                raise RuntimeError(
+                    "For complex Tensors, both grad_output and output are required to have the same dtype. "
+                    f"Mismatch in dtype: grad_output[{i}] has a dtype of {gradient.dtype} and output[{i}] has a dtype of {output.dtype}."
+                )
+        edge = edge_of(output)
+        if edge is None:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        starts.append((edge, gradient))
+    return starts
+
+
+def walk_back(
+    starts: Sequence[tuple[Any, Any]], retain_graph: bool, create_graph: bool, targets: Sequence[Any] | None = None
+) -> Walk:
+    """Runs a walk from the starts; with `targets` (edges), only towards these."""
+    walk = Walk(create_graph, retain_graph)
+    if targets is not None:
+        walk.restrict([edge for edge, _ in starts], targets)
+    mode = grad_mode.enabled
+    grad_mode.enabled = create_graph
+    token = silence(SILENT)
+    try:
+        for edge, gradient in starts:
+            walk.deliver(edge, gradient if create_graph else gradient._array, False)
+        walk.run()
+    finally:
+        restore(token)
+        grad_mode.enabled = mode
+    return walk
+
+
+def accumulate(walk: Walk, only: set[int] | None = None) -> None:
+    """Adds the gradients of a finished walk into `.grad` of its leaves."""
+    mode = grad_mode.enabled
+    grad_mode.enabled = walk.create_graph
+    try:
+        for key, pending in walk.leaves.items():
+            if only is not None and key not in only:
+                continue
+            leaf = pending.target
+            held = leaf._grad
+            if held is None:
+                leaf._grad = walk.finish_leaf(pending)
+            elif walk.create_graph:
+                leaf._grad = tensors.add(held, walk.finish_leaf(pending))
+            else:
+                if leaf._hooks is None:
+                    grad = pending.grads[0]
+                else:
+                    grad = walk.finish_leaf(pending)._array
+                if held._requires_grad:
+                    leaf._grad = tensors.wrap(np.asarray(add(held._array, grad)))
+                else:
+                    add(held._array, grad, held._array)
+                    if held._counter is not None:
+                        held._counter[0] += 1
+            hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
+            if hooks:
+                for hook in list(hooks.values()):
+                    hook(leaf)
+    finally:
+        grad_mode.enabled = mode
+
+
+def backward(output: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any = None) -> None:
+    """`Tensor.backward`: one output, its gradient, and leaves that receive."""
+    run_backward([output], [gradient], retain_graph, create_graph, inputs)
+
+
+def run_backward(
+    outputs: Sequence[Any], gradients: Sequence[Any], retain_graph: bool | None, create_graph: bool, inputs: Sequence[Any] | None
+) -> None:
+    """Accumulates the gradients of the outputs' weighted sum into the leaves (or only into `inputs`)."""
+    starts = start_gradients(outputs, gradients)
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        accumulate(walk_back(starts, keep, create_graph))
+        return
+    targets = [edge_of(t) for t in inputs]
+    if any(t is None for t in targets):
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    walk = walk_back(starts, keep, create_graph, targets)
+    accumulate(walk, {id(t) for t in inputs})
+    for tensor, target in zip(inputs, targets):
+        if isinstance(target, (Node, Output)):
+            grad = walk.captured.get((_node_of(target).sequence, getattr(target, "index", 0)))
+            if grad is not None:
+                grad = grad if create_graph else tensors.wrap(np.array(grad))
+                tensor._grad = grad if tensor._grad is None else tensors.add(tensor._grad, grad)
+
+
+def gradients_of(
+    outputs: Sequence[Any], inputs: Sequence[Any], gradients: Sequence[Any], retain_graph: bool | None, create_graph: bool
+) -> list[Any]:
+    """The gradients with respect to `inputs` (None where an input is not reached)."""
+    starts = start_gradients(outputs, gradients)
+    keep = create_graph if retain_graph is None else retain_graph
+    targets = []
+    for t in inputs:
+        target = edge_of(t)
+        if target is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        targets.append(target)
+    walk = walk_back(starts, keep, create_graph, targets)
+    results: list[Any] = []
+    for target in targets:
+        if isinstance(target, (Node, Output)):
+            grad = walk.captured.get((_node_of(target).sequence, getattr(target, "index", 0)))
+            results.append(grad if grad is None or create_graph else tensors.wrap(np.array(grad)))
+        else:
+            pending = walk.leaves.get(id(target))
+            results.append(None if pending is None else walk.finish_leaf(pending))
+    return results

@@ -1,0 +1,54 @@
+"""The names under which users see flambeau's classes: PyTorch's.
+
+A public class says `torch...` in `__module__`, so that reprs, error messages and model files agree with PyTorch's.
+pickle would look such a class up in a package called `torch`; instances therefore pickle through `rebuild`, which
+finds the class by its public name in a table of ours, with or without a real PyTorch beside it.
+"""
+
+import importlib
+from typing import Any, Callable, TypeVar
+
+Class = TypeVar("Class", bound=type)
+
+PUBLIC: dict[tuple[str, str], type] = {}
+"""Every public class, by (module, qualified name) as users see them."""
+
+_HOME: dict[tuple[str, str], str] = {}
+
+
+def public(module: str) -> Callable[[Class], Class]:
+    """Class decorator: the class appears under `module` (`"torch.nn.modules.linear"`) and pickles by that name."""
+
+    def name(cls: Class) -> Class:
+        key = (module, cls.__qualname__)
+        _HOME[key] = cls.__module__
+        cls.__module__ = module
+        PUBLIC[key] = cls
+        if cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__:
+            cls.__reduce_ex__ = reduce_by_name  # type: ignore[assignment]
+        return cls
+
+    return name
+
+
+def reduce_by_name(self: Any, protocol: int) -> Any:
+    """`object.__reduce_ex__` with the class of a flambeau instance named, not referenced."""
+    reduced = object.__reduce_ex__(self, max(protocol, 2))  # type: ignore[arg-type]
+    cls = type(self)
+    if PUBLIC.get((cls.__module__, cls.__qualname__)) is not cls:
+        return reduced  # a user's subclass: pickle finds it where the user defined it
+    _, (_, *arguments), *rest = reduced
+    return rebuild, (_HOME[cls.__module__, cls.__qualname__], cls.__module__, cls.__qualname__, *arguments), *rest
+
+
+def rebuild(home: str, module: str, qualname: str, *arguments: Any) -> Any:
+    """A new instance of a public class, before its state is set."""
+    cls = find_class(module, qualname, home)
+    return cls.__new__(cls, *arguments)
+
+
+def find_class(module: str, qualname: str, home: str | None = None) -> type:
+    """The public class of that name; `home` is the module of ours that defines it, imported if need be."""
+    if (module, qualname) not in PUBLIC and home is not None:
+        importlib.import_module(home)
+    return PUBLIC[module, qualname]

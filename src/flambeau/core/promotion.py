@@ -1,0 +1,135 @@
+"""PyTorch's promotion rules: which dtype an operation on several operands computes in.
+
+Tensors with dimensions outrank 0-dim tensors, which outrank Python numbers: an operand of lower rank changes the dtype
+only if its category (bool < integer < floating point < complex) is higher.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import dtype as dt
+from .dtype import DEFAULT, OF_NUMPY, dtype
+
+_LADDER = {dt.uint8: 0, dt.int8: 0, dt.int16: 1, dt.int32: 2, dt.int64: 3}
+_UNSIGNED = (dt.uint16, dt.uint32, dt.uint64)
+_FLOAT_RANK = {dt.float16: 0, dt.bfloat16: 0, dt.float32: 1, dt.float64: 2}
+
+
+@lru_cache(None)
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype that both convert to. Raises RuntimeError for the unsigned types PyTorch does not promote."""
+    a, b = (type1, type2) if type1.kind >= type2.kind else (type2, type1)
+    if a is b:
+        return a
+    if a.kind == 3:
+        if b.kind == 3 or b is dt.float64:
+            return dt.complex128 if dt.complex128 in (a, b) or b is dt.float64 else a
+        return a
+    if a.kind > b.kind:
+        return a
+    if a.kind == 2:
+        if _FLOAT_RANK[a] == _FLOAT_RANK[b]:
+            return dt.float32  # float16 with bfloat16
+        return a if _FLOAT_RANK[a] > _FLOAT_RANK[b] else b
+    if a in _UNSIGNED or b in _UNSIGNED:
+        if not a.is_signed and not b.is_signed:
+            return a if a.itemsize >= b.itemsize else b
+        names = dt.SCALAR_NAMES[type1], dt.SCALAR_NAMES[type2]
+        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {names[0]} and {names[1]}")
+    if dt.uint8 in (a, b):
+        other = b if a is dt.uint8 else a
+        return dt.int16 if other is dt.int8 else other
+    return a if _LADDER[a] >= _LADDER[b] else b
+
+
+def combine(higher: dtype | None, lower: dtype | None) -> dtype | None:
+    """The dtype of an operand of higher rank met by one of lower rank."""
+    if higher is None or lower is None:
+        return higher or lower
+    if higher.kind == 3:
+        return higher
+    if higher.kind == 2:
+        return higher.to_complex() if lower.kind == 3 else higher
+    if higher is dt.bool or lower.kind >= 2:
+        return promote_types(higher, lower)
+    return higher
+
+
+def number_dtype(number: Any) -> dtype:
+    """The dtype that a Python number stands for."""
+    if isinstance(number, bool):
+        return dt.bool
+    if isinstance(number, int):
+        return dt.int64
+    return DEFAULT.complex if isinstance(number, complex) else DEFAULT.dtype
+
+
+def result_dtype(*operands: Any) -> dtype:
+    """The dtype for arrays and Python numbers met together."""
+    ranks: list[dtype | None] = [None, None, None]
+    for x in operands:
+        if hasattr(x, "ndim"):
+            rank, d = (0 if x.ndim else 1), OF_NUMPY[x.dtype]
+        else:
+            rank, d = 2, number_dtype(x)
+        so_far = ranks[rank]
+        ranks[rank] = d if so_far is None else promote_types(so_far, d)
+    found = combine(ranks[0], combine(ranks[1], ranks[2]))
+    assert found is not None
+    return found
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether a result of dtype `from_` may be stored in `to` in place: no category is lost."""
+    if from_.kind == 3 and to.kind != 3:
+        return False
+    if from_.kind == 2 and to.kind < 2:
+        return False
+    return not (from_ is not dt.bool and to is dt.bool)
+
+
+_LOW = (dt.float16.numpy, dt.bfloat16.numpy)
+_INTEGER_SIZE = {d.numpy: 8 * d.itemsize for d in dt.DTYPES if d.kind == 1}
+
+
+def wrap_integer(number: int, to: Any) -> int:
+    """A Python integer as the integer dtype `to` holds it: modulo its range, in two's complement."""
+    bits = _INTEGER_SIZE[to]
+    number &= (1 << bits) - 1
+    return number - (1 << bits) if to.kind == "i" and number >> (bits - 1) else number
+
+
+def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Two operands, each an array or a Python number, brought to one dtype.
+
+    Returns both and the NumPy dtype that the result must be cast to, or None where it comes out right. Numbers stay
+    numbers, which NumPy takes weakly; half precision met by a number computes in float32, as PyTorch does.
+    """
+    array_a, array_b = hasattr(a, "ndim"), hasattr(b, "ndim")
+    if array_a and array_b:
+        to = result_dtype(a, b).numpy
+        if to in _LOW and (not a.ndim) != (not b.ndim):  # a 0-dim operand keeps its precision
+            wide = np.float32
+            return a.astype(wide), b.astype(wide), to
+        return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
+    array, number = (a, b) if array_a else (b, a)
+    to = result_dtype(array, number).numpy
+    final = None
+    if to in _LOW:
+        final, work = to, np.dtype(np.float32)
+    else:
+        work = to
+    if array.dtype != work:
+        array = array.astype(work)
+    kind = work.kind
+    if kind == "f":
+        number = float(number)
+    elif kind == "c":
+        number = complex(number)
+    elif kind == "b":
+        number = bool(number)
+    else:
+        number = wrap_integer(int(number), work)
+    return (array, number, final) if array_a else (number, array, final)

@@ -1,0 +1,1 @@
+"""Floor 4: the operators, one file per family."""

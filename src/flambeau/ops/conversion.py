@@ -1,0 +1,137 @@
+"""Changing dtype and device, copies, and leaving the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtype as dt
+from ..core.device import CPU, as_device, device
+from ..core.dtype import dtype
+from ..kernels import elementwise as k
+from ..tensor import PLAIN, Tensor, wrap
+from .creation import numpy_dtype
+from .definition import Array, attach, composite, handle_overrides, operator
+from .modes import modes
+
+
+@operator(node="ToCopyBackward0", out=False)
+def to_dtype(input: Array, numpy_dtype: Any) -> Array:
+    """A copy in another dtype; a complex number loses its imaginary part."""
+    if input.dtype.kind == "c" and numpy_dtype.kind not in "cb":
+        input = input.real
+    return k.cast(input, numpy_dtype)
+
+
+to_dtype.derivative(input=lambda F, grad, input_dtype: F.to_dtype(grad, input_dtype))
+
+
+def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, bool, Any]:
+    """(device, dtype, non_blocking, copy, memory_format) from the forms that `Tensor.to` takes."""
+    where, to, non_blocking, copy = kwargs.pop("device", None), kwargs.pop("dtype", None), kwargs.pop("non_blocking", False), kwargs.pop("copy", False)
+    memory_format = kwargs.pop("memory_format", None)
+    other = kwargs.pop("other", None)
+    if kwargs:
+        raise TypeError(f"to() received an invalid combination of arguments - got an unexpected keyword argument '{next(iter(kwargs))}'")
+    rest = list(args)
+    if rest:
+        first = rest.pop(0)
+        if isinstance(first, dtype) or first in (float, int, bool, complex):
+            to = first
+        elif isinstance(first, (device, str, int)):
+            where = first
+            if rest and (isinstance(rest[0], dtype) or rest[0] is None):
+                to = rest.pop(0)
+        elif isinstance(first, Tensor):
+            other = first
+        elif first is None:
+            if rest and (isinstance(rest[0], dtype) or rest[0] is None):
+                to = rest.pop(0)
+        else:
+            raise TypeError(f"to() received an invalid combination of arguments - got ({type(first).__name__}), but expected one of:\n * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n")  # fmt: skip
+        if rest:
+            non_blocking = rest.pop(0)
+        if rest:
+            copy = rest.pop(0)
+    if other is not None:
+        where, to = other.device, other.dtype
+    return where, to, non_blocking, copy, memory_format
+
+
+def convert(self: Tensor, where: Any, to: Any, copy: bool, memory_format: Any = None) -> Tensor:
+    """The tensor on a device, in a dtype: itself if it is so already and no copy is asked for."""
+    array = self._array
+    target = array.dtype if to is None else numpy_dtype(to)
+    if where is not None and where is not CPU:
+        where = as_device(where)
+        if where.type != self.device.type:
+            if where.type == "meta":
+                from ..core.meta import MetaArray
+
+                return wrap(MetaArray(array.shape, target))
+            if array.__class__ is not np.ndarray:
+                raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    elif where is CPU and array.__class__ is not np.ndarray:
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    if array.dtype == target:
+        if not copy:
+            return self if memory_format is None else self.contiguous(memory_format=memory_format)
+        return self.clone() if memory_format is None else self.clone(memory_format=memory_format)
+    result = to_dtype.function(self, target)
+    return result if memory_format is None else result.contiguous(memory_format=memory_format)
+
+
+@composite("Tensor.to", hot=True)
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in another dtype or on another device; itself where nothing changes and `copy` is False."""
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(to, (self, *args), kwargs)
+        if result is not NotImplemented:
+            return result
+    if len(args) == 1 and not kwargs and type(args[0]) is dtype:
+        target = args[0].numpy
+        return self if self._array.dtype == target else to_dtype.function(self, target)
+    where, d, _, copy, memory_format = _parse_to(args, dict(kwargs))
+    return convert(self, where, d, copy, memory_format)
+
+
+def _caster(name: str, d: dt.dtype) -> None:
+    target = d.numpy
+
+    def cast(self: Tensor, memory_format: Any = None) -> Tensor:
+        if modes.active or type(self) not in PLAIN:
+            result = handle_overrides(cast, (self,), {})
+            if result is not NotImplemented:
+                return result
+        result = self if self._array.dtype == target else to_dtype.function(self, target)
+        return result if memory_format is None else result.contiguous(memory_format=memory_format)
+
+    cast.__name__ = cast.__qualname__ = name
+    cast.__doc__ = f"The tensor in {d}; itself if it is so already."
+    attach(f"Tensor.{name}", cast)
+
+
+for _name, _dtype in {
+    "bool": dt.bool, "byte": dt.uint8, "char": dt.int8, "short": dt.int16, "int": dt.int32, "long": dt.int64, "half": dt.float16,
+    "bfloat16": dt.bfloat16, "float": dt.float32, "double": dt.float64, "cfloat": dt.complex64, "cdouble": dt.complex128,
+}.items():  # fmt: skip
+    _caster(_name, _dtype)
+
+
+@composite("Tensor.type_as")
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of `other`."""
+    return convert(self, None, other.dtype, False)
+
+
+@composite("Tensor.cpu")
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor on the CPU: itself if it is there."""
+    return convert(self, CPU, None, False)
+
+
+@composite("Tensor.cuda")
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """Raises AssertionError: there is no CUDA here."""
+    return convert(self, as_device("cuda"), None, False)

@@ -1,0 +1,675 @@
+"""Making tensors: from data, from a shape, like another tensor."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Sequence
+
+import numpy as np
+
+from .. import tensor as tensor_module
+from ..core import dtype as dt
+from ..core.device import CPU, DEFAULT as DEFAULT_DEVICE, as_device
+from ..core.dtype import DEFAULT, OF_NUMPY, dtype, of_array
+from ..core.layout import strided_view
+from ..kernels import memory
+from ..tensor import PLAIN, Tensor, wrap, wrap_as
+from .definition import attach, composite, handle_overrides, overriding
+from .modes import modes
+
+ndarray = np.ndarray
+_KIND_DTYPE = {"b": dt.bool, "i": dt.int64, "u": dt.int64}
+
+
+def finish(array: Any, requires_grad: bool = False) -> Tensor:
+    """The new tensor over an array of its own."""
+    t = wrap(array)
+    if requires_grad:
+        if array.dtype.kind not in "fcV":
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        t._requires_grad = True
+    return t
+
+
+def shape_of(size: Any, name: str = "size") -> tuple[int, ...]:
+    """A shape given as several ints or as one sequence. Raises TypeError and RuntimeError as PyTorch does."""
+    if len(size) == 1 and not isinstance(size[0], int) and not (isinstance(size[0], Tensor) and size[0].ndim == 0):
+        if isinstance(size[0], (tuple, list)):
+            size = size[0]
+        elif not hasattr(size[0], "__index__"):
+            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(size[0]).__name__}")
+    shape = []
+    for i, n in enumerate(size):
+        if type(n) is not int:
+            if isinstance(n, bool) or not hasattr(n, "__index__"):
+                raise TypeError(
+                    f"{name}(): argument 'size' (position 1) must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+                )
+            n = n.__index__()
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
+        shape.append(n)
+    return tuple(shape)
+
+
+def numpy_dtype(d: Any) -> Any:
+    """The NumPy dtype of a requested dtype; the default one where none is."""
+    if d is None:
+        return DEFAULT.dtype.numpy
+    if type(d) is dtype:
+        return d.numpy
+    if d is float or d is int or d is bool or d is complex:
+        return {float: dt.float64, int: dt.int64, bool: dt.bool, complex: dt.complex128}[d].numpy
+    raise TypeError(f"dtype must be torch.dtype, not {type(d).__name__}")
+
+
+def allocate(shape: tuple[int, ...], numpy_type: Any, device: Any, make: Any) -> Any:
+    """`make(shape, dtype)` on the CPU; on meta, only the shape."""
+    if device is None:
+        device = DEFAULT_DEVICE.device
+        if device is CPU:
+            return make(shape, numpy_type)
+    where = as_device(device)
+    if where.type == "meta":
+        from ..core.meta import MetaArray
+
+        return MetaArray(shape, numpy_type)
+    return make(shape, numpy_type)
+
+
+# --- from data ---------------------------------------------------------------------------------------------------
+
+
+def _ragged(data: Any) -> Exception:
+    """The error for nested sequences that are no array."""
+
+    def walk(item: Any, expected: Sequence[int], depth: int) -> Exception | None:
+        if depth == len(expected):
+            return None
+        if not isinstance(item, (list, tuple)):
+            return TypeError(f"must be real number, not {type(item).__name__}") if not isinstance(item, (int, float)) else TypeError("not a sequence")
+        if len(item) != expected[depth]:
+            return ValueError(f"expected sequence of length {expected[depth]} at dim {depth} (got {len(item)})")
+        for part in item:
+            error = walk(part, expected, depth + 1)
+            if error is not None:
+                return error
+        return None
+
+    expected, item = [], data
+    while isinstance(item, (list, tuple)):
+        expected.append(len(item))
+        item = item[0] if item else None
+    found = walk(data, expected, 0)
+    if found is not None:
+        return found
+
+    def leaf(item: Any) -> Any:
+        while isinstance(item, (list, tuple)) and item:
+            item = next((x for x in item if not isinstance(x, (int, float))), item[0])
+        return item
+
+    odd = leaf(data)
+    if isinstance(odd, (list, tuple)):
+        return TypeError("must be real number, not list")
+    return TypeError(f"must be real number, not {type(odd).__name__}")
+
+
+def _without_tensors(data: Any) -> Any:
+    """Nested sequences with tensors replaced by their values."""
+    if isinstance(data, Tensor):
+        return data._array.astype(np.float32) if data._array.dtype.kind == "V" else data._array
+    if isinstance(data, (list, tuple)):
+        return [_without_tensors(x) for x in data]
+    return data
+
+
+def _contains_tensor(data: Any) -> bool:
+    while isinstance(data, (list, tuple)) and data:
+        if any(isinstance(x, Tensor) for x in data):
+            return True
+        data = data[0]
+    return False
+
+
+def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
+    """The array that `torch.tensor(data, dtype=want)` holds: dtype inferred as PyTorch infers it."""
+    target = None if want is None else numpy_dtype(want)
+    cls = data.__class__
+    if cls is float:
+        return np.array(data, DEFAULT.dtype.numpy if target is None else target)
+    if cls is int or cls is bool:
+        if target is None:
+            if cls is int and not -(2**63) <= data < 2**63:
+                raise RuntimeError("Overflow when unpacking long long")
+            return np.array(data, np.bool_ if cls is bool else np.int64)
+        return np.array(data).astype(target)
+    if isinstance(data, Tensor):
+        array = data._array
+        return array.astype(array.dtype if target is None else target, copy=copy)
+    if isinstance(data, (ndarray, np.generic)):
+        array = np.asarray(data)
+        found = of_array(array)
+        if array.dtype != found.numpy:
+            array = array.astype(found.numpy)
+        if target is None and isinstance(data, np.generic) and found is dt.float64 and not isinstance(data, ndarray):
+            target = found.numpy
+        return array.astype(array.dtype if target is None else target, order="C", copy=copy)
+    if cls is list or cls is tuple or hasattr(data, "__len__") and not isinstance(data, (str, bytes, dict, set)):
+        if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
+            return array_of(np.asarray(data), want, copy)
+        if _contains_tensor(data):
+            like = _first_tensor(data)
+            data = _without_tensors(data)
+            array = np.array(data)
+            if target is None:
+                target = like._array.dtype if array.dtype.kind == like._array.dtype.kind or like._array.dtype.kind == "V" else None
+        else:
+            try:
+                array = np.array(data)
+            except ValueError:
+                raise _ragged(data) from None
+            except OverflowError:
+                raise RuntimeError("Overflow when unpacking long long") from None
+        kind = array.dtype.kind
+        if kind in "OUS" or (kind == "u" and array.dtype.itemsize == 8):
+            if kind in "US":
+                raise TypeError(f"new(): invalid data type '{'str' if kind == 'U' else 'bytes'}'")
+            if kind == "u":
+                if target is None or target.kind == "i":
+                    raise RuntimeError("Overflow when unpacking long long")
+                return array.astype(target)
+            raise _object_error(data)
+        if target is not None:
+            return array.astype(target)
+        if kind == "f":
+            return array.astype(DEFAULT.dtype.numpy, copy=False) if not _holds_numpy(data) else array
+        if kind == "c":
+            return array.astype(DEFAULT.complex.numpy)
+        if kind == "b":
+            return array
+        return array.astype(np.int64, copy=False) if not _holds_numpy(data) else array
+    if cls is complex:
+        return np.array(data, DEFAULT.complex.numpy if target is None else target)
+    if hasattr(data, "__array__") or hasattr(data, "__array_interface__") or hasattr(data, "__cuda_array_interface__"):
+        return array_of(np.asarray(data), want, copy)
+    if isinstance(data, (int, float)):
+        return array_of(int(data) if isinstance(data, int) else float(data), want, copy)
+    if data is None:
+        raise RuntimeError("Could not infer dtype of NoneType")
+    if isinstance(data, str):
+        raise TypeError("new(): invalid data type 'str'")
+    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+
+
+def _holds_numpy(data: Any) -> bool:
+    """Whether the nested sequences hold NumPy values, whose dtype then counts."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (np.generic, ndarray))
+
+
+def _first_tensor(data: Any) -> Tensor:
+    while not isinstance(data, Tensor):
+        data = next((x for x in data if isinstance(x, Tensor)), data[0])
+    return data
+
+
+def _object_error(data: Any) -> Exception:
+    item = data
+    while isinstance(item, (list, tuple)) and item:
+        item = next((x for x in item if isinstance(x, (list, tuple)) or not isinstance(x, (int, float, complex))), item[0])
+    if item is None:
+        return RuntimeError("Could not infer dtype of NoneType")
+    if isinstance(item, int):
+        return RuntimeError("Overflow when unpacking long long")
+    if isinstance(item, (list, tuple)):
+        return _ragged(data)
+    return RuntimeError(f"Could not infer dtype of {type(item).__name__}")
+
+
+@composite("torch.tensor", hot=True)
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`: a number, nested sequences, an array or a tensor.
+
+    Without `dtype`: floats give the default dtype, ints int64, bools bool. Raises ValueError for ragged sequences.
+    """
+    if modes.active:
+        result = handle_overrides(tensor, (data,), dict(dtype=dtype, device=device, requires_grad=requires_grad))
+        if result is not NotImplemented:
+            return result
+    if isinstance(data, Tensor):
+        import warnings
+
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            stacklevel=2,
+        )
+    array = array_of(data, dtype)
+    if device is not None or DEFAULT_DEVICE.device is not CPU:
+        array = allocate(array.shape, array.dtype, device, lambda s, d: array)
+    return finish(array, requires_grad)
+
+
+@composite("torch.as_tensor", "torch.asarray", hot=True)
+def as_tensor(data: Any, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+    """`data` as a tensor, sharing memory with an array or tensor where dtype and device allow."""
+    copy = options.get("copy")
+    if isinstance(data, Tensor):
+        if (dtype is None or data.dtype is dtype) and (device is None or as_device(device).type == data.device.type) and not copy:
+            return data
+        return data.to(dtype=dtype or data.dtype, device=device, copy=bool(copy))
+    if isinstance(data, ndarray) and of_array(data).numpy == data.dtype:
+        if (dtype is None or numpy_dtype(dtype) == data.dtype) and not copy:
+            return from_numpy(data)
+    return finish(allocate_like_data(array_of(data, dtype), device), bool(options.get("requires_grad", False)))
+
+
+def allocate_like_data(array: Any, device: Any) -> Any:
+    return array if device is None else allocate(array.shape, array.dtype, device, lambda s, d: array)
+
+
+@composite("torch.from_numpy", hot=True)
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor over the array's own memory. Raises TypeError for a dtype PyTorch lacks, ValueError for negative strides."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    found = of_array(ndarray)
+    if ndarray.dtype != found.numpy:
+        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.")
+    for n, s in zip(ndarray.shape, ndarray.strides):
+        if s < 0:
+            raise ValueError(
+                "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+                "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
+            )
+        if s % ndarray.itemsize:
+            raise ValueError(
+                "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
+            )
+    if not ndarray.flags.writeable:
+        import warnings
+
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this tensor "
+            "will result in undefined behavior. You may want to copy the array to protect its data or make it writable before converting "
+            "it to a tensor. This type of warning will be suppressed for the rest of this program.",
+            stacklevel=2,
+        )
+    return wrap(ndarray.view(np.ndarray) if type(ndarray) is not np.ndarray else ndarray)
+
+
+@composite("torch.frombuffer")
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A 1-d tensor over the memory of a Python buffer. Raises ValueError where the buffer does not hold it."""
+    size = memoryview(buffer).nbytes
+    item = numpy_dtype(dtype).itemsize
+    if size <= 0 or count == 0:
+        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
+    if count < 0 and (size - offset) % item:
+        raise ValueError(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({item})")
+    if count > 0 and offset + count * item > size:
+        raise ValueError(
+            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than actual buffer length ({size} bytes)"
+        )
+    return finish(np.frombuffer(buffer, numpy_dtype(dtype), count, offset), requires_grad)
+
+
+@composite("torch.scalar_tensor")
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-dim tensor, of the default dtype unless one is given."""
+    return finish(np.array(s, numpy_dtype(dtype)), requires_grad)
+
+
+# --- from a shape ------------------------------------------------------------------------------------------------
+
+
+def _maker(name: str, make: Any, doc: str) -> Any:
+    def create(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+               requires_grad: bool = False, memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
+        if "size" in named:
+            size = (named.pop("size"),)
+        if named:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(named))}'")
+        if modes.active:
+            result = handle_overrides(create, size, dict(dtype=dtype, device=device, requires_grad=requires_grad))
+            if result is not NotImplemented:
+                return result
+        shape = shape_of(size, name)
+        if out is not None:
+            return _into_out(make(shape, out._array.dtype if dtype is None else numpy_dtype(dtype)), out)
+        numpy_type = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
+        if device is None and DEFAULT_DEVICE.device is CPU:
+            array = make(shape, numpy_type)
+        else:
+            array = allocate(shape, numpy_type, device, make)
+        return finish(array, requires_grad)
+
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = doc
+    create.__module__ = "torch"
+    attach(f"torch.{name}", create)
+    return create
+
+
+def _into_out(array: Any, out: Tensor) -> Tensor:
+    from .definition import write_out
+
+    return write_out(wrap(array), out)
+
+
+zeros = _maker("zeros", memory.zeros, "A tensor of zeros. `size`: ints or one sequence; dtype: the default unless given.")
+ones = _maker("ones", memory.ones, "A tensor of ones. `size`: ints or one sequence; dtype: the default unless given.")
+empty = _maker("empty", memory.empty, "A tensor whose elements are whatever the memory held.")
+
+
+@composite("torch.full", hot=True)
+def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+    """A tensor of one value, whose Python type gives the dtype unless one is given."""
+    if modes.active:
+        result = handle_overrides(full, (size, fill_value), dict(dtype=dtype, device=device, requires_grad=requires_grad))
+        if result is not NotImplemented:
+            return result
+    if isinstance(fill_value, Tensor):
+        if fill_value.ndim:
+            raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
+        fill_value = fill_value.item()
+    if dtype is None:
+        if out is not None:
+            dtype = out.dtype
+        elif isinstance(fill_value, (bool, np.bool_)):
+            dtype = dt.bool
+        elif isinstance(fill_value, (int, np.integer)):
+            dtype = dt.int64
+        elif isinstance(fill_value, complex):
+            dtype = DEFAULT.complex
+        else:
+            dtype = DEFAULT.dtype
+    numpy_type = numpy_dtype(dtype)
+    shape = shape_of((size,) if not isinstance(size, int) else ((size,),), "full")
+    if numpy_type.kind in "iu":
+        fill_value = int(fill_value)
+    array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
+    return finish(array, requires_grad) if out is None else _into_out(array, out)
+
+
+@composite("torch.empty_strided")
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
+    """An uninitialised tensor with explicit strides (in elements)."""
+    shape, strides = tuple(size), tuple(stride)
+    if len(shape) != len(strides):
+        raise RuntimeError(f"mismatch in length of strides and shape")
+    extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides)) if math.prod(shape) else 0
+    array = allocate((extent,), numpy_dtype(dtype), device, memory.empty)
+    if array.__class__ is ndarray:
+        array = strided_view(array, shape, strides)
+    else:
+        array = type(array)(shape, array.dtype, strides)
+    return finish(array, requires_grad)
+
+
+@composite("torch.empty_permuted")
+def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
+    """An uninitialised tensor whose dimensions lie in memory in the given order."""
+    made = empty([size[d] for d in physical_layout], **options)
+    back = [0] * len(size)
+    for i, d in enumerate(physical_layout):
+        back[d] = i
+    return made.permute(back)
+
+
+def _number(x: Any) -> Any:
+    return x.item() if isinstance(x, (Tensor, np.generic)) else x
+
+
+@composite("torch.arange", hot=True)
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+           requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+    """Numbers from `start` (0 if only one bound is given) up to but without `end`, in steps of `step`."""
+    if modes.active:
+        result = handle_overrides(arange, (start, end, step), dict(dtype=dtype, device=device, requires_grad=requires_grad))
+        if result is not NotImplemented:
+            return result
+    if end is None:
+        start, end = 0, start
+    elif start is None:
+        start = 0
+    start, end, step = _number(start), _number(end), _number(step)
+    if type(start) is int and type(end) is int and type(step) is int:
+        default = dt.int64
+    else:
+        default = DEFAULT.dtype
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    target = (default if dtype is None else dtype).numpy if dtype is None or type(dtype) is dt.dtype else numpy_dtype(dtype)
+
+    def make(shape: Any, numpy_type: Any) -> Any:
+        if numpy_type.kind in "iu" and default is dt.int64:
+            return memory.arange(start, end, step, numpy_type)
+        count = shape[0]
+        if numpy_type.kind in "iu":
+            return (int(start) + np.arange(count) * int(step)).astype(numpy_type)
+        work = np.float64
+        return (start + step * np.arange(count, dtype=work)).astype(numpy_type)
+
+    count = max(0, math.ceil((end - start) / step))
+    array = allocate((count,), target, device, make)
+    return finish(array, requires_grad) if out is None else _into_out(array, out)
+
+
+@composite("torch.range")
+def range_(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`arange` with its end included; deprecated in PyTorch."""
+    import warnings
+
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's range "
+        "builtin. Instead, use torch.arange, which produces values in [start, end).",
+        stacklevel=2,
+    )
+    count = int((end - start) / step) + 1
+    array = (start + step * np.arange(count, dtype=np.float64)).astype(numpy_dtype(dtype))
+    return finish(allocate_like_data(array, device), requires_grad)
+
+
+@composite("torch.linspace")
+def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+    """`steps` numbers at equal distances from `start` to `end`, both included."""
+    complex_ends = isinstance(start, complex) or isinstance(end, complex)
+    start, end = _number(start), _number(end)
+    steps = int(steps)
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    target = DEFAULT.complex.numpy if dtype is None and complex_ends else numpy_dtype(dtype)
+    array = allocate((steps,), target, device, lambda s, d: _linspace(start, end, steps, d))
+    return finish(array, requires_grad) if out is None else _into_out(array, out)
+
+
+def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
+    """PyTorch's way: from the start in the first half, back from the end in the second, in the result's precision."""
+    if steps == 1:
+        return np.full(1, start).astype(numpy_type)
+    if steps == 0:
+        return np.empty(0, numpy_type)
+    integer = numpy_type.kind in "iu"
+    work = np.dtype(np.float32) if integer or numpy_type.itemsize < 4 else numpy_type
+    a, b = work.type(start), work.type(end)
+    step = (b - a) / work.type(steps - 1)
+    index = np.arange(steps).astype(work)
+    half = steps // 2
+    if work.kind == "f" and work.itemsize == 4:  # PyTorch's vector code fuses the product and the sum
+        step64 = np.float64(step)
+        low = (np.float64(a) + step64 * index[:half].astype(np.float64)).astype(work)
+        high = (np.float64(b) - step64 * (steps - 1 - np.arange(half, steps)).astype(np.float64)).astype(work)
+    else:
+        low = a + step * index[:half]
+        high = b - step * (steps - 1 - np.arange(half, steps)).astype(work)
+    result = np.concatenate([low, high])
+    return result.astype(numpy_type)
+
+
+@composite("torch.logspace")
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False, **ignored: Any) -> Tensor:  # fmt: skip
+    """`base` to the powers `linspace(start, end, steps)`."""
+    powers = _linspace(_number(start), _number(end), int(steps), np.dtype(np.float64))
+    array = allocate_like_data(np.power(base, powers).astype(numpy_dtype(dtype)), device)
+    return finish(array, requires_grad) if out is None else _into_out(array, out)
+
+
+@composite("torch.eye")
+def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+        requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+    """The n x m matrix with ones on its diagonal."""
+    m = n if m is None else m
+    for name, value in (("n", n), ("m", m)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
+    array = allocate((n, m), numpy_dtype(dtype), device, lambda s, d: np.eye(*s, dtype=d))
+    return finish(array, requires_grad) if out is None else _into_out(array, out)
+
+
+def _triangle(name: str, keep: Any) -> None:
+    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **ignored: Any) -> Tensor:
+        mask = keep(np.ones((row, col), np.bool_), offset)
+        return finish(allocate_like_data(np.stack(np.nonzero(mask)).astype(numpy_dtype(dtype or dt.int64)), device))
+
+    indices.__name__ = name
+    indices.__doc__ = f"A (2, count) tensor: rows and columns of the {name[:4]} part of a row x col matrix."
+    attach(f"torch.{name}", indices)
+
+
+_triangle("tril_indices", np.tril)
+_triangle("triu_indices", np.triu)
+
+
+# --- like another tensor -------------------------------------------------------------------------------------------
+
+
+def like_array(array: Any, numpy_type: Any) -> Any:
+    """Uninitialised memory in the order of `array` where that is dense, else row-major."""
+    return np.empty_like(array, numpy_type, subok=False) if array.__class__ is ndarray else type(array)(array.shape, numpy_type)
+
+
+def _like(name: str, fill: Any, extra: bool = False) -> Any:
+    def create(input: Any, *args: Any, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+               requires_grad: bool = False, memory_format: Any = None, **more: Any) -> Tensor:  # fmt: skip
+        if modes.active or type(input) not in PLAIN:
+            if not isinstance(input, Tensor):
+                raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+            result = handle_overrides(create, (input, *args), dict(more, dtype=dtype, device=device, requires_grad=requires_grad))
+            if result is not NotImplemented:
+                return result
+        source = input._array
+        numpy_type = source.dtype if dtype is None else numpy_dtype(dtype)
+        if device is not None and as_device(device).type != input.device.type:
+            array = allocate(source.shape, numpy_type, device, memory.empty)
+        else:
+            array = like_array(source, numpy_type)
+        if array.__class__ is ndarray and fill is not None:
+            fill(array, *args, *more.values())
+        return finish(array, requires_grad)
+
+    create.__name__ = create.__qualname__ = name
+    create.__module__ = "torch"
+    create.__doc__ = f"A tensor of `input`'s shape, dtype and device unless others are given; see `{name[:-5]}`."
+    attach(f"torch.{name}", create)
+    return create
+
+
+def _fill_value(array: Any, fill_value: Any) -> None:
+    array.fill(_number(fill_value))
+
+
+zeros_like = _like("zeros_like", lambda a: a.fill(0))
+ones_like = _like("ones_like", lambda a: a.fill(1))
+empty_like = _like("empty_like", None)
+full_like = _like("full_like", _fill_value)
+
+
+def _new(name: str, make: Any) -> None:
+    def create(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
+        if "size" in ignored:
+            size = (ignored["size"],)
+        numpy_type = self._array.dtype if dtype is None else numpy_dtype(dtype)
+        where = self.device if device is None else device
+        return finish(allocate(shape_of(size, name), numpy_type, where, make), requires_grad)
+
+    create.__name__ = name
+    create.__doc__ = f"Like `torch.{name[4:]}`, with this tensor's dtype and device."
+    attach(f"Tensor.{name}", create)
+
+
+_new("new_zeros", memory.zeros)
+_new("new_ones", memory.ones)
+_new("new_empty", memory.empty)
+
+
+@composite("Tensor.new_full")
+def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
+    """Like `torch.full`, with this tensor's dtype and device."""
+    return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+@composite("Tensor.new_tensor")
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
+    """Like `torch.tensor`, with this tensor's dtype and device."""
+    return finish(allocate_like_data(array_of(data, dtype or self.dtype), device or self.device), requires_grad)
+
+
+@composite("Tensor.new_empty_strided")
+def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+    """Like `torch.empty_strided`, with this tensor's dtype and device."""
+    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device, **options)
+
+
+@composite("Tensor.new")
+def new(self: Tensor, *args: Any) -> Tensor:
+    """The legacy constructor with this tensor's dtype."""
+    return legacy(Tensor, self._array.dtype, args)
+
+
+# --- torch.Tensor(...), torch.FloatTensor(...) ----------------------------------------------------------------------
+
+
+def legacy(cls: type, numpy_type: Any, args: tuple[Any, ...]) -> Any:
+    """What the legacy constructors make: from sizes, from data, from nothing."""
+    if not args:
+        array = np.empty((0,), numpy_type)
+    elif len(args) == 1 and isinstance(args[0], Tensor):
+        array = args[0]._array.astype(numpy_type, copy=False)
+        if cls not in PLAIN or cls is not Tensor:
+            made = wrap_as(cls, array)
+            made._node, made._requires_grad = args[0]._node, args[0].requires_grad
+            return made
+    elif len(args) == 1 and isinstance(args[0], (list, tuple, ndarray)) and not isinstance(args[0], tensor_module.Size):
+        array = array_of(args[0], OF_NUMPY[numpy_type])
+    elif isinstance(args[0], (int, tensor_module.Size)) and not isinstance(args[0], bool):
+        array = np.empty(shape_of(args, "new"), numpy_type)
+    else:
+        raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
+    return wrap_as(cls, array)
+
+
+def _construct(cls: type, *args: Any, device: Any = None, dtype: Any = None, **named: Any) -> Any:
+    if "data" in named:
+        args = (named.pop("data"), *args)
+    if "size" in named:
+        args = (named.pop("size"), *args)
+    if device is not None and as_device(device).type == "meta":
+        return wrap_as(cls, allocate(shape_of(args), DEFAULT.dtype.numpy, device, memory.empty))
+    return legacy(cls, DEFAULT.dtype.numpy, args)
+
+
+tensor_module.construct = _construct
+
+_OVERRIDING = overriding

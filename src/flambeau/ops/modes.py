@@ -1,0 +1,29 @@
+"""What makes operators leave their straight path: modes, counted in one flag that every operator tests first."""
+
+import threading
+from typing import Any
+
+
+class _Modes:
+    """`active`: how many modes are entered in any thread; 0 on the straight path."""
+
+    __slots__ = ("active",)
+
+    def __init__(self) -> None:
+        self.active = 0
+
+
+modes = _Modes()
+
+
+class _Stacks(threading.local):
+    """The modes entered in this thread, by kind."""
+
+    def __init__(self) -> None:
+        self.function_modes: list[Any] = []  # TorchFunctionMode objects, innermost last
+        self.subclasses_disabled = 0
+        self.autocast: Any = None  # set by amp
+        self.node_hooks: list[Any] = []  # called with each new node: anomaly mode, saved-tensor hooks
+
+
+stacks = _Stacks()

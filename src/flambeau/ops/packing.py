@@ -1,0 +1,27 @@
+"""Rows of sequences, between their padded and their packed order. Who computes the order is nn/utils/rnn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kernels import memory
+from .definition import Array, operator
+
+
+@operator(node="PackPaddedSequenceBackward0")
+def pack_rows(input: Array, index: Any) -> Array:
+    """The rows `index` of `input`, whose first two dimensions count as one."""
+    return input.reshape(-1, *input.shape[2:])[index]
+
+
+@operator(node="CopySlices")
+def unpack_rows(input: Array, index: Any, sizes: Any, fill: Any) -> Array:
+    """A tensor of shape (*sizes, ...), flattened to rows for `index`: the rows of `input` there, and `fill` elsewhere."""
+    rows = input.shape[1:]
+    result = memory.full((sizes[0] * sizes[1], *rows), fill, input.dtype)
+    result[index] = input
+    return result.reshape(*sizes, *rows)
+
+
+pack_rows.derivative(input=lambda F, grad, index, input_shape: F.unpack_rows(grad, index, input_shape[:2], 0))
+unpack_rows.derivative(input=lambda F, grad, index: F.pack_rows(grad, index))

@@ -1,0 +1,231 @@
+"""Tensors taken apart for a pickle or a copy, and put together again.
+
+`reduce_tensor` is `Tensor.__reduce_ex__`, `deepcopy_tensor` is `Tensor.__deepcopy__`. The functions with an underscore are
+those that model files name (`torch._utils._rebuild_tensor_v2`).
+"""
+
+from collections import OrderedDict
+from typing import Any, Callable
+
+import numpy as np
+
+from ..core import dtype as dtypes
+from ..core.storage import STORAGE_NAMES, TypedStorage, UntypedStorage, strided_array
+from ..tensor import Tensor, wrap, wrap_as
+
+ENGINE_FIELDS = frozenset({"_accumulator", "_post_accumulate_grad_hooks", "_retains_grad", "_inference", "_metadata"})
+"""What the graph keeps in a tensor's `__dict__`; everything else there is the user's."""
+
+
+def storage_of(tensor: Tensor) -> UntypedStorage:
+    """The storage that `tensor` lies in: `Tensor.untyped_storage`."""
+    array = tensor._array
+    if array.__class__ is not np.ndarray:
+        return UntypedStorage.on_meta(array.size * array.itemsize)
+    return UntypedStorage.of_array(array)
+
+
+def typed_storage_of(tensor: Tensor) -> TypedStorage:
+    """The storage of `tensor` as elements of its dtype: `Tensor.storage` without the warning."""
+    return TypedStorage.over(storage_of(tensor), tensor.dtype)
+
+
+def reduce_tensor(self: Tensor, protocol: Any) -> tuple[Callable, tuple]:
+    """`Tensor.__reduce_ex__`. A subclass, or a tensor with attributes of the user's, keeps them."""
+    function, args = _parts(self)
+    state = _user_state(self)
+    if type(self) is Tensor and not state:
+        return function, args
+    return _rebuild_from_type_v2, (function, type(self), args, state)
+
+
+def _parts(self: Tensor) -> tuple[Callable, tuple]:
+    if self._hooks:
+        _warn_of_hooks(self)
+    array = self._array
+    requires_grad = self.requires_grad
+    if array.__class__ is not np.ndarray:
+        return _rebuild_meta_tensor_no_storage, (self.dtype, tuple(array.shape), self.stride(), requires_grad)
+    dtype = dtypes.OF_NUMPY[array.dtype]
+    untyped = UntypedStorage.of_array(array)
+    offset = self.storage_offset()
+    if dtype in STORAGE_NAMES:
+        storage = TypedStorage.over(untyped, dtype)
+        return _rebuild_tensor_v2, (storage, offset, array.shape, self.stride(), requires_grad, OrderedDict())
+    return _rebuild_tensor_v3, (untyped, offset, array.shape, self.stride(), requires_grad, OrderedDict(), dtype)
+
+
+def _user_state(self: Tensor) -> Any:
+    getstate = getattr(type(self), "__getstate__", None)
+    if getstate is not getattr(object, "__getstate__", None) and getstate is not None:
+        return self.__getstate__()  # type: ignore[attr-defined]
+    state = {name: value for name, value in self.__dict__.items() if name not in ENGINE_FIELDS}
+    slots = {name: getattr(self, name) for name in _own_slots(type(self)) if hasattr(self, name)}
+    return (state or None, slots) if slots else state or None
+
+
+def _own_slots(cls: type) -> list[str]:
+    """The slots that subclasses of Tensor add to those of the engine."""
+    names: list[str] = []
+    for base in cls.__mro__[: cls.__mro__.index(Tensor)]:
+        slots = base.__dict__.get("__slots__", ())
+        names += [slots] if isinstance(slots, str) else slots
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
+
+
+def _warn_of_hooks(self: Tensor) -> None:
+    import warnings
+
+    for hook in (self._hooks or {}).values():
+        if not hasattr(hook, "__torch_unserializable__"):
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can decorate the function with "
+                "@torch.utils.hooks.unserializable_hook to suppress this warning",
+                stacklevel=2,
+            )
+
+
+def set_state(obj: Any, state: Any) -> Any:
+    """Sets the attributes that `_user_state` gave. Raises RuntimeError for a name that belongs to the engine."""
+    if isinstance(state, tuple):
+        if len(state) != 2:
+            raise RuntimeError(f"Invalid serialized state: {state}")
+        parts = state
+    else:
+        parts = (state, None)
+    for part in parts:
+        for name, value in (part or {}).items():
+            if name in Tensor.__slots__ or name in ENGINE_FIELDS or name.startswith("__"):
+                raise RuntimeError(f"Invalid serialized state: it sets {name!r}")
+            setattr(obj, name, value)
+    return obj
+
+
+def _rebuild_tensor(storage: Any, storage_offset: int, size: Any, stride: Any, dtype: Any = None) -> Tensor:
+    """A tensor over `storage`. Raises RuntimeError where it would reach outside."""
+    untyped = storage._untyped_storage
+    dtype = storage.dtype if dtype is None else dtype
+    if untyped._memory is None:
+        return _meta_tensor(dtype, size, stride)
+    return wrap(strided_array(untyped._memory, dtype, storage_offset, size, stride))
+
+
+def _rebuild_tensor_v2(
+    storage: Any, storage_offset: int, size: Any, stride: Any, requires_grad: bool, backward_hooks: Any, metadata: Any = None
+) -> Tensor:
+    """A tensor from a typed storage. Hooks are never restored. `metadata` says whether it is to be conjugated or negated."""
+    return _finish(_rebuild_tensor(storage, storage_offset, size, stride), requires_grad, metadata)
+
+
+def _rebuild_tensor_v3(
+    storage: Any, storage_offset: int, size: Any, stride: Any, requires_grad: bool, backward_hooks: Any, dtype: Any, metadata: Any = None
+) -> Tensor:
+    """A tensor from an untyped storage and a dtype."""
+    return _finish(_rebuild_tensor(storage, storage_offset, size, stride, dtype), requires_grad, metadata)
+
+
+def _finish(tensor: Tensor, requires_grad: bool, metadata: Any) -> Tensor:
+    if metadata:
+        # Conjugates and negatives are computed here at once; PyTorch keeps a mark on shared memory.
+        if metadata.get("conj"):
+            tensor = wrap(np.conjugate(tensor._array))
+        if metadata.get("neg"):
+            tensor = wrap(np.asarray(np.negative(tensor._array)))
+    if requires_grad:
+        tensor.requires_grad_()
+    return tensor
+
+
+def _meta_tensor(dtype: Any, size: Any, stride: Any) -> Tensor:
+    from ..ops.creation import empty_strided
+
+    return empty_strided(tuple(size), tuple(stride), dtype=dtype, device="meta")
+
+
+def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires_grad: bool) -> Tensor:
+    """A tensor on the meta device."""
+    return _meta_tensor(dtype, size, stride).requires_grad_(requires_grad)
+
+
+def _rebuild_device_tensor_from_cpu_tensor(data: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """A tensor that was saved from a device without storages (XLA and the like), on the CPU."""
+    return data.to(dtype=dtype).requires_grad_(requires_grad)  # type: ignore[attr-defined]
+
+
+def _rebuild_device_tensor_from_numpy(data: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """The same from an ndarray, as older versions saved it."""
+    return wrap(np.ascontiguousarray(data, dtype=dtype.numpy)).requires_grad_(requires_grad)
+
+
+def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
+    """A sparse tensor. Raises NotImplementedError where the package has none of that layout."""
+    import sys
+
+    package = sys.modules[__package__.rpartition(".")[0]]
+    names = {"torch.sparse_coo": "sparse_coo_tensor"}
+    make = getattr(package, names.get(str(layout), "sparse_compressed_tensor"), None)
+    if make is None:
+        raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
+    if str(layout) == "torch.sparse_coo":
+        return make(*data[:3])
+    return make(*data, layout=layout)
+
+
+def _unsupported(what: str) -> Callable:
+    def rebuild(*args: Any) -> Tensor:
+        raise NotImplementedError(f"this file holds {what}, which flambeau does not support")
+
+    return rebuild
+
+
+_rebuild_qtensor = _unsupported("a quantized tensor")
+_rebuild_nested_tensor = _unsupported("a nested tensor")
+_rebuild_wrapper_subclass = _unsupported("a wrapper subclass of Tensor")
+
+
+def _rebuild_from_type_v2(function: Callable, cls: type, args: tuple, state: Any) -> Any:
+    """A tensor of class `cls` with the attributes in `state`, around what `function(*args)` gives."""
+    result = function(*args)
+    if type(result) is not cls:
+        version = result._version
+        result = wrap_as(cls, result._array, result._requires_grad)
+        result._version = version
+    setstate = getattr(type(result), "__setstate__", None)
+    if setstate is not None and setstate is not getattr(Tensor, "__setstate__", None):
+        result.__setstate__(state)
+        return result
+    return set_state(result, state)
+
+
+def deepcopy_tensor(self: Tensor, memo: dict[int, Any]) -> Any:
+    """`Tensor.__deepcopy__`: copies the whole storage once, so that tensors that shared memory share its copy.
+
+    Raises RuntimeError for a tensor that was computed from others that require gradients.
+    """
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were "
+            "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001"
+        )
+    if id(self) in memo:
+        return memo[id(self)]
+    array = self._array
+    if array.__class__ is not np.ndarray:
+        new = wrap_as(type(self), self.clone()._array, self._requires_grad)  # type: ignore[attr-defined]
+    else:
+        memory = UntypedStorage.of_array(array).__deepcopy__(memo).memory
+        copied = strided_array(memory, self.dtype, self.storage_offset(), array.shape, self.stride())
+        new = wrap_as(type(self), copied, self._requires_grad)
+    memo[id(self)] = new
+    from copy import deepcopy
+
+    if self._grad is not None:
+        new._grad = deepcopy(self._grad, memo)
+    for name in _own_slots(type(self)):
+        if hasattr(self, name):
+            setattr(new, name, deepcopy(getattr(self, name), memo))
+    for name, value in self.__dict__.items():
+        if name not in ENGINE_FIELDS:
+            new.__dict__[name] = deepcopy(value, memo)
+    return new

@@ -1,0 +1,16 @@
+"""How error messages name the type of a value."""
+
+from typing import Any
+
+
+def typename(obj: Any) -> str:
+    """The name of a class, or of an object's class, with its module (`"torch.nn.modules.linear.Linear"`).
+
+    Builtins go without a module (`"int"`); a tensor is named by its element type (`"torch.FloatTensor"`).
+    """
+    if hasattr(obj, "_array"):
+        return obj.type()
+    named = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
+    module = getattr(named, "__module__", "") or ""
+    name = getattr(named, "__qualname__", None) or named.__name__
+    return name if module in ("", "builtins") else f"{module}.{name}"

@@ -1,0 +1,64 @@
+# `make test`, `make demo` and the others make the virtual environments that they need below build/.
+
+PYTHON ?= python3
+VENV := build/venv
+TORCH_VENV := build/venv-torch
+RUN := $(VENV)/bin/python
+export OMP_NUM_THREADS ?= 1
+PYTEST_ARGS ?= -q -n auto
+
+.PHONY: help test test-numpy test-live expectations lint format types wheel demo bench clean environment torch-environment
+
+help:
+	@echo "make test          the tests (needs no PyTorch)"
+	@echo "make test-numpy    the tests without llvmlite"
+	@echo "make test-live     the tests against the installed PyTorch 2.13.0"
+	@echo "make expectations  rewrite the stored answers of PyTorch (installs torch 2.13.0)"
+	@echo "make lint, format, types"
+	@echo "make wheel         wheel and sdist in dist/, each installed and tried in a clean environment"
+	@echo "make demo          train a small GPT on the sources of Python's standard library"
+	@echo "make bench         flambeau's own benchmarks"
+
+environment:
+	@$(PYTHON) tools/environment.py $(VENV) --extra dev
+
+torch-environment:
+	@$(PYTHON) tools/environment.py $(TORCH_VENV) --extra test --requirement torch==2.13.0
+
+test: environment
+	$(RUN) -m pytest $(PYTEST_ARGS) tests
+
+test-numpy: environment
+	PYTHONPATH=tests/blockers/llvmlite $(RUN) -m pytest $(PYTEST_ARGS) tests
+
+test-live: torch-environment
+	FLAMBEAU_LIVE=1 $(TORCH_VENV)/bin/python -m pytest $(PYTEST_ARGS) tests
+
+expectations: torch-environment
+	FLAMBEAU_WRITE_EXPECTATIONS=1 $(TORCH_VENV)/bin/python -m pytest -q -p no:xdist tests
+
+lint: environment
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: environment
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+types: environment
+	$(RUN) -m mypy
+
+wheel: environment
+	rm -rf dist build/wheel
+	$(RUN) -m build --outdir dist .
+	$(PYTHON) tools/try_distributions.py dist build/wheel
+
+demo:
+	@$(PYTHON) tools/environment.py build/venv-demo --extra plot
+	build/venv-demo/bin/python examples/train_gpt.py
+
+bench: environment
+	$(RUN) benchmarks/bench.py
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info

@@ -28,7 +28,7 @@ TOLERANCES = {
 
 
 def is_tensor(candidate: Any) -> bool:
-    return hasattr(candidate, "requires_grad") and hasattr(candidate, "detach")
+    return hasattr(candidate, "requires_grad") and hasattr(candidate, "grad_fn")
 
 
 def flatten(entry: Any) -> list[Any]:

@@ -15,7 +15,7 @@ A derivative is a formula per differentiable parameter: `F` holds functions by o
 the result, and the other names say what is saved: a parameter, `result` (or `result0`, `result1`, ...), or
 `<parameter>_shape` / `<parameter>_dtype`. `operator.joint("input", "weight")(formula)` gives several gradients at once;
 its formula also takes `needs`, which of them are asked for. The same formula runs over arrays and, under
-`create_graph`, over Tensors; gradients come out in any broadcast shape or dtype, the engine fits them.
+`create_graph`, over Tensors (a parameter may not be called `grad`: `grad_output` is the word); gradients come out in any broadcast shape or dtype, the engine fits them.
 
 Of each definition a Python function is written, straight from the call to the forward, and compiled when it is first
 called; pdb shows its source.
@@ -64,7 +64,7 @@ class Operator:
         differentiable: bool = True,
         outputs: int = 1,
         result_type: Any = None,
-        node: str | None = None,
+        node: str | Callable[..., str] | None = None,
         hidden: int = 0,
         out: bool = True,
     ) -> None:
@@ -94,13 +94,16 @@ class Operator:
         self.joint_formula: Callable[..., Any] | None = None
         self.takes_out = out and not view
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
-        self.node_name = node or f"{camel}Backward0"
+        self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
+        self.choose_node = node if callable(node) else None  # the name may depend on the arrays
+        self._variants: dict[str, type[Node]] = {}
         self._node_class: type[Node] | None = None
         self._record: Callable[..., Any] | None = None
         self._body: Callable[..., Any] | None = None
         self.public: list[str] = []
-        self.in_place: Callable[..., Any] | None = None
-        self.function = self._stub()
+        self.in_places: dict[str, FunctionType] = {}
+        self.function = self._stub(dict(_STUB_SCOPE, OP=self))
+        self._dunder: FunctionType | None = None
 
     # --- derivatives -------------------------------------------------------------------------------------------
 
@@ -137,7 +140,7 @@ class Operator:
     def _first_record(self, *args: Any) -> Node | None:
         """Stands in for `record` until the first node is needed."""
         record = self.record
-        for function in (self.function, self._body):
+        for function in (self.function, self._dunder, self._body):
             if function is not None:
                 function.__globals__["record"] = record
         return record(*args)
@@ -159,14 +162,20 @@ class Operator:
             parts.append("out=None")
         return ", ".join(parts), scope
 
-    def _stub(self) -> FunctionType:
-        """The public function. Its code is written and put in place on the first call."""
-        scope = dict(_STUB_SCOPE, OP=self)
-        stub = FunctionType(_STUB_CODE, scope, self.name)
+    def _stub(self, scope: dict[str, Any], name: str = "") -> FunctionType:
+        """A public function. Its code is written and put in place on the first call."""
+        stub = FunctionType(_STUB_CODE, scope, name or self.name)
         stub.__doc__ = self.forward.__doc__
-        stub.__qualname__ = self.name
+        stub.__qualname__ = stub.__name__
         stub.__module__ = "torch"
         return stub
+
+    @property
+    def dunder(self) -> FunctionType:
+        """The function as Python's operators call it: NotImplemented in place of a TypeError."""
+        if self._dunder is None:
+            self._dunder = self._stub(dict(_STUB_SCOPE, OP=self, first_call=_first_dunder_call))
+        return self._dunder
 
     def compile_function(self) -> None:
         """Writes the straight path from the call to the forward into the public function."""
@@ -192,10 +201,99 @@ class Operator:
             f"        return slow_path(OP, ({names}){out})\n" + self._body_source()
         )
         made = self._compile(self.name, source, {**self._scope(), **scope})
-        stub = self.function
+        self._fill_stub(self.function, made)
+        if self._dunder is not None:
+            self._fill_stub(self._dunder, made)
+            self._dunder.__globals__["slow_path"] = slow_dunder
+
+    @staticmethod
+    def _fill_stub(stub: FunctionType, made: FunctionType) -> None:
         stub.__globals__.update(made.__globals__)
         stub.__defaults__, stub.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
         stub.__code__ = made.__code__
+
+    # --- in place ----------------------------------------------------------------------------------------------
+
+    def in_place_stub(self, name: str) -> FunctionType:
+        """The in-place form under one of its names: the result is written into the first argument, which is returned."""
+        scope = dict(_STUB_SCOPE, OP=self, NAME=name, first_call=_first_in_place_call)
+        return self._stub(scope, name)
+
+    def compile_in_place(self, stub: FunctionType) -> None:
+        """Writes the in-place form: straight to the forward where nothing is recorded and no dtype changes."""
+        first, *rest = self.params
+        name = stub.__name__
+        parts, scope = self._signature()
+        if self.takes_out:
+            parts = parts.removesuffix("out=None").rstrip(", *").rstrip(",") if self.positional >= len(self.params) else parts.removesuffix(", out=None")
+        tests = ["modes.active", f"type({first}) not in PLAIN"]
+        for n in rest:
+            test = {
+                "tensor": f"type({n}) not in PLAIN",
+                "optional": f"({n} is not None and type({n}) not in PLAIN)",
+                "number": f"(type({n}) not in PLAIN and type({n}) not in NUMBERS)",
+                "list": f"not plain_list({n})",
+            }.get(self.kinds[n])
+            if test:
+                tests.append(test)
+        arguments = f"({''.join(f'{n}, ' for n in rest)})"
+        slow = "slow_dunder_in_place" if name.startswith("__") else "slow_in_place"
+        lines = [f"if {' or '.join(tests)}:", f"    return {slow}(OP, FUNCTION, ({', '.join(self.params)},))"]
+        lines += self._straight_in_place(first, rest)
+        lines.append(f"return apply_in_place(OP, {first}, {arguments}, NAME)")
+        source = f"def {name}({parts}):\n" + "".join(f"    {line}\n" for line in lines)
+        more = {"FUNCTION": stub, "NAME": name, "apply_in_place": apply_in_place, "slow_in_place": slow_in_place,
+                "slow_dunder_in_place": slow_dunder_in_place}  # fmt: skip
+        self._fill_stub(stub, self._compile(name, source, {**self._scope(), **scope, **more}))
+
+    def _straight_in_place(self, first: str, rest: list[str]) -> list[str]:
+        kinds = self.kinds
+        if not self.forward_takes_out or self.promote not in ("arithmetic", "float") or any(kinds[n] in ("optional", "list") for n in rest):
+            return []
+        operands_ = [n for n in rest if kinds[n] != "value"]
+        lines = [f"a_{first} = {first}._array"]
+        fits = ["0 not in a_%s.strides" % first]
+        floating = f"(a_{first}.dtype is F32 or a_{first}.dtype is F64)"
+        if self.promote == "float":
+            fits.append(floating)
+        tensors_fit = [f"a_{first}.__class__ is ndarray"] if not operands_ else []
+        may_record = [f"{first}._requires_grad or {first}._view is not None"]
+        if len(operands_) > 1:
+            return []
+        for n in operands_:
+            if kinds[n] == "number":
+                lines += [
+                    f"if {n}.__class__ is float or {n}.__class__ is int:",
+                    f"    a_{n} = {n}",
+                    f"    fits = {floating}",
+                    "else:",
+                    f"    a_{n} = {n}._array if {n}.__class__ not in NUMBERS else None",
+                    f"    fits = a_{n} is not None and a_{n}.dtype is a_{first}.dtype",
+                ]
+                fits.insert(0, "fits")
+                may_record.append(f"({n}.__class__ not in NUMBERS and {n}.requires_grad)")
+            else:
+                lines.append(f"a_{n} = {n}._array")
+                fits.append(f"a_{n}.dtype is a_{first}.dtype")
+                may_record.append(f"{n}.requires_grad")
+        call = ", ".join(
+            (f"a_{n}" if kinds[n] != "value" else n) if i < self.positional else f"{n}={'a_' + n if kinds[n] != 'value' else n}"
+            for i, n in enumerate(self.params)
+        )
+        recording = f"grad_mode.enabled and ({' or '.join(may_record)})"
+        return lines + [
+            f"if {' and '.join(tensors_fit + fits)} and not ({recording}):",
+            "    try:",
+            f"        forward({call}, out=a_{first})",
+            "    except ValueError:",
+            f"        return apply_in_place(OP, {first}, ({''.join(f'{n}, ' for n in rest)}), NAME)",
+            f"    counter = {first}._counter",
+            "    if counter is None:",
+            f"        {first}._counter = [1]",
+            "    else:",
+            "        counter[0] += 1",
+            f"    return {first}",
+        ]
 
     @property
     def body(self) -> Callable[..., Any]:
@@ -416,7 +514,9 @@ class Operator:
         if not params:
             lines.append("return None")
             return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), self._scope())
-        lines += [f"if {' and '.join(tests)}: return None", "node = new(NODE)", "node.sequence = next_sequence()"]
+        lines.append(f"if {' and '.join(tests)}: return None")
+        chosen = ", ".join(f"a_{n}" if n in self.tensor_params else n for n in self.params)
+        lines += [f"node = new(variant({chosen}))" if self.choose_node else "node = new(NODE)", "node.sequence = next_sequence()"]
         lines.append(f"node.edges = ({', '.join(edge_parts)},)")
         saved, versions = [], []
         for n in names:
@@ -468,8 +568,16 @@ class Operator:
         lines += ["node.pre_hooks = node.post_hooks = None"]
         lines += ["if stacks.node_hooks:", "    call_node_hooks(node)"]
         lines.append("return node")
-        scope = dict(self._scope(), NODE=self.node_type if self.outputs else _counted(self.node_type))
+        scope = dict(self._scope(), variant=self._variant, NODE=self.node_type if self.outputs else _counted(self.node_type))
         return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), scope)
+
+    def _variant(self, *arrays_: Any) -> type[Node]:
+        """The node class for these arrays, where its name depends on them."""
+        assert self.choose_node is not None
+        name = self.choose_node(*arrays_)
+        if name not in self._variants:
+            self._variants[name] = type(name, (self.node_type,), {"__slots__": (), "__module__": "torch.autograd"})
+        return self._variants[name]
 
     def _needed_for(self, name: str) -> list[str] | None:
         """The differentiable parameters whose formulas take `name`; None if that is always so."""
@@ -493,6 +601,17 @@ def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
 def _first_call(*args, OP, **kwargs):  # type: ignore[no-untyped-def]
     OP.compile_function()
     return OP.function(*args, **kwargs)
+
+
+def _first_dunder_call(*args, OP, **kwargs):  # type: ignore[no-untyped-def]
+    OP.compile_function()
+    return OP.dunder(*args, **kwargs)
+
+
+def _first_in_place_call(*args, OP, NAME, **kwargs):  # type: ignore[no-untyped-def]
+    stub = OP.in_places[NAME]
+    OP.compile_in_place(stub)
+    return stub(*args, **kwargs)
 
 
 def _stub_code() -> CodeType:
@@ -668,15 +787,18 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
                     raise TypeError(f"expected Tensor as element {i} in argument {position - 1}, but got {type(v).__name__}")
             checked.append(value)
         else:
-            if position == 2 and any(".__r" in name for name in op.public) and hasattr(type(value), "__array_ufunc__") is False:
-                for name_ in op.public:
-                    reflected = name_.rpartition(".")[2]
-                    if reflected.startswith("__r") and hasattr(type(value), reflected):
-                        return NotImplemented
             what = "tuple of Tensors" if kind == "list" else "Tensor"
             raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
     result = op.body(*checked)
     return result if out is None else write_out(result, out)
+
+
+def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
+    """`slow_path` for Python's operators, which ask the other operand next where this one does not know it."""
+    try:
+        return slow_path(op, args, out)
+    except TypeError:
+        return NotImplemented
 
 
 def _plain_number(value: Any) -> Any:
@@ -736,49 +858,28 @@ def write_out(result: Any, out: Any) -> Any:
 # --- in place --------------------------------------------------------------------------------------------------
 
 
-def make_in_place(op: Operator, name: str) -> Callable[..., Any]:
-    """The in-place form of an operator: the result is written into the first argument, which is returned."""
-    params = op.params
-    count = len(params)
-
-    def in_place(input: Any, *args: Any, **kwargs: Any) -> Any:
-        if modes.active or type(input) not in PLAIN or (args and type(args[0]) not in PLAIN and type(args[0]) not in NUMBERS):
-            if not isinstance(input, Tensor):
-                raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-            result = handle_overrides(in_place, (input, *args), kwargs)
-            if result is not NotImplemented:
-                return result
-        if kwargs or len(args) + 1 != count:
-            args = op.bind(args, kwargs, name)  # type: ignore[attr-defined]
-        return apply_in_place(op, input, args)
-
-    in_place.__name__ = in_place.__qualname__ = name
-    in_place.__module__ = "torch"
-    return in_place
+def slow_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Overrides, modes and odd arguments of an in-place form."""
+    input = args[0]
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if stacks.function_modes or overriding(args):
+        given, kwargs = op.as_called(args)  # type: ignore[attr-defined]
+        result = handle_overrides(function, given, kwargs)
+        if result is not NotImplemented:
+            return result
+    return apply_in_place(op, input, args[1:], function.__name__)
 
 
-def _bind(self: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> tuple[Any, ...]:
-    """The arguments behind the first, by position, with defaults filled in."""
-    values = list(args)
-    rest = self.params[1 + len(args) :]
-    for p in rest:
-        if p in kwargs:
-            values.append(kwargs.pop(p))
-        elif p in self.defaults:
-            values.append(self.defaults[p])
-        else:
-            raise TypeError(f'{name}() missing 1 required positional arguments: "{p}"')
-    if kwargs:
-        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
-    if len(values) > len(self.params) - 1:
-        raise TypeError(f"{name}() takes {len(self.params) - 1} positional arguments but {len(values)} were given")
-    return tuple(values)
+def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """`slow_in_place` for Python's operators."""
+    try:
+        return slow_in_place(op, function, args)
+    except TypeError:
+        return NotImplemented
 
 
-Operator.bind = _bind  # type: ignore[attr-defined]
-
-
-def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...]) -> Any:
+def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "") -> Any:
     """Runs an operator and writes its result into `input`, with its history where a graph is recorded."""
     target = input._array
     recording = False
@@ -807,7 +908,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...]) -> Any:
         elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None:
             values.append(v)
         else:
-            raise TypeError(f"{op.name}_(): argument '{p}' must be Tensor, not {type(v).__name__}")
+            raise TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
         tensors_.append(v)
     final: Any = None
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
@@ -914,9 +1015,11 @@ def operator(*public: str, **options: Any) -> Callable[[Callable[..., Any]], Ope
         for name in public:
             last = name.rpartition(".")[2]
             if is_in_place(last):
-                if op.in_place is None or last != op.in_place.__name__:
-                    op.in_place = make_in_place(op, last)
-                attach(name, op.in_place)
+                if last not in op.in_places:
+                    op.in_places[last] = op.in_place_stub(last)
+                attach(name, op.in_places[last])
+            elif last.startswith("__"):
+                attach(name, op.dunder)
             else:
                 attach(name, op.function)
         return op

@@ -1,0 +1,80 @@
+"""Floor 3: recording what operators do, and walking back through it.
+
+`torch.autograd`: `backward`, `grad`, `Function`, gradient modes; `functional`, `gradcheck`, `graph` and `anomaly_mode` beside it.
+"""
+
+from typing import Any
+
+from .engine import gradients_of, run_backward
+from .function import Function
+from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__all__ = ["Function", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    return (values,) if hasattr(values, "_array") else tuple(values)
+
+
+def _gradients(outputs: tuple[Any, ...], given: Any) -> list[Any]:
+    gradients = [None] * len(outputs) if given is None else list(_as_tuple(given))
+    if len(gradients) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
+    for g in gradients:
+        if g is not None and not hasattr(g, "_array"):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    return gradients
+
+
+def backward(
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, grad_variables: Any = None, inputs: Any = None
+) -> None:
+    """Accumulates the gradients of the tensors, weighted by `grad_tensors`, into the leaves (or only `inputs`)."""
+    outputs = _as_tuple(tensors)
+    if inputs is not None:
+        inputs = _as_tuple(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    run_backward(outputs, _gradients(outputs, grad_tensors), retain_graph, create_graph, inputs)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of the outputs, weighted by `grad_outputs`, with respect to each of `inputs`.
+
+    Raises RuntimeError where an input is not reached, unless `allow_unused` (then None) or `materialize_grads` (zeros).
+    """
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    if allow_unused is None:
+        allow_unused = materialize_grads
+    outs, ins = _as_tuple(outputs), _as_tuple(inputs)
+    if is_grads_batched:
+        assert grad_outputs is not None
+        stacked = [_grad_once(outs, ins, [g[i] for g in _as_tuple(grad_outputs)], True, create_graph, allow_unused)
+                   for i in range(len(_as_tuple(grad_outputs)[0]))]  # fmt: skip
+        from .node import tensors as over_tensors
+
+        return tuple(None if column[0] is None else over_tensors.stack(list(column), 0) for column in zip(*stacked))
+    results = _grad_once(outs, ins, _gradients(outs, grad_outputs), retain_graph, create_graph, allow_unused)
+    if materialize_grads:
+        results = tuple(i.new_zeros(i.shape) if r is None else r for r, i in zip(results, ins))
+    return results
+
+
+def _grad_once(outs: Any, ins: Any, gradients: Any, retain_graph: Any, create_graph: bool, allow_unused: bool) -> tuple[Any, ...]:
+    results = gradients_of(outs, ins, gradients, retain_graph, create_graph)
+    if not allow_unused and any(r is None for r in results):
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+        )
+    return tuple(results)

@@ -25,7 +25,6 @@ BLOCK = 16384
 """Elements per block: five arrays of 64 KB fit the second-level cache of today's CPUs."""
 
 
-
 # --- the operators that the rules below are written in ----------------------------------------------------------------
 # `exact` for float32 and float64. `rounded` for float16 and bfloat16, where PyTorch computes each operator in float32
 # and rounds its result. `t` is scratch of the arrays' shape, `c` and `w` are 0-dim arrays.
@@ -67,8 +66,10 @@ exact = SimpleNamespace(
     sub=subtract,
     mul=multiply,
     div=divide,
+    over=divide,  # a scalar over an array
     sqrt=sqrt,
     maximum=np.maximum,
+    minimum=np.minimum,
     lerp=_lerp,
     addcmul=_addcmul,
     addcdiv=_addcdiv,
@@ -88,26 +89,46 @@ def _rounding(ufunc: np.ufunc) -> Callable[..., None]:
     return compute
 
 
-def _rounded_lerp(a: Array, b: Array, w: Array, t: Array) -> None:
-    wide = _wide(a)
-    _lerp(wide, _wide(b), w, np.empty_like(wide))
-    a[...] = wide
+def _rounded_add(a: Array, b: Array, out: Array) -> None:
+    """Of addition PyTorch rounds the scalars, too."""
+    out[...] = _wide(a) + _wide(b.astype(a.dtype))
 
 
 def _rounded_axpy(a: Array, b: Array, c: Array, t: Array) -> None:
-    a[...] = _wide(a) + _wide(b) * c
+    a[...] = _wide(a) + _wide(b) * _wide(c.astype(a.dtype))
+
+
+def _rounded_lerp(a: Array, b: Array, w: Array, t: Array) -> None:
+    wide = _wide(a)
+    _lerp(wide, _wide(b), w, empty(wide.shape, wide.dtype))
+    a[...] = wide
+
+
+def _rounded_addcmul(a: Array, x: Array, y: Array, c: Array, t: Array) -> None:
+    a[...] = _wide(a) + _wide(x) * c * _wide(y)
+
+
+def _rounded_addcdiv(a: Array, x: Array, y: Array, c: Array, t: Array) -> None:
+    a[...] = _wide(a) + _wide(x) * c / _wide(y)
+
+
+def _rounded_over(c: Array, a: Array, out: Array) -> None:
+    out[...] = 1 / _wide(a)
+    out[...] = _wide(out) * c
 
 
 rounded = SimpleNamespace(
-    add=_rounding(add),
+    add=_rounded_add,
     sub=_rounding(subtract),
     mul=_rounding(multiply),
     div=_rounding(divide),
+    over=_rounded_over,
     sqrt=_rounding(sqrt),
     maximum=_rounding(np.maximum),
+    minimum=_rounding(np.minimum),
     lerp=_rounded_lerp,
-    addcmul=lambda a, x, y, c, t: a.__setitem__(..., _wide(a) + _wide(x) * c * _wide(y)),
-    addcdiv=lambda a, x, y, c, t: a.__setitem__(..., _wide(a) + _wide(x) * c / _wide(y)),
+    addcmul=_rounded_addcmul,
+    addcdiv=_rounded_addcdiv,
     axpy=_rounded_axpy,
 )
 
@@ -170,10 +191,14 @@ def _blocks(arrays: tuple[Array, ...]) -> list[tuple[Array, ...]]:
     return [tuple([a[i : i + BLOCK] for a in flat]) for i in range(0, parameter.size, BLOCK)]  # type: ignore[index]
 
 
+def _negative(g: Array) -> Array:
+    return np.negative(g, empty(g.shape, g.dtype))  # without `out` a 0-dim array would become a scalar
+
+
 def _descent(o: Any, p: Array, g: Array, decay: Array | None, maximize: bool) -> Array:
     """The gradient to descend along: negated for `maximize`, plus `decay * p`. Never the user's own array, if changed."""
     if maximize:
-        g = np.negative(g)
+        g = _negative(g)
     if decay is not None:
         g = g.copy()
         o.axpy(g, p, decay, empty(p.shape, p.dtype))
@@ -249,11 +274,11 @@ def _adam(o: Any, options: tuple, p: Array, g: Array, m: Array, v: Array, *large
         if decoupled:
             o.mul(p, keep, p)
             if maximize:
-                g = np.negative(g)
+                g = _negative(g)
         else:
             g = _descent(o, p, g, decay, maximize)
     elif maximize:
-        g = np.negative(g)
+        g = _negative(g)
     t = empty(p.shape, p.dtype)
     o.lerp(m, g, w1, t)
     o.mul(v, beta2, v)
@@ -414,7 +439,7 @@ def _radam(o: Any, options: tuple, p: Array, g: Array, m: Array, v: Array) -> No
     if rectify:
         o.sqrt(v, t)
         o.add(t, eps, t)
-        o.div(adaptive, t, t)
+        o.over(adaptive, t, t)
         o.mul(update, t, update)
         o.mul(update, rectifier, update)
     o.sub(p, update, p)
@@ -626,18 +651,21 @@ def asgd_step(
 def _rprop(o: Any, options: tuple, p: Array, g: Array, previous: Array, size: Array) -> None:
     (minus, plus, smallest, largest), maximize = options
     if maximize:
-        g = np.negative(g)
+        g = _negative(g)
     t = empty(p.shape, p.dtype)
     o.mul(g, previous, t)
-    factor = np.sign(t)
+    factor = np.sign(t, empty(t.shape, t.dtype))
     turned = factor < 0
     factor[factor > 0] = plus
     factor[turned] = minus
     factor[factor == 0] = 1
     o.mul(size, factor, size)
-    np.clip(size, smallest.astype(size.dtype), largest.astype(size.dtype), out=size)
-    g = np.where(turned, np.zeros((), g.dtype), g)
-    o.mul(np.sign(g), size, t)
+    o.maximum(size, smallest, size)
+    o.minimum(size, largest, size)
+    g = g.copy()
+    g[turned] = 0
+    np.sign(g, t)
+    o.mul(t, size, t)
     o.sub(p, t, p)
     previous[...] = g
 

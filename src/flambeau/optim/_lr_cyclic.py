@@ -122,8 +122,7 @@ class CyclicLR(LRScheduler):
         rates = [base + (top - base) * climb * self.scale_fn(at) for base, top in zip(self.base_lrs, self.max_lrs, strict=True)]
         if self.cycle_momentum:
             momenta = [
-                top - (top - base) * climb * self.scale_fn(at)
-                for base, top in zip(self.base_momentums, self.max_momentums, strict=True)
+                top - (top - base) * climb * self.scale_fn(at) for base, top in zip(self.base_momentums, self.max_momentums, strict=True)
             ]
             for group, momentum in zip(self.optimizer.param_groups, momenta, strict=True):
                 _set_momentum(group, momentum, self.use_beta1)

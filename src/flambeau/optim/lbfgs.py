@@ -5,7 +5,7 @@ from typing import Any
 
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..core.naming import public
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, bump_version, wrap
 from .optimizer import Optimizer, ParamsT, _check_lr, _to_scalar
 
 __all__ = ["LBFGS"]
@@ -29,7 +29,7 @@ def _cubic_interpolate(x1: Any, f1: Any, g1: Any, x2: Any, f2: Any, g2: Any, bou
 class _Point:
     """A step length of the line search: the loss there, the gradient, and the slope along the direction."""
 
-    __slots__ = ("t", "loss", "grad", "slope")
+    __slots__ = ("grad", "loss", "slope", "t")
 
     def __init__(self, t: Any, loss: Any, grad: Any, slope: Any) -> None:
         self.t, self.loss, self.grad, self.slope = t, loss, grad, slope
@@ -120,6 +120,10 @@ def _strong_wolfe(
     return best.loss, best.grad, best.t, evaluations
 
 
+_MEMORY = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss")
+"""What one step leaves to the next."""
+
+
 @public("torch.optim.lbfgs")
 class LBFGS(Optimizer):
     """Limited-memory BFGS, after Mark Schmidt's minFunc. Needs a closure, and all parameters in one group.
@@ -176,6 +180,8 @@ class LBFGS(Optimizer):
         offset = 0
         for p in self._params:
             part = _real(p)
+            if part is not p:
+                bump_version(p)
             numel = part.numel()
             part.add_(update[offset : offset + numel].view_as(part), alpha=step_size)
             offset += numel
@@ -190,11 +196,11 @@ class LBFGS(Optimizer):
         return loss, flat_grad
 
     @staticmethod
-    def _direction(state: dict[str, Any], flat_grad: Tensor, history_size: int) -> Tensor:
+    def _direction(memory: dict[str, Any], al: list, flat_grad: Tensor, history_size: int) -> Tensor:
         """The gradient through the approximate inverse Hessian: the two-loop recursion over the stored updates."""
-        old_dirs, old_stps, ro = state["old_dirs"], state["old_stps"], state["ro"]
-        y = flat_grad.sub(state["prev_flat_grad"])
-        s = state["d"].mul(state["t"])
+        old_dirs, old_stps, ro = memory["old_dirs"], memory["old_stps"], memory["ro"]
+        y = flat_grad.sub(memory["prev_flat_grad"])
+        s = memory["d"].mul(memory["t"])
         ys = y.dot(s)
         if ys > 1e-10:
             if len(old_dirs) == history_size:
@@ -203,13 +209,12 @@ class LBFGS(Optimizer):
             old_dirs.append(y)
             old_stps.append(s)
             ro.append(1.0 / ys)
-            state["H_diag"] = ys / y.dot(y)
-        al = state.setdefault("al", [None] * history_size)
+            memory["H_diag"] = ys / y.dot(y)
         q = flat_grad.neg()
         for i in range(len(old_dirs) - 1, -1, -1):
             al[i] = old_stps[i].dot(q) * ro[i]
             q.add_(old_dirs[i], alpha=-al[i])
-        r = q.mul(state["H_diag"])
+        r = q.mul(memory["H_diag"])
         for i in range(len(old_dirs)):
             r.add_(old_stps[i], alpha=al[i] - old_dirs[i].dot(r) * ro[i])
         return r
@@ -234,24 +239,25 @@ class LBFGS(Optimizer):
         flat_grad = self._gather_flat_grad()
         if flat_grad.abs().max() <= tolerance_grad:
             return orig_loss
-        for key in ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"):
-            state.setdefault(key, None)
+        memory = {key: state.get(key) for key in _MEMORY}
 
         for iteration in range(1, max_iter + 1):
             state["n_iter"] += 1
             first = state["n_iter"] == 1
             if first:
                 d = flat_grad.neg()
-                state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)
+                memory.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)
             else:
-                d = self._direction(state, flat_grad, group["history_size"])
-            if state["prev_flat_grad"] is None:
-                state["prev_flat_grad"] = flat_grad.clone()
+                if "al" not in state:
+                    state["al"] = [None] * group["history_size"]
+                d = self._direction(memory, state["al"], flat_grad, group["history_size"])
+            if memory["prev_flat_grad"] is None:
+                memory["prev_flat_grad"] = flat_grad.clone()
             else:
-                state["prev_flat_grad"].copy_(flat_grad)
+                memory["prev_flat_grad"].copy_(flat_grad)
             prev_loss = loss
             t = min(1.0, 1.0 / flat_grad.abs().sum()) * lr if first else lr
-            state.update(d=d, t=t, prev_loss=prev_loss)
+            memory.update(d=d, t=t, prev_loss=prev_loss)
             slope = flat_grad.dot(d)
             if slope > -tolerance_change:
                 break
@@ -266,7 +272,7 @@ class LBFGS(Optimizer):
                     return self._directional_evaluate(closure, x, t, d)
 
                 loss, flat_grad, t, used = _strong_wolfe(evaluate, x, t, d, loss, flat_grad, slope, max_ls=max_eval - evaluations)
-                state["t"] = t
+                memory["t"] = t
                 self._add_grad(t, d)
                 settled = flat_grad.abs().max() <= tolerance_grad
             else:
@@ -280,6 +286,7 @@ class LBFGS(Optimizer):
             state["func_evals"] += used
             if evaluations >= max_eval or settled or d.mul(t).abs().max() <= tolerance_change or abs(loss - prev_loss) < tolerance_change:
                 break
+        state.update(memory)
         return orig_loss
 
 

@@ -18,12 +18,12 @@ from ._lr_base import (
     LRScheduler,
     Rates,
     _check_optimizer,
-    _format_param,
-    _LRScheduler,
-    _param_groups_val_list,
     _update_param_group_val,
     _warn_get_lr_called_within_step,
 )
+from ._lr_base import _format_param as _format_param  # users import these from here
+from ._lr_base import _LRScheduler as _LRScheduler
+from ._lr_base import _param_groups_val_list as _param_groups_val_list
 from ._lr_cyclic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .optimizer import Optimizer
 

@@ -74,7 +74,7 @@ def _check_lr(lr: Any) -> None:
 
 
 def _check_positive(name: str, value: Any) -> None:
-    if not 0.0 <= value:
+    if not value >= 0.0:
         raise ValueError(f"Invalid {name}: {value}")
 
 

@@ -3,7 +3,18 @@
 from ..core.naming import public
 from ..kernels.optimizer import rmsprop_step
 from ..tensor import Tensor
-from .optimizer import Group, KernelOptimizer, ParamsT, State, _check_lr, _check_positive, _new_scalar, _number, _refuse_capturable, _zeros_like
+from .optimizer import (
+    Group,
+    KernelOptimizer,
+    ParamsT,
+    State,
+    _check_lr,
+    _check_positive,
+    _new_scalar,
+    _number,
+    _refuse_capturable,
+    _zeros_like,
+)
 
 __all__ = ["RMSprop"]
 

@@ -1,0 +1,47 @@
+"""Cross entropy and its gradient, in their NumPy lowering: the normalised logits are never written."""
+
+from typing import Any
+
+import numpy as np
+
+from .quiet import quiet
+
+_F32 = np.dtype(np.float32)
+
+
+@quiet
+def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int]:
+    """Per row of x (rows, classes): the loss -log softmax(x)[target], the log of the sum of exp(x), how many rows count.
+
+    Rows whose target is `ignore_index` have loss 0. Targets must be in range or `ignore_index`.
+    """
+    if x.dtype.itemsize == 2:
+        x = x.astype(_F32)
+    peak = np.maximum.reduce(x, 1)
+    shifted = x - peak[:, None]
+    np.exp(shifted, out=shifted)
+    lse = np.log(np.add.reduce(shifted, 1)) + peak
+    keep = target != ignore_index
+    if keep.all():
+        losses = lse - x[np.arange(len(target)), target]
+        return losses, lse, len(target)
+    losses = np.where(keep, lse - x[np.arange(len(target)), np.where(keep, target, 0)], x.dtype.type(0))
+    return losses, lse, int(np.count_nonzero(keep))
+
+
+@quiet
+def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_index: int) -> Any:
+    """scale[row] * (softmax(x) - onehot(target)); zero in ignored rows. `scale`: one number, or one per row."""
+    low = x.dtype
+    if low.itemsize == 2:
+        x = x.astype(_F32)
+    scale = np.broadcast_to(np.asarray(scale, x.dtype), target.shape)
+    keep = target != ignore_index
+    if not keep.all():
+        scale = np.where(keep, scale, x.dtype.type(0))
+        target = np.where(keep, target, 0)
+    result = x - lse[:, None]
+    np.exp(result, out=result)
+    result *= scale[:, None]
+    result[np.arange(len(target)), target] -= scale
+    return result if result.dtype == low else result.astype(low)

@@ -8,8 +8,7 @@ import warnings
 from typing import Any, Callable
 
 from ..autograd.grad_mode import no_grad
-from ..ops.creation import empty_like, eye as _eye_matrix
-from ..ops.random import randperm
+from ..autograd.node import tensors
 from ..tensor import Tensor
 
 __all__ = [
@@ -127,7 +126,7 @@ def _redraw_outside(tensor: Any, mean: float, std: float, a: float, b: float, ge
     result = tensor.normal_(mean, std, generator=generator)
     while (outside := (result < low) | (result > high)).any():
         # All elements are drawn anew each time: the stream of random numbers must not depend on how many are outside.
-        result = empty_like(result).normal_(mean, std, generator=generator).where(outside, result)
+        result = tensors.empty_like(result).normal_(mean, std, generator=generator).where(outside, result)
     if result is not tensor:
         tensor.copy_(result)
 
@@ -135,7 +134,7 @@ def _redraw_outside(tensor: Any, mean: float, std: float, a: float, b: float, ge
 def _accept_uniform(tensor: Any, mean: float, std: float, a: float, b: float, generator: Any) -> None:
     peak = max(a, min(mean, b))
     log_peak = -0.5 * ((peak - mean) / std) ** 2
-    proposal, threshold = empty_like(tensor), empty_like(tensor)
+    proposal, threshold = tensors.empty_like(tensor), tensors.empty_like(tensor)
 
     def rejected() -> Any:
         """Which proposals are refused; their log density takes the place of the proposals."""
@@ -159,7 +158,7 @@ def eye_(tensor: Any) -> Any:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
         if not tensor.is_meta:
-            tensor.copy_(_eye_matrix(*tensor.shape, dtype=tensor.dtype))
+            tensor.copy_(tensors.eye(*tensor.shape, dtype=tensor.dtype))
     return tensor
 
 
@@ -250,8 +249,6 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
 
     Raises ValueError for a tensor of fewer than 2 dimensions.
     """
-    from ..ops.linalg import qr
-
     if tensor.ndimension() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if tensor.numel() == 0 or tensor.is_meta:
@@ -260,7 +257,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
     columns = tensor.numel() // rows
     with no_grad():
         matrix = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
-        q, r = qr(matrix.t() if rows < columns else matrix)
+        q, r = tensors.qr(matrix.t() if rows < columns else matrix)
         q *= r.diagonal().sign()  # makes the decomposition unique, so that the result is uniformly distributed
         tensor.copy_((q.t() if rows < columns else q).reshape(tensor.shape))
         tensor.mul_(gain)
@@ -281,7 +278,7 @@ def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = No
     with no_grad():
         tensor.normal_(0, std, generator=generator)
         for column in range(columns):
-            tensor[randperm(rows)[:zeros], column] = 0
+            tensor[tensors.randperm(rows)[:zeros], column] = 0
     return tensor
 
 

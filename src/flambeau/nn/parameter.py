@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Any
 
+from ..autograd.node import tensors
 from ..core.dtype import OF_NUMPY
 from ..core.naming import PUBLIC, public, rebuild
 from ..tensor import Tensor, _TensorMeta, describe, disabled_torch_function, shared_version, wrap, wrap_as
@@ -85,14 +86,12 @@ def _share(cls: type, data: Tensor, requires_grad: bool) -> Any:
     if requires_grad and OF_NUMPY[array.dtype].kind < 2:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     result = wrap_as(cls, array, bool(requires_grad))
-    result._version = shared_version(data)
+    result._counter = shared_version(data)
     return result
 
 
 def _empty(device: Any, dtype: Any) -> Tensor:
-    from ..ops.creation import empty
-
-    return empty(0, device=device, dtype=dtype)
+    return tensors.empty(0, device=device, dtype=dtype)
 
 
 class _BufferMeta(_TensorMeta):
@@ -149,10 +148,8 @@ class UninitializedTensorMixin:
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Turns the placeholder, in place, into an ordinary parameter or buffer of that shape, with unset contents."""
-        from ..ops.creation import empty
-
         data = self.data
-        self.data = empty(shape, device=data.device if device is None else device, dtype=data.dtype if dtype is None else dtype)
+        self.data = tensors.empty(shape, device=data.device if device is None else device, dtype=data.dtype if dtype is None else dtype)
         self.__class__ = self.cls_to_become
 
     @property

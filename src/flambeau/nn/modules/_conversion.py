@@ -4,11 +4,14 @@ import warnings
 from typing import Any, Callable
 
 from ...autograd.grad_mode import no_grad
+from ...autograd.node import tensors
 from ...core import device as devices
 from ...core.dtype import dtype as Dtype
-from ...core.layout import memory_format as MemoryFormat
 from ...tensor import Tensor
 from ..parameter import Parameter
+
+overwrite = False
+"""Whether converted parameters are always new objects; set by `torch.__future__`."""
 
 
 def _apply(self: Any, fn: Callable, recurse: bool = True) -> Any:
@@ -46,9 +49,7 @@ def _apply(self: Any, fn: Callable, recurse: bool = True) -> Any:
 
 def _fits(tensor: Any, converted: Any) -> bool:
     """Whether `tensor.data = converted` is possible and wanted."""
-    from ...__future__ import get_overwrite_module_params_on_conversion
-
-    return tensor.is_meta == converted.is_meta and not get_overwrite_module_params_on_conversion()
+    return tensor.is_meta == converted.is_meta and not overwrite
 
 
 def _floating(convert: Callable) -> Callable:
@@ -107,9 +108,7 @@ def bfloat16(self: Any) -> Any:
 
 def to_empty(self: Any, *, device: Any, recurse: bool = True) -> Any:
     """Gives all parameters and buffers new, unset memory on `device`; the way off the meta device."""
-    from ...ops import empty_like
-
-    return self._apply(lambda t: empty_like(t, device=device), recurse=recurse)
+    return self._apply(lambda t: tensors.empty_like(t, device=device), recurse=recurse)
 
 
 def to(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -193,7 +192,7 @@ def _are_to_arguments(given: dict[str, Any], first: str) -> bool:
         elif name == "tensor":
             fits = isinstance(value, Tensor)
         else:
-            fits = value is None or isinstance(value, MemoryFormat)
+            fits = value is None or value.__class__.__name__ == "memory_format"
         if not fits:
             return False
     return True

@@ -8,6 +8,8 @@ from typing import Any, Iterable
 import numpy as np
 
 from ...autograd.grad_mode import no_grad
+from ...autograd.node import tensors as operators
+from ...kernels.elementwise import maximum, minimum, multiply
 from ...tensor import Tensor, bump_version, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_"]
@@ -49,13 +51,13 @@ def clip_grad_norm(
 
 def get_total_norm(tensors: _Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
     """The norm of all tensors taken as one vector, as a 0-dim tensor. Arguments as `clip_grad_norm_`."""
-    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    values = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     order = float(norm_type)
-    if not tensors:
+    if not values:
         return wrap(np.zeros((), np.float32))
-    total = _fast_norm([tensor._array for tensor in tensors]) if order == 2.0 else None
+    total = _fast_norm([tensor._array for tensor in values]) if order == 2.0 else None
     if total is None:
-        total = _norm_of_norms(tensors, order)
+        total = _norm_of_norms(values, order)
     if error_if_nonfinite and not np.isfinite(total._array):
         raise RuntimeError(
             f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error "
@@ -79,13 +81,10 @@ def _fast_norm(arrays: list[Any]) -> Tensor | None:
 
 
 @no_grad()
-def _norm_of_norms(tensors: list[Tensor], order: float) -> Tensor:
-    from ...ops.linalg import vector_norm
-    from ...ops.shape import stack
-
-    if order in (float("inf"), float("-inf")) and any(tensor.numel() == 0 for tensor in tensors):
+def _norm_of_norms(values: list[Tensor], order: float) -> Tensor:
+    if order in (float("inf"), float("-inf")) and any(tensor.numel() == 0 for tensor in values):
         raise RuntimeError("_foreach_norm cannot compute the infinity norm on an empty tensor because the operation does not have an identity")
-    return vector_norm(stack([vector_norm(tensor, order) for tensor in tensors]), order)
+    return operators.vector_norm(operators.stack([operators.vector_norm(tensor, order) for tensor in values]), order)
 
 
 def clip_grads_with_norm_(parameters: _Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
@@ -107,22 +106,23 @@ def _scale(grads: list[Any], max_norm: float, total_norm: Tensor) -> None:
         if array.dtype is not factor.dtype or array.__class__ is not np.ndarray or grad.requires_grad:
             _scale_by_tensor([grad], max_norm, total_norm)
             continue
-        if factor < 1:
-            np.multiply(array, factor, out=array)
+        if factor != 1:  # also for nan, which spreads
+            multiply(array, factor, array)
         bump_version(grad)
 
 
 def _factor(max_norm: float, total: Any) -> Any:
-    """What gradients of the norm's dtype are multiplied with; None where NumPy would warn on the way, or can't do it."""
+    """What gradients of the norm's dtype are multiplied with, at most 1; None unless that is float32 or float64."""
     dtype = total.dtype
     if total.__class__ is not np.ndarray or dtype is not _F32 and dtype is not _F64:
         return None
     # PyTorch divides by way of the reciprocal. Each step in double and rounded gives what the dtype's own arithmetic gives.
     rounded = dtype.type
     divisor = float(rounded(float(total) + float(rounded(1e-6))))
-    if not 0 < divisor < np.inf:
+    if divisor == 0:
         return None
-    return rounded(min(float(rounded(1.0 / divisor)) * max_norm, 1.0))
+    factor = rounded(float(rounded(1.0 / divisor)) * max_norm)
+    return rounded(1.0) if factor > 1 else factor
 
 
 @no_grad()
@@ -143,8 +143,8 @@ def clip_grad_value_(parameters: _Tensors, clip_value: float, foreach: bool | No
             continue
         array = grad._array
         if (array.dtype is _F32 or array.dtype is _F64) and array.__class__ is np.ndarray and not grad.requires_grad:
-            np.maximum(array, -limit, out=array)
-            np.minimum(array, limit, out=array)
+            maximum(array, -limit, array)
+            minimum(array, limit, array)
             bump_version(grad)
         else:
             with no_grad():

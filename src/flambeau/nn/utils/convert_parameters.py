@@ -2,14 +2,14 @@
 
 from typing import Any, Iterable
 
-from ...ops.shape import cat
+from ...autograd.node import tensors
 from ...tensor import Tensor
 from ...utils._typename import typename
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Tensor:
     """The parameters, each flattened, one behind the other in a 1-dim tensor; gradients flow through it."""
-    return cat([parameter.view(-1) for parameter in parameters])
+    return tensors.cat([parameter.view(-1) for parameter in parameters])
 
 
 def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:

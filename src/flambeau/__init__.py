@@ -37,10 +37,12 @@ from .autograd.grad_mode import (
 from .ops import (  # noqa: F401  (importing a family attaches its operators)
     activation,
     attention,
+    comparison,
     conversion,
     convolution,
     creation,
     dropout,
+    elementary,
     embedding,
     indexing,
     linalg as _linalg_ops,
@@ -62,3 +64,11 @@ from .ops.definition import NAMES as _NAMES
 bool = _dtypes.bool
 globals().update(_dtypes.ALIASES)
 globals().update(_NAMES["torch"])
+
+from . import version
+from .alias import alias_torch
+from .core.missing import missing_name
+from .torch_version import TorchVersion
+
+__version__ = TorchVersion(version.TORCH)
+__getattr__ = missing_name(__name__)

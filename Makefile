@@ -29,7 +29,7 @@ test: environment
 	$(RUN) -m pytest $(PYTEST_ARGS) tests
 
 test-numpy: environment
-	PYTHONPATH=tests/blockers/llvmlite $(RUN) -m pytest $(PYTEST_ARGS) tests
+	PYTHONPATH=$(CURDIR)/tests/blockers/llvmlite $(RUN) -m pytest $(PYTEST_ARGS) tests
 
 test-live: torch-environment
 	FLAMBEAU_LIVE=1 $(TORCH_VENV)/bin/python -m pytest $(PYTEST_ARGS) tests

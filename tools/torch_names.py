@@ -1,6 +1,6 @@
-"""Writes the list of PyTorch's public names that `core/missing.py` consults. Needs the reference PyTorch.
+"""`python tools/torch_names.py src/flambeau/core/torch_names.gz`: writes PyTorch's public names, for `core/missing.py`.
 
-python tools/torch_names.py src/flambeau/core/torch_names.gz
+It needs the reference PyTorch.
 """
 
 import gzip

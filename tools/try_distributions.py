@@ -1,6 +1,6 @@
-"""Installs each distribution in a folder into a clean virtual environment and trains a little with it.
+"""`python tools/try_distributions.py dist build/wheel`: tries the wheel and the sdist in `dist`.
 
-    python tools/try_distributions.py dist build/wheel
+Each is installed into a clean virtual environment, in the folder `build/wheel`, and trains a little there.
 """
 
 import shutil

@@ -3,15 +3,16 @@
 Both names give the same module objects. Processes that `multiprocessing` spawns from an aliased one are aliased, too.
 """
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
+import importlib
+import os.path
 import sys
-from pathlib import Path
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from .version import TORCH
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def alias_torch() -> ModuleType:
@@ -35,42 +36,49 @@ def alias_torch() -> ModuleType:
     return flambeau
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds `torch.x.y` where `flambeau.x.y` is, and a distribution called torch."""
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if fullname != "torch" and not fullname.startswith("torch."):
             return None
+        import importlib.util
+
         ours = __package__ + fullname[len("torch") :]
         found = sys.modules.get(ours)
-        spec = found.__spec__ if found is not None else importlib.util.find_spec(ours)
-        if spec is None:
-            return None
-        package = spec.submodule_search_locations is not None
-        return importlib.machinery.ModuleSpec(fullname, _Loader(ours), origin=spec.origin, is_package=package)
+        if found is not None:
+            origin, package = getattr(found, "__file__", None), hasattr(found, "__path__")
+        else:
+            spec = importlib.util.find_spec(ours)
+            if spec is None:
+                return None
+            origin, package = spec.origin, spec.submodule_search_locations is not None
+        loader: Any = _Loader(ours)
+        return ModuleSpec(fullname, loader, origin=origin, is_package=package)
 
     def find_distributions(self, context: Any) -> list[Any]:
         """What `importlib.metadata` asks."""
         from importlib.metadata import Distribution
+        from pathlib import Path
 
         class Torch(Distribution):
             def read_text(self, filename: str) -> str | None:
                 return f"Metadata-Version: 2.1\nName: torch\nVersion: {TORCH}\n" if filename in ("METADATA", "PKG-INFO") else None
 
             def locate_file(self, path: Any) -> Any:
-                return Path(__file__).parent.parent / path
+                return Path(_ROOT, path)
 
         return [Torch()] if context.name in (None, "torch") else []
 
 
-class _Loader(importlib.abc.InspectLoader):
+class _Loader:
     """Gives the module called `ours`, which has another name of its own."""
 
     def __init__(self, ours: str) -> None:
         self.ours = ours
         self.spec: Any = None
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = importlib.import_module(self.ours)
         self.spec = module.__spec__
         return module
@@ -88,6 +96,8 @@ class _Loader(importlib.abc.InspectLoader):
         return self._own().get_source(self.ours)
 
     def _own(self) -> Any:
+        import importlib.util
+
         spec = importlib.util.find_spec(self.ours)
         return spec.loader if spec is not None else None
 
@@ -123,5 +133,4 @@ class _Unpickled:
     """Unpickling it aliases torch. By builtins alone: the new process has not got our sys.path yet."""
 
     def __reduce__(self) -> Any:
-        root = str(Path(__file__).parent.parent)
-        return exec, (f"import sys; sys.path.append({root!r}); import flambeau.alias as a; a.alias_torch(); sys.path.remove({root!r})",)
+        return exec, (f"import sys; sys.path.append({_ROOT!r}); import flambeau.alias as a; a.alias_torch(); sys.path.remove({_ROOT!r})",)

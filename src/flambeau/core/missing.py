@@ -4,9 +4,9 @@ A public module says `__getattr__ = missing_name(__name__)`. The list of PyTorch
 that is missing, not before.
 """
 
+import os.path
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Any, Callable
 
 
@@ -37,5 +37,6 @@ def torch_names() -> dict[str, frozenset[str]]:
     """The public names of PyTorch's modules and of its Tensor class."""
     import gzip
 
-    _, *lines = gzip.decompress(Path(__file__).with_name("torch_names.gz").read_bytes()).decode().split("\n")
+    with gzip.open(os.path.join(os.path.dirname(__file__), "torch_names.gz"), "rt") as file:
+        _, *lines = file.read().split("\n")
     return {owner: frozenset(names.split()) for owner, _, names in (line.partition(":") for line in lines)}

@@ -40,10 +40,9 @@ def share_memory_(tensor: Tensor) -> Tensor:
     Does nothing where it lies there already. Raises RuntimeError for a meta tensor, and where other tensors or arrays
     look at the same memory: an array cannot follow when its memory moves, so share before making views.
     """
-    array = tensor._array
-    if type(array) is not np.ndarray:
+    if type(tensor._array) is not np.ndarray:
         raise RuntimeError("_share_fd_: only available on CPU")
-    if find_block(array) is not None:
+    if find_block(tensor._array) is not None:
         return tensor
     if not CAN_SHARE:
         raise RuntimeError("share_memory_(): this system cannot share memory without a name")
@@ -52,7 +51,7 @@ def share_memory_(tensor: Tensor) -> Tensor:
             "share_memory_(): other tensors or arrays look at this tensor's memory, and cannot follow it into shared memory; "
             "share it before making views, or share a clone()"
         )
-    tensor._array = _copy_to_block(array)
+    tensor._array = _copy_to_block(tensor._array)
     return tensor
 
 

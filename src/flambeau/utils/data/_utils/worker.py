@@ -124,19 +124,11 @@ def run_worker(channel: "Channel", job: Job) -> None:
     watch_parent()
     try:
         seed_worker(job.base_seed, job.worker_id)
-        _single_threaded()
         _worker_info = WorkerInfo(job.worker_id, job.num_workers, job.base_seed + job.worker_id, job.dataset)
         _serve(channel, job, f"in DataLoader worker process {job.worker_id}")
     except (KeyboardInterrupt, EOFError, ConnectionError):
         pass  # the loader hears of the interrupt itself; or it is gone
     channel.close()
-
-
-def _single_threaded() -> None:
-    """Workers share the processor: one thread each."""
-    from ....kernels import set_num_threads
-
-    set_num_threads(1)
 
 
 def _serve(channel: "Channel", job: Job, where: str) -> None:

@@ -22,6 +22,7 @@ called; pdb shows its source.
 """
 
 import linecache
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, Callable
 
@@ -30,7 +31,7 @@ import numpy as np
 from ..autograd.engine import edge_of
 from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, Output, arrays, next_sequence, node_class, tensors
-from ..autograd.views import MULTI_OUTPUT, View, check_in_place, set_history, view_mode
+from ..autograd.views import check_in_place, make_crossing, make_view, set_history
 from ..core import layout
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import can_cast, operands
@@ -60,7 +61,7 @@ class Operator:
         self,
         forward: Callable[..., Any],
         promote: str | None = None,
-        view: bool = False,
+        view: bool | str = False,
         differentiable: bool = True,
         outputs: int = 1,
         result_type: Any = None,
@@ -145,7 +146,7 @@ class Operator:
                 function.__globals__["record"] = record
         return record(*args)
 
-    def _signature(self) -> tuple[str, dict[str, Any]]:
+    def _signature(self, out: bool) -> tuple[str, dict[str, Any]]:
         parts: list[str] = []
         scope: dict[str, Any] = {}
         for i, name in enumerate(self.params):
@@ -156,7 +157,7 @@ class Operator:
                 parts.append(f"{name}=default_{name}")
             else:
                 parts.append(name)
-        if self.takes_out:
+        if out:
             if self.positional >= len(self.params):
                 parts.append("*")
             parts.append("out=None")
@@ -179,7 +180,7 @@ class Operator:
 
     def compile_function(self) -> None:
         """Writes the straight path from the call to the forward into the public function."""
-        signature, scope = self._signature()
+        signature, scope = self._signature(self.takes_out)
         tests = ["modes.active"]
         for name in self.params:
             kind = self.kinds[name]
@@ -216,16 +217,14 @@ class Operator:
 
     def in_place_stub(self, name: str) -> FunctionType:
         """The in-place form under one of its names: the result is written into the first argument, which is returned."""
-        scope = dict(_STUB_SCOPE, OP=self, NAME=name, first_call=_first_in_place_call)
+        scope = dict(_STUB_SCOPE, OP=self, first_call=partial(_first_in_place_call, NAME=name))
         return self._stub(scope, name)
 
     def compile_in_place(self, stub: FunctionType) -> None:
         """Writes the in-place form: straight to the forward where nothing is recorded and no dtype changes."""
         first, *rest = self.params
         name = stub.__name__
-        parts, scope = self._signature()
-        if self.takes_out:
-            parts = parts.removesuffix("out=None").rstrip(", *").rstrip(",") if self.positional >= len(self.params) else parts.removesuffix(", out=None")
+        parts, scope = self._signature(out=False)
         tests = ["modes.active", f"type({first}) not in PLAIN"]
         for n in rest:
             test = {
@@ -252,11 +251,10 @@ class Operator:
             return []
         operands_ = [n for n in rest if kinds[n] != "value"]
         lines = [f"a_{first} = {first}._array"]
-        fits = ["0 not in a_%s.strides" % first]
+        fits = [f"a_{first}.__class__ is ndarray", f"0 not in a_{first}.strides"]
         floating = f"(a_{first}.dtype is F32 or a_{first}.dtype is F64)"
         if self.promote == "float":
             fits.append(floating)
-        tensors_fit = [f"a_{first}.__class__ is ndarray"] if not operands_ else []
         may_record = [f"{first}._requires_grad or {first}._view is not None"]
         if len(operands_) > 1:
             return []
@@ -282,7 +280,7 @@ class Operator:
         )
         recording = f"grad_mode.enabled and ({' or '.join(may_record)})"
         return lines + [
-            f"if {' and '.join(tensors_fit + fits)} and not ({recording}):",
+            f"if {' and '.join(fits)} and not ({recording}):",
             "    try:",
             f"        forward({call}, out=a_{first})",
             "    except ValueError:",
@@ -345,7 +343,7 @@ class Operator:
         if self.outputs > 1 or self.outputs == 0:
             lines.append(f"node = record(r{record_args}) if ({' or '.join(may_record) or 'False'}) and grad_mode.enabled else None")
             source = tensor_params[0] if self.view else "None"
-            lines.append(f"return wrap_outputs(OP, r, node, {source}, ({self._view_arguments()}))")
+            lines.append(f"return wrap_outputs(OP, r, node, {source})")
         else:
             lines += [
                 "if r.__class__ is not ndarray:",
@@ -366,10 +364,11 @@ class Operator:
                 ]
             if self.view:
                 source = tensor_params[0]
-                lines += [
-                    f"t._counter = {source}._counter or shared_version({source})",
-                    f"t._view = View({source}, OP, ({self._view_arguments()}), view_mode(False), t._node)",
-                ]
+                lines.append(f"if {source}._counter is None: {source}._counter = [0]")
+                if self.view == "crossing":
+                    lines.append(f"make_crossing(t, {source}, OP, ({self._view_arguments()}))")
+                else:
+                    lines.append(f"make_view(t, {source})")
             lines.append("return t")
         return "".join(f"    {line}\n" for line in lines)
 
@@ -679,27 +678,7 @@ def call_node_hooks(node: Node) -> None:
         hook(node)
 
 
-class _OneOf:
-    """One output of an operator with several, as the step of a view's chain."""
-
-    __slots__ = ("operator", "index")
-
-    def __init__(self, operator: Operator, index: int) -> None:
-        self.operator = operator
-        self.index = index
-
-    @property
-    def name(self) -> str:
-        return self.operator.node_name
-
-    def function(self, base: Any, *arguments: Any) -> Any:
-        return self.operator.function(base, *arguments)[self.index]
-
-    def forward(self, base: Any, *arguments: Any) -> Any:
-        return self.operator.forward(base, *arguments)[self.index]
-
-
-def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any, arguments: Any) -> Any:
+def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any) -> Any:
     """Tensors over an operator's several results; integer ones stay outside the graph."""
     visible = []
     for i, r in enumerate(results[: len(results) - op.hidden] if op.hidden else results):
@@ -708,8 +687,8 @@ def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any, arg
             t._node = Output(node, i)
             t._requires_grad = True
         if source is not None:
-            t._counter = source._counter or shared_version(source)
-            t._view = View(source, _OneOf(op, i), arguments, view_mode(True), node)
+            shared_version(source)
+            make_view(t, source, True)
         visible.append(t)
     if op.hidden and len(visible) == 1:
         return visible[0]
@@ -1074,8 +1053,8 @@ _SCOPE: dict[str, Any] = {
     "F64": F64,
     "ndarray": ndarray,
     "Tensor": Tensor,
-    "View": View,
-    "view_mode": view_mode,
+    "make_view": make_view,
+    "make_crossing": make_crossing,
     "new": object.__new__,
     "grad_mode": grad_mode,
     "next_sequence": next_sequence,
@@ -1092,7 +1071,6 @@ _SCOPE: dict[str, Any] = {
     "slow_path": slow_path,
     "wrap_outputs": wrap_outputs,
     "broadcast_failure": broadcast_failure,
-    "MULTI_OUTPUT": MULTI_OUTPUT,
 }
 
 setattr(tensors, "wrap", wrap)

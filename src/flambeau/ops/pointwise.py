@@ -1,31 +1,92 @@
-"""Arithmetic, comparison and mathematical functions, element by element."""
+"""Arithmetic, element by element."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..core.dtype import OF_NUMPY
+from ..core.promotion import number_dtype
 from ..kernels import elementwise as k
 from ..kernels.memory import sum_to
-from .definition import Array, Number, formula_function, operator, tensors
-
-
-def conj_array(x: Any) -> Any:
-    return x.conj() if x.dtype.kind == "c" else x
-
+from ..tensor import Tensor
+from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, formula_function, operator, tensors
 
 # What the engine and the formulas need in both forms. Over Tensors the names resolve when they are called.
 formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape))
 formula_function("cast", lambda x, dtype: k.cast(x.real if x.dtype.kind == "c" and dtype.kind != "c" else x, dtype), lambda x, d: tensors.to_dtype(x, d))
-formula_function("conj", lambda x: conj_array(x) if hasattr(x, "dtype") else x, lambda x: tensors.conj(x) if hasattr(x, "_array") else x)
+
+
+def undefined(name: str) -> Any:
+    """The formula of a function that is recorded but, as in PyTorch, has no derivative."""
+
+    def formula(F: Any, grad: Any) -> Any:
+        raise NotImplementedError(f"derivative for aten::{name} is not implemented")
+
+    return formula
+
+
+# --- sums and products -----------------------------------------------------------------------------------------
+
+
+def check_alpha(x: Any, y: Any, alpha: Any) -> None:
+    """Raises RuntimeError where the multiplier of add or sub is of a higher category than the operands."""
+    dtype = getattr(x, "dtype", None) or y.dtype
+    if alpha.__class__ is bool:
+        if dtype.kind != "b":
+            raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    elif alpha.__class__ is float:
+        if dtype.kind in "biu":
+            raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    elif alpha.__class__ is complex and dtype.kind != "c":
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
 
 
 @operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic")
 def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input + alpha * other`, broadcast."""
-    return k.add(input, other if alpha == 1 else other * alpha, out)
+    if alpha.__class__ is int and alpha == 1:
+        return k.add(input, other, out)
+    check_alpha(input, other, alpha)
+    return k.add_scaled(input, other, alpha, out)
 
 
 add.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: grad if alpha == 1 else grad * F.conj(alpha))
+
+
+def check_subtraction(x: Any, y: Any) -> None:
+    """Raises RuntimeError for boolean operands, as PyTorch does."""
+    if getattr(x, "dtype", x) == bool and getattr(y, "dtype", bool) == bool or x.__class__ is bool:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+        )
+
+
+@operator("torch.sub", "torch.subtract", "Tensor.sub", "Tensor.subtract", "Tensor.sub_", "Tensor.subtract_", "Tensor.__sub__", "Tensor.__isub__", promote="arithmetic")  # fmt: skip
+def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
+    """`input - alpha * other`, broadcast. Raises RuntimeError for booleans."""
+    if input.dtype.kind == "b":
+        check_subtraction(input, other)
+    if alpha.__class__ is int and alpha == 1:
+        return k.subtract(input, other, out)
+    check_alpha(input, other, alpha)
+    return k.add_scaled(input, other, -alpha, out)
+
+
+sub.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha))
+
+
+@operator("torch.rsub", "Tensor.__rsub__", promote="arithmetic", node=lambda input, other, alpha: f"RsubBackward{int(other.__class__ in NUMBERS)}")
+def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None) -> Array:
+    """`other - alpha * input`, broadcast."""
+    if input.dtype.kind == "b":
+        check_subtraction(input, other)
+    if alpha.__class__ is int and alpha == 1:
+        return k.subtract(other, input, out)
+    check_alpha(input, other, alpha)
+    return k.add_scaled(other, input, -alpha, out)
+
+
+rsub.derivative(input=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha), other=lambda F, grad: grad)
 
 
 @operator("torch.mul", "torch.multiply", "Tensor.mul", "Tensor.multiply", "Tensor.mul_", "Tensor.multiply_", "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic")  # fmt: skip
@@ -35,3 +96,372 @@ def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
 
 
 mul.derivative(input=lambda F, grad, other: grad * F.conj(other), other=lambda F, grad, input: grad * F.conj(input))
+
+
+# --- quotients -------------------------------------------------------------------------------------------------
+
+
+@operator("Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0")
+def true_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
+    """`input / other`, broadcast; integers become the default floating-point dtype."""
+    return k.divide(input, other, out)
+
+
+true_divide.derivative(
+    input=lambda F, grad, other: grad / F.conj(other),
+    other=lambda F, grad, input, other: -grad * F.conj((input / other) / other),
+)
+
+
+@operator("torch.floor_divide", "Tensor.floor_divide", "Tensor.floor_divide_", "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented")  # fmt: skip
+def floor_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
+    """The quotient rounded towards minus infinity. Raises RuntimeError (ZeroDivisionError) for an integer division by 0."""
+    return k.floor_divide(input, other, out)
+
+
+floor_divide.derivative(input=undefined("floor_divide"), other=undefined("floor_divide"))
+
+
+@operator("Tensor._div_rounded", promote="arithmetic", node="DivBackward2")
+def div_rounded(input: Array, other: Array | Number, rounding_mode: Any, out: Any = None) -> Array:
+    """The quotient rounded by `rounding_mode`, "trunc" or "floor"."""
+    if rounding_mode == "floor":
+        return k.floor_divide(input, other, out)
+    if rounding_mode == "trunc":
+        return k.trunc_divide(input, other, out)
+    raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+
+
+div_rounded.derivative(input=lambda F, grad: F.zeros_like(grad), other=lambda F, grad: F.zeros_like(grad))
+formula_function("zeros_like", lambda x: k.zeros_like(x), lambda x: tensors.mul(x.detach(), 0))
+
+
+@composite("torch.div", "torch.divide", "Tensor.div", "Tensor.divide", hot=True)
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
+    """`input / other`, broadcast; with `rounding_mode` "trunc" or "floor" rounded, in the operands' own dtype."""
+    if rounding_mode is None:
+        return true_divide.function(input, other, out=out)
+    return div_rounded.function(input, other, rounding_mode, out=out)
+
+
+@composite("Tensor.div_", "Tensor.divide_", hot=True)
+def div_(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """`div`, in place."""
+    if rounding_mode is None:
+        return _true_divide_(input, other)
+    return apply_in_place(div_rounded, input, (other, rounding_mode), "div_")
+
+
+attach("torch.true_divide", true_divide.function)
+attach("Tensor.true_divide", true_divide.function)
+_true_divide_ = true_divide.in_places["true_divide_"] = true_divide.in_place_stub("true_divide_")
+attach("Tensor.true_divide_", _true_divide_)
+
+
+def _is_number(value: Any) -> bool:
+    return value.__class__ in NUMBERS
+
+
+@operator("torch.remainder", "Tensor.remainder", "Tensor.remainder_", "Tensor.__mod__", "Tensor.__imod__", promote="arithmetic",
+          node=lambda input, other: f"RemainderBackward{1 - _is_number(other)}" if not _is_number(input) else "NotImplemented")  # fmt: skip
+def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
+    """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
+    return k.remainder(input, other, out)
+
+
+remainder.derivative(
+    input=lambda F, grad: grad,
+    other=lambda F, grad, input, other: -grad * F.floor(input / other),
+)
+
+
+@operator("torch.fmod", "Tensor.fmod", "Tensor.fmod_", promote="arithmetic", node=lambda input, other: f"FmodBackward{1 - _is_number(other)}")
+def fmod(input: Array, other: Array | Number, out: Any = None) -> Array:
+    """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
+    return k.fmod(input, other, out)
+
+
+fmod.derivative(input=lambda F, grad: grad, other=lambda F, grad, input, other: -grad * F.trunc(input / other))
+
+
+# --- powers ----------------------------------------------------------------------------------------------------
+
+
+def _pow_node(input: Any, exponent: Any) -> str:
+    return "PowBackward0" if _is_number(exponent) else "PowBackward2" if _is_number(input) else "PowBackward1"
+
+
+@operator("torch.pow", "Tensor.pow", "Tensor.pow_", "Tensor.__pow__", "Tensor.__ipow__", promote="arithmetic", node=_pow_node)
+def pow(input: Array | Number, exponent: Array | Number, out: Any = None) -> Array:
+    """`input ** exponent`, broadcast. Raises RuntimeError for an integer tensor with a negative number as exponent."""
+    return k.power(input, exponent, out)
+
+
+def _pow_input(F: Any, grad: Any, input: Any, exponent: Any) -> Any:
+    if exponent.__class__ in NUMBERS:
+        if exponent == 0:
+            return F.zeros_like(grad)
+        if exponent == 2:
+            return grad * F.conj(input * 2.0)
+        return grad * F.conj(F.pow(input, exponent - 1) * exponent)
+    return F.where(exponent == 0.0, 0.0, grad * F.conj(exponent * F.pow(input, exponent - 1)))
+
+
+def _pow_exponent(F: Any, grad: Any, input: Any, exponent: Any, result: Any) -> Any:
+    if input.__class__ in NUMBERS:
+        import cmath
+        import math
+
+        if input == 0:
+            return F.where(exponent >= 0.0 if not F.is_complex(exponent) else F.real(exponent) >= 0.0, 0.0, grad * F.conj(result * -math.inf))
+        log = cmath.log(input) if isinstance(input, complex) or F.is_complex(exponent) else math.log(input) if input > 0 else math.nan
+        return grad * F.conj(result * log)
+    positive = exponent >= 0.0 if not F.is_complex(exponent) else F.real(exponent) >= 0.0
+    return F.where((input == 0.0) & positive, 0.0, grad * F.conj(result * F.log(input)))
+
+
+pow.derivative(input=_pow_input, exponent=_pow_exponent)
+formula_function("is_complex", lambda x: x.dtype.kind == "c", lambda x: x._array.dtype.kind == "c")
+
+
+def reversed_operands(name: str, function: Any) -> None:
+    """Attaches a reflected dunder: `function(other, self)`."""
+
+    def reflected(self: Any, other: Any) -> Any:
+        try:
+            return function(other, self)
+        except TypeError:
+            return NotImplemented
+
+    reflected.__name__ = reflected.__qualname__ = name
+    attach(f"Tensor.{name}", reflected)
+
+
+def _rtruediv(self: Any, other: Any) -> Any:
+    if other.__class__ not in NUMBERS and not isinstance(other, Tensor):
+        return NotImplemented
+    return reciprocal.function(self) * other
+
+
+_rtruediv.__name__ = "__rtruediv__"
+attach("Tensor.__rtruediv__", _rtruediv)
+attach("Tensor.__rdiv__", _rtruediv)
+reversed_operands("__rpow__", pow.function)
+reversed_operands("__rmod__", remainder.function)
+reversed_operands("__rfloordiv__", floor_divide.function)
+
+
+# --- signs and roots -------------------------------------------------------------------------------------------
+
+
+@operator("torch.neg", "torch.negative", "torch.neg_", "torch.negative_", "Tensor.neg", "Tensor.negative", "Tensor.neg_", "Tensor.negative_", "Tensor.__neg__", promote="arithmetic")  # fmt: skip
+def neg(input: Array, out: Any = None) -> Array:
+    """`-input`. Raises RuntimeError for booleans."""
+    if input.dtype.kind == "b":
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
+    return k.negative(input, out)
+
+
+neg.derivative(input=lambda F, grad: -grad)
+
+
+@operator("torch.abs", "torch.absolute", "torch.abs_", "Tensor.abs", "Tensor.absolute", "Tensor.abs_", "Tensor.absolute_", "Tensor.__abs__")
+def abs(input: Array, out: Any = None) -> Array:
+    """The absolute value; of complex numbers, real."""
+    return k.absolute(input, out)
+
+
+abs.derivative(input=lambda F, grad, input: grad * F.sgn(input))
+
+
+@operator("torch.sgn", "Tensor.sgn", "Tensor.sgn_")
+def sgn(input: Array, out: Any = None) -> Array:
+    """`input / abs(input)`, and 0 for 0; the sign of real numbers."""
+    return k.sgn(input, out)
+
+
+def _sgn_input(F: Any, grad: Any, input: Any, result: Any) -> Any:
+    if not F.is_complex(input):
+        return F.zeros_like(grad)
+    size = F.abs(input)
+    return F.where(size == 0.0, 0.0, (grad - F.real(grad * F.conj(result)) * result) / size)
+
+
+sgn.derivative(input=_sgn_input)
+formula_function("real", lambda x: x.real, lambda x: tensors.real_part(x))
+
+
+@operator("torch.conj_physical", "torch.conj_physical_", "Tensor.conj_physical", "Tensor.conj_physical_", node="ConjPhysicalBackward0")
+def conj_physical(input: Array, out: Any = None) -> Array:
+    """The complex conjugate."""
+    return k.conjugate(input, out)
+
+
+conj_physical.derivative(input=lambda F, grad: F.conj(grad))
+
+
+@composite("torch.resolve_conj", "torch.resolve_neg", "Tensor.resolve_conj", "Tensor.resolve_neg", hot=True)
+def _same(input: Any) -> Any:
+    return input
+
+
+@composite("torch.conj", "Tensor.conj", hot=True)
+def conj(input: Any) -> Any:
+    """The complex conjugate; a real tensor itself."""
+    if input.__class__ in NUMBERS:
+        return input.conjugate()
+    return conj_physical.function(input) if input._array.dtype.kind == "c" else input
+
+
+formula_function("conj", k.conj, conj)
+
+
+@operator("torch.sign", "Tensor.sign", "Tensor.sign_")
+def sign(input: Array, out: Any = None) -> Array:
+    """-1, 0 or 1. Raises RuntimeError for complex numbers."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("Unlike NumPy, torch.sign doesn't allow complex numbers. Use torch.sgn instead.")
+    return k.sign(input, out)
+
+
+sign.derivative(input=lambda F, grad: F.zeros_like(grad))
+
+
+@operator("torch.sqrt", "torch.sqrt_", "Tensor.sqrt", "Tensor.sqrt_", promote="float")
+def sqrt(input: Array, out: Any = None) -> Array:
+    """The square root."""
+    return k.sqrt(input, out)
+
+
+sqrt.derivative(input=lambda F, grad, result: grad / F.conj(result * 2.0))
+
+
+@operator("torch.rsqrt", "torch.rsqrt_", "Tensor.rsqrt", "Tensor.rsqrt_", promote="float")
+def rsqrt(input: Array, out: Any = None) -> Array:
+    """`1 / sqrt(input)`."""
+    return k.rsqrt(input, out=out)
+
+
+rsqrt.derivative(input=lambda F, grad, result: grad * F.conj(result * result * result) * -0.5)
+
+
+@operator("torch.reciprocal", "torch.reciprocal_", "Tensor.reciprocal", "Tensor.reciprocal_", promote="float")
+def reciprocal(input: Array, out: Any = None) -> Array:
+    """`1 / input`."""
+    return k.reciprocal(input, out)
+
+
+reciprocal.derivative(input=lambda F, grad, result: -grad * F.conj(result * result))
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------
+
+
+@operator("torch.maximum", "Tensor.maximum", promote="arithmetic")
+def maximum(input: Array, other: Array, out: Any = None) -> Array:
+    """The larger of both; NaN where either is."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("maximum not implemented for complex tensors.")
+    return k.maximum(input, other, out)
+
+
+def _shared_at_ties(larger: Any) -> dict[str, Any]:
+    """The gradient goes to the operand that was taken, halved where both are equal."""
+    return dict(
+        input=lambda F, grad, input, other: F.where(input == other, grad * 0.5, F.where(larger(other, input), 0.0, grad)),
+        other=lambda F, grad, input, other: F.where(input == other, grad * 0.5, F.where(larger(input, other), 0.0, grad)),
+    )
+
+
+maximum.derivative(**_shared_at_ties(lambda a, b: a > b))
+
+
+@operator("torch.minimum", "Tensor.minimum", promote="arithmetic")
+def minimum(input: Array, other: Array, out: Any = None) -> Array:
+    """The smaller of both; NaN where either is."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("minimum not implemented for complex tensors.")
+    return k.minimum(input, other, out)
+
+
+minimum.derivative(**_shared_at_ties(lambda a, b: a < b))
+
+
+@operator(node="ClampBackward1", out=False)
+def clamp_numbers(input: Array, min: Any, max: Any) -> Array:
+    """The values held between two numbers, either of which may be None."""
+    if input.dtype.kind in "biuc":
+        if input.dtype.kind == "c":
+            raise RuntimeError("clamp is not supported for complex types")
+        to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
+        input = k.cast(input, to) if to != input.dtype else input
+    return k.clamp(input, min, max)
+
+
+def _clamp_numbers_input(F: Any, grad: Any, input: Any, min: Any, max: Any) -> Any:
+    if max is None:
+        return F.where(input >= min, grad, 0.0) if min == min else F.zeros_like(grad)
+    if min is None:
+        return F.where(input <= max, grad, 0.0)
+    return F.where((input >= min) & (input <= max), grad, 0.0)
+
+
+clamp_numbers.derivative(input=_clamp_numbers_input)
+
+
+@operator(node="ClampBackward0", out=False)
+def clamp_tensors(input: Array, min: Array | None, max: Array | None) -> Array:
+    """The values held between two tensors, either of which may be None."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("clamp is not supported for complex types")
+    to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
+    return k.clamp(*[x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)])
+
+
+def _clamp_bounds(F: Any, input: Any, min: Any, max: Any) -> Any:
+    if min is None:
+        return input <= max
+    return input >= min if max is None else (input >= min) & (input <= max)
+
+
+clamp_tensors.derivative(
+    input=lambda F, grad, input, min, max: F.where(_clamp_bounds(F, input, min, max), grad, 0.0),
+    min=lambda F, grad, input, min, max: F.where(input < min if max is None else (input < min) & (min < max), grad, 0.0),
+    max=lambda F, grad, input, min, max: F.where(input > max if min is None else (input > max) | (max < min), grad, 0.0),
+)
+
+
+def _bounds(input: Any, min: Any, max: Any, name: str) -> tuple[Any, Any, bool]:
+    """The bounds as the operators take them, and whether they are tensors."""
+    if min is None and max is None:
+        raise RuntimeError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
+    tensor = isinstance(min, Tensor) or isinstance(max, Tensor)
+    for bound in (min, max):
+        if bound is not None and bound.__class__ not in NUMBERS and (not tensor or not isinstance(bound, Tensor)):
+            if not hasattr(bound, "item") or isinstance(bound, Tensor):
+                raise TypeError(f"clamp(): argument 'min' must be Number, not {type(bound).__name__}")
+    if tensor:
+        return min, max, True
+    min = min if min is None or min.__class__ in NUMBERS else min.item()
+    return min, max if max is None or max.__class__ in NUMBERS else max.item(), False
+
+
+@composite("torch.clamp", "torch.clip", "Tensor.clamp", "Tensor.clip")
+def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
+    """The values held between `min` and `max`: numbers, or tensors that broadcast with `input`."""
+    if out is not None:
+        from .definition import write_out
+
+        return write_out(clamp(input, min, max), out)
+    min, max, tensor = _bounds(input, min, max, "clamp")
+    return clamp_tensors.function(input, min, max) if tensor else clamp_numbers.function(input, min, max)
+
+
+@composite("torch.clamp_", "torch.clip_", "Tensor.clamp_", "Tensor.clip_")
+def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
+    """`clamp`, in place."""
+    min, max, tensor = _bounds(input, min, max, "clamp")
+    return apply_in_place(clamp_tensors if tensor else clamp_numbers, input, (min, max), "clamp_")

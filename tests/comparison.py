@@ -27,6 +27,10 @@ TOLERANCES = {
 }
 
 
+class Incomparable(BaseException):
+    """A row gives what cannot be compared: a mistake in the row, not an answer (so no `except Exception` takes it for one)."""
+
+
 def is_tensor(candidate: Any) -> bool:
     return hasattr(candidate, "requires_grad") and hasattr(candidate, "grad_fn")
 
@@ -59,7 +63,10 @@ def to_numpy(tensor: Any) -> np.ndarray | None:
 
     if tensor.dtype == torch.bfloat16:
         return np.array(tensor.view(torch.int16).numpy()).view(BFLOAT16)
-    return np.array(tensor.numpy())
+    try:
+        return np.array(tensor.numpy())
+    except TypeError as error:
+        raise Incomparable(f"PyTorch's answer is a {tensor.dtype} tensor, which NumPy has no dtype for") from error
 
 
 def describe(entry: Any, row: "Row") -> Any:
@@ -117,7 +124,7 @@ def describe(entry: Any, row: "Row") -> Any:
         "TorchVersion",
     ):
         return {"kind": type(entry).__name__, "items": [str(entry)]}
-    raise TypeError(f"the harness cannot compare a {type(entry).__module__}.{type(entry).__qualname__}: return its parts")
+    raise Incomparable(f"the harness cannot compare a {type(entry).__module__}.{type(entry).__qualname__}: return its parts")
 
 
 def compare(ours: Any, expected: Any, row: "Row", where: str = "") -> None:

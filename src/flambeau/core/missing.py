@@ -18,7 +18,9 @@ def missing_name(module: str) -> Callable[[str], Any]:
     public = "torch" + module[len("flambeau") :]
 
     def __getattr__(name: str) -> Any:
-        raise AttributeError(explain(public, name), name=name, obj=sys.modules.get(module))
+        text = explain(public, name)
+        # With an object Python adds "Did you mean ...?", which misleads where the name is right and the gap is ours.
+        raise AttributeError(text, name=name, obj=None if text.startswith("flambeau") else sys.modules.get(module))
 
     return __getattr__
 

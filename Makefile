@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 export OMP_NUM_THREADS ?= 1
 PYTEST_ARGS ?= -q -n auto
 
-.PHONY: help test test-numpy test-live expectations lint format types wheel demo bench clean environment torch-environment
+.PHONY: help stubs test test-numpy test-live expectations lint format types wheel demo bench clean environment torch-environment
 
 help:
 	@echo "make test          the tests (needs no PyTorch)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-live     the tests against the installed PyTorch 2.13.0"
 	@echo "make expectations  rewrite the stored answers of PyTorch (installs torch 2.13.0)"
 	@echo "make lint, format, types"
+	@echo "make stubs         rewrite the type stubs of what the operators' definitions attach"
 	@echo "make wheel         wheel and sdist in dist/, each installed and tried in a clean environment"
 	@echo "make demo          train a small GPT on the sources of Python's standard library"
 	@echo "make bench         flambeau's own benchmarks"
@@ -47,6 +48,9 @@ format: environment
 
 types: environment
 	$(RUN) -m mypy
+
+stubs: environment
+	$(RUN) tools/stubs.py
 
 wheel: environment
 	rm -rf dist build/wheel

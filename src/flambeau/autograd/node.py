@@ -5,7 +5,7 @@ A node never holds its own result as a Tensor, or the two would form a cycle and
 """
 
 import itertools
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 next_sequence = itertools.count(1).__next__
 """Numbers nodes in order of creation; inputs come before what is made of them, so the engine walks numbers downwards."""
@@ -16,6 +16,10 @@ class Namespace:
 
     def __init__(self, **functions: Callable[..., Any]) -> None:
         self.__dict__.update(functions)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
 arrays = Namespace()

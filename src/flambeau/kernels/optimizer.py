@@ -61,6 +61,14 @@ def _axpy(a: Array, b: Array, c: Array, t: Array) -> None:
     add(a, t, a)
 
 
+def _maximum(a: Array, b: Array, out: Array) -> None:
+    np.maximum(a, b, out=out)  # these two want `out` by name
+
+
+def _minimum(a: Array, b: Array, out: Array) -> None:
+    np.minimum(a, b, out=out)
+
+
 exact = SimpleNamespace(
     add=add,
     sub=subtract,
@@ -68,8 +76,8 @@ exact = SimpleNamespace(
     div=divide,
     over=divide,  # a scalar over an array
     sqrt=sqrt,
-    maximum=np.maximum,
-    minimum=np.minimum,
+    maximum=_maximum,
+    minimum=_minimum,
     lerp=_lerp,
     addcmul=_addcmul,
     addcdiv=_addcdiv,

@@ -1,0 +1,144 @@
+"""The updates over arrays: blocks, memory orders, number types. Values are compared with PyTorch's in tests/optim."""
+
+import numpy as np
+import pytest
+
+from flambeau.kernels import optimizer as kernels
+
+SHAPE = (30, 40)
+
+
+def arrays(dtype="float32", shape=SHAPE, order="C"):
+    random = np.random.RandomState(0)
+
+    def one():
+        value = random.standard_normal(shape) + (1j * random.standard_normal(shape) if dtype.startswith("complex") else 0)
+        return np.asarray(value, dtype, order=order)
+
+    return one
+
+
+def zeros(like):
+    return np.zeros_like(like)
+
+
+def step_count():
+    return np.zeros((), np.float32)
+
+
+def run(name, p, g, times=3):
+    """Some steps of one update on one parameter; its final arrays."""
+    state = [zeros(p) for _ in range(3)]
+    one, more, third = ([array] for array in state)
+    steps, scalar, ones = [step_count()], [np.full((), 0.1, np.float32)], [np.ones((), np.float32)]
+    for _ in range(times):
+        if name == "sgd":
+            kernels.sgd_step([p], [g], one, 0.1, 0.9, 0.1, 0.1, False, True)
+        elif name == "nesterov":
+            kernels.sgd_step([p], [g], one, 0.1, 0.9, 0.0, 0.0, True, False)
+        elif name == "adam":
+            kernels.adam_step([p], [g], one, more, third, steps, 0.1, 0.9, 0.99, 1e-8, 0.1, False, True)
+        elif name == "adamw":
+            kernels.adam_step([p], [g], one, more, (), steps, 0.1, 0.9, 0.99, 1e-8, 0.1, True, False)
+        elif name == "adamax":
+            kernels.adamax_step([p], [g], one, more, steps, 0.1, 0.9, 0.99, 1e-8, 0.1, False)
+        elif name == "nadam":
+            kernels.nadam_step([p], [g], one, more, ones, steps, 0.1, 0.9, 0.99, 1e-8, 0.1, 0.004, False, False)
+        elif name == "radam":
+            kernels.radam_step([p], [g], one, more, steps, 0.1, 0.9, 0.99, 1e-8, 0.1, False, False)
+        elif name == "rmsprop":
+            kernels.rmsprop_step([p], [g], one, more, third, steps, 0.1, 0.9, 1e-8, 0.1, 0.9, False)
+        elif name == "adagrad":
+            kernels.adagrad_step([p], [g], one, steps, 0.1, 0.1, 1e-8, 0.1, False)
+        elif name == "adadelta":
+            kernels.adadelta_step([p], [g], one, more, steps, 0.1, 0.9, 1e-6, 0.1, False)
+        elif name == "asgd":
+            kernels.asgd_step([p], [g], one, ones, scalar, steps, 0.1, 0.01, 0.75, 1.0, 0.1, False)
+        elif name == "rprop":
+            kernels.rprop_step([p], [g], one, more, steps, 0.5, 1.2, 1e-3, 1.0, False)
+    return [p, *state]
+
+
+UPDATES = [
+    "sgd", "nesterov", "adam", "adamw", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "asgd", "rprop",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_blocks_give_what_the_whole_gives(name, monkeypatch):
+    one = arrays()
+    p, g = one(), one()
+    whole = run(name, p.copy(), g)
+    monkeypatch.setattr(kernels, "BLOCK", 256)
+    for a, b in zip(whole, run(name, p.copy(), g)):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("block", [256, 1 << 20])
+@pytest.mark.parametrize("name", UPDATES)
+def test_memory_order_does_not_matter(name, block, monkeypatch):
+    monkeypatch.setattr(kernels, "BLOCK", block)
+    one = arrays()
+    p, g = one(), one()
+    expected = run(name, p.copy(), g)
+    strided = np.zeros((SHAPE[0], 2 * SHAPE[1]), np.float32)[:, ::2]
+    strided[...] = p
+    for own in (np.asfortranarray(p), strided):
+        for gradient in (g, np.asfortranarray(g)):
+            for a, b in zip(expected, run(name, own.copy("K") if own is not strided else own, gradient)):
+                np.testing.assert_array_equal(a, b)
+            strided[...] = p
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_a_gradient_is_never_changed(maximize):
+    one = arrays()
+    for weight_decay in (0.0, 0.1):
+        p, g, m, v = one(), one(), one(), abs(one())
+        before = g.copy()
+        kernels.adam_step([p], [g], [m], [v], (), [step_count()], 0.1, 0.9, 0.99, 1e-8, weight_decay, False, maximize)
+        kernels.sgd_step([p], [g], [m], 0.1, 0.9, 0.0, weight_decay, True, maximize)
+        kernels.sgd_step([p], [g], (), 0.1, 0.0, 0.0, weight_decay, False, maximize)
+        kernels.adagrad_step([p], [g], [v], [step_count()], 0.1, 0.0, 1e-8, weight_decay, maximize)
+        np.testing.assert_array_equal(g, before)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_complex_numbers_are_pairs_of_real_ones(name):
+    one = arrays("complex64")
+    p, g = one(), one()
+    as_pairs = run(name, p.view(np.float32).copy(), g.view(np.float32))
+    for a, b in zip(run(name, p.copy(), g), as_pairs):
+        np.testing.assert_array_equal(a.view(np.float32), b)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (1,)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("name", UPDATES)
+def test_small_shapes(name, dtype, shape):
+    one = arrays(dtype, shape)
+    p, g = one(), one()
+    long = run(name, np.broadcast_to(p, (4, *shape)).copy(), np.broadcast_to(g, (4, *shape)))
+    for a, b in zip(run(name, p, g), long):
+        assert a.shape == shape
+        np.testing.assert_allclose(a, b[0], rtol=1e-3 if dtype == "float16" else 1e-6)
+
+
+def test_division_by_zero_passes_in_silence(recwarn):
+    p, g = np.ones(3, np.float32), np.zeros(3, np.float32)
+    kernels.adam_step([p], [g], [zeros(p)], [zeros(p)], (), [step_count()], 0.1, 0.9, 0.99, 0.0, 0.0, False, False)
+    assert np.isnan(p).all()
+    assert not recwarn.list
+
+
+def test_each_parameter_has_its_own_step_count():
+    one = arrays()
+    p, g = one(), one()
+    together, alone = [p.copy(), p.copy()], p.copy()
+    steps = [step_count(), np.full((), 7, np.float32)]
+    kernels.adam_step(together, [g, g], [zeros(p), zeros(p)], [zeros(p), zeros(p)], (), steps, 0.1, 0.9, 0.99, 1e-8, 0.0, False, False)
+    count = np.full((), 7, np.float32)
+    kernels.adam_step([alone], [g], [zeros(p)], [zeros(p)], (), [count], 0.1, 0.9, 0.99, 1e-8, 0.0, False, False)
+    assert [step.item() for step in steps] == [1.0, 8.0]
+    np.testing.assert_array_equal(together[1], alone)
+    assert not np.array_equal(together[0], alone)

@@ -1,0 +1,45 @@
+"""ASGD against PyTorch: trajectories, state, repr and messages."""
+
+import pytest
+
+from harness import parity
+from optim.training import train
+
+OPTIONS = [
+    dict(),
+    dict(lr=0.1, lambd=0.1, alpha=0.5, t0=3),
+    dict(weight_decay=0.1, maximize=True, t0=1),
+    dict(foreach=True),
+    dict(lr="tensor"),
+    dict(grouped=True),
+    dict(shapes=[(150, 120), (3,)]),
+]
+REFUSED = [
+    dict(lr=-1),
+    dict(weight_decay=-1),
+    dict(capturable=True),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@parity
+def test_trajectory(torch, options):
+    return train(torch, "ASGD", **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex64"])
+@parity
+def test_trajectory_in_another_dtype(torch, dtype):
+    return train(torch, "ASGD", dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@parity(rtol=1e-2, atol=1e-2)
+def test_trajectory_in_half_precision(torch, dtype):
+    return train(torch, "ASGD", dtype=dtype, shapes=[(3, 4), (5,)])
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=str)
+@parity
+def test_what_is_refused(torch, options):
+    return train(torch, "ASGD", **options)

@@ -1,0 +1,49 @@
+"""RMSprop against PyTorch: trajectories, state, repr and messages."""
+
+import pytest
+
+from harness import parity
+from optim.training import train
+
+OPTIONS = [
+    dict(),
+    dict(lr=0.1, momentum=0.9),
+    dict(centered=True),
+    dict(momentum=0.9, weight_decay=0.1, maximize=True),
+    dict(alpha=0.5, eps=0.001, foreach=True),
+    dict(lr="tensor"),
+    dict(grouped=True),
+    dict(shapes=[(150, 120), (3,)]),
+]
+REFUSED = [
+    dict(lr=-1),
+    dict(eps=-1),
+    dict(momentum=-1),
+    dict(weight_decay=-1),
+    dict(alpha=-1),
+    dict(capturable=True),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@parity
+def test_trajectory(torch, options):
+    return train(torch, "RMSprop", **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex64"])
+@parity
+def test_trajectory_in_another_dtype(torch, dtype):
+    return train(torch, "RMSprop", dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@parity(rtol=1e-2, atol=1e-2)
+def test_trajectory_in_half_precision(torch, dtype):
+    return train(torch, "RMSprop", dtype=dtype, shapes=[(3, 4), (5,)])
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=str)
+@parity
+def test_what_is_refused(torch, options):
+    return train(torch, "RMSprop", **options)

@@ -1,0 +1,45 @@
+"""Rprop against PyTorch: trajectories, state, repr and messages."""
+
+import pytest
+
+from harness import parity
+from optim.training import train
+
+OPTIONS = [
+    dict(),
+    dict(lr=0.1, etas=(0.3, 1.5), step_sizes=(0.05, 0.2)),
+    dict(maximize=True),
+    dict(foreach=True),
+    dict(lr="tensor"),
+    dict(grouped=True),
+    dict(shapes=[(150, 120), (3,)]),
+]
+REFUSED = [
+    dict(lr=-1),
+    dict(etas=(1.0, 0.5)),
+    dict(capturable=True),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@parity
+def test_trajectory(torch, options):
+    return train(torch, "Rprop", **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex64"])
+@parity
+def test_trajectory_in_another_dtype(torch, dtype):
+    return train(torch, "Rprop", dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@parity(rtol=1e-2, atol=1e-2)
+def test_trajectory_in_half_precision(torch, dtype):
+    return train(torch, "Rprop", dtype=dtype, shapes=[(3, 4), (5,)])
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=str)
+@parity
+def test_what_is_refused(torch, options):
+    return train(torch, "Rprop", **options)

@@ -45,6 +45,7 @@ from .ops import (  # noqa: F401  (importing a family attaches its operators)
     elementary,
     embedding,
     indexing,
+    joining,
     linalg as _linalg_ops,
     loss,
     matmul as _matmul_ops,
@@ -56,6 +57,7 @@ from .ops import (  # noqa: F401  (importing a family attaches its operators)
     reduction,
     scan,
     shape,
+    slicing,
     sorting,
     spectral,
 )

@@ -10,6 +10,8 @@ from typing import Any, Sequence
 import numpy as np
 from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
 
+from .naming import public
+
 ndarray = np.ndarray
 
 
@@ -23,11 +25,12 @@ def contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def strides_of(array: Any) -> tuple[int, ...]:
-    """An array's strides in elements."""
-    if array.size == 0:
+    """An array's strides in elements. NumPy gives new empty arrays zeros, which stand for row-major strides."""
+    strides = array.strides
+    if not array.size and not any(strides):
         return contiguous_strides(array.shape)
     itemsize = array.itemsize
-    return tuple([s // itemsize for s in array.strides])
+    return tuple([s // itemsize for s in strides])
 
 
 def address(array: Any) -> int:
@@ -52,22 +55,60 @@ def storage_offset(array: ndarray) -> int:
     return 0 if root is array else (address(array) - address(root)) // array.itemsize
 
 
-def strided_view(array: ndarray, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> ndarray:
+def offset_between(base: ndarray, array: ndarray) -> int:
+    """How many elements of `array`'s dtype it begins behind the first of `base`."""
+    return 0 if array is base else (address(array) - address(base)) // array.itemsize
+
+
+def strided_view(array: Any, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> Any:
     """A view that begins `offset` elements behind `array`'s first (it may be negative), with any shape and strides.
 
     The caller has checked that it stays inside the storage.
     """
+    if array.__class__ is not ndarray:
+        return array.as_strided(shape, strides)
     itemsize = array.itemsize
     bytes_ = [s * itemsize for s in strides]
-    if offset:
-        root = root_of(array)
-        start = address(array) - address(root) + offset * itemsize
-        if root.flags.c_contiguous or root.flags.f_contiguous:
-            flat = root.reshape(-1, order="A").view(np.uint8) if root.dtype != array.dtype else root.reshape(-1, order="A")
-            return ndarray(tuple(shape), array.dtype, flat, start, bytes_)
-        shifted = _numpy_as_strided(array.view(), (abs(offset) + 1,), (itemsize if offset > 0 else -itemsize,))[-1:]
-        return _numpy_as_strided(shifted, tuple(shape), bytes_, writeable=array.flags.writeable)
-    return _numpy_as_strided(array, tuple(shape), bytes_, writeable=array.flags.writeable)
+    if not offset and array.size:
+        flags = array.flags
+        if flags.c_contiguous or flags.f_contiguous:
+            try:
+                return ndarray(shape, array.dtype, array, 0, bytes_)
+            except ValueError:  # it reaches beyond this array, into the storage
+                pass
+    root = root_of(array)
+    try:
+        return ndarray(shape, array.dtype, root, address(array) - address(root) + offset * itemsize, bytes_)
+    except (ValueError, BufferError):  # another library's memory with gaps, or no memory at all
+        if offset and array.size:
+            raise
+        return _numpy_as_strided(array, tuple(shape), bytes_, writeable=array.flags.writeable)
+
+
+def extent(shape: Sequence[int], strides: Sequence[int]) -> int:
+    """How many elements of memory a tensor reaches over, from its first to its last."""
+    last = 1
+    for n, s in zip(shape, strides):
+        if n == 0:
+            return 0
+        last += (n - 1) * s
+    return last
+
+
+def empty_strided(shape: Sequence[int], strides: Sequence[int], dtype: Any) -> ndarray:
+    """An uninitialised array with the given strides in elements."""
+    itemsize = dtype.itemsize
+    return ndarray(shape, dtype, np.empty(extent(shape, strides), dtype), 0, [s * itemsize for s in strides])
+
+
+def overlaps(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether two elements may share memory, as with an expanded dimension."""
+    reach = 1
+    for s, n in sorted([(s, n) for s, n in zip(strides, shape) if n != 1]):
+        if s < reach:
+            return True
+        reach = s * (n - 1) + reach
+    return False
 
 
 def normalize_dim(dim: int, ndim: int) -> int:
@@ -96,7 +137,7 @@ def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
                 raise RuntimeError("only one dimension can be inferred")
             missing = i
         elif n < 0:
-            raise RuntimeError(f"invalid shape dimension {n}")
+            raise RuntimeError(f"invalid shape dimension {n} at index {i} of shape {list(shape)}")
         else:
             known *= n
     if missing < 0:
@@ -168,3 +209,107 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
                     raise broadcast_error(result, shape)
         result = tuple(merged)
     return result
+
+
+# --- memory formats ----------------------------------------------------------------------------------------------
+
+
+@public("torch")
+class memory_format:
+    """In which order a tensor's dimensions lie in memory."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> Any:
+        return memory_format_by_name, (self.name,)
+
+    def __copy__(self) -> "memory_format":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "memory_format":
+        return self
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+MEMORY_FORMATS = (contiguous_format, preserve_format, channels_last, channels_last_3d)
+
+
+def memory_format_by_name(name: str) -> memory_format:
+    """Unpickles a memory format."""
+    return next(f for f in MEMORY_FORMATS if f.name == name)
+
+
+def format_strides(shape: Sequence[int], format: Any) -> tuple[int, ...]:
+    """The strides of a dense tensor in a memory format. Raises RuntimeError where the format needs another rank."""
+    if format is contiguous_format:
+        return contiguous_strides(shape)
+    if format is channels_last or format is channels_last_3d:
+        rank = 4 if format is channels_last else 5
+        if len(shape) != rank:
+            raise RuntimeError(f"required rank {rank} tensor to use {format.name} format")
+        order = (0, *range(2, rank), 1)
+        inner = contiguous_strides([shape[d] for d in order])
+        strides = [0] * rank
+        for d, s in zip(order, inner):
+            strides[d] = s
+        return tuple(strides)
+    if not isinstance(format, memory_format):
+        raise TypeError(f"memory_format must be torch.memory_format, not {type(format).__name__}")
+    raise RuntimeError("unsupported memory format option Preserve")
+
+
+def has_format(shape: Sequence[int], strides: Sequence[int], format: Any) -> bool:
+    """Whether a tensor is dense in a memory format; strides of dimensions of size 1 do not count."""
+    if format is channels_last or format is channels_last_3d:
+        if len(shape) != (4 if format is channels_last else 5):
+            return False
+    elif 0 in shape:
+        return True
+    wanted = format_strides(shape, format)
+    return all(n == 1 or s == w for n, s, w in zip(shape, strides, wanted))
+
+
+def preserved_strides(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
+    """The strides of a copy that keeps the format: those of a dense tensor as they are, others in the same order."""
+    if not overlaps(shape, strides) and extent(shape, strides) == math.prod(shape):
+        return tuple(strides)
+    return ordered_strides(shape, strides)
+
+
+def ordered_strides(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
+    """Dense strides in the order of those given, as element-wise operators lay out a result whose input has gaps."""
+    ndim = len(shape)
+    order = list(range(ndim - 1, -1, -1))  # innermost first
+
+    def swaps(d0: int, d1: int) -> bool | None:
+        """Whether d0 must move outside of d1; None where nothing tells."""
+        s0, s1 = strides[d0], strides[d1]
+        if s0 == 0 or s1 == 0:
+            return None
+        if s0 != s1:
+            return s0 > s1
+        return True if shape[d0] > shape[d1] else None
+
+    for i in range(1, ndim):
+        d1 = i
+        for d0 in range(i - 1, -1, -1):
+            found = swaps(order[d0], order[d1])
+            if found:
+                order[d0], order[d1] = order[d1], order[d0]
+                d1 = d0
+            elif found is False:
+                break
+    result, step = [0] * ndim, 1
+    for d in order:
+        result[d] = step
+        step *= max(shape[d], 1)
+    return tuple(result)

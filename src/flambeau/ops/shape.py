@@ -1,1 +1,728 @@
+"""Views: tensors that see the memory of another in a different shape. With them, joining and copying."""
+
 from __future__ import annotations
+
+from operator import index as as_int
+from typing import Any
+
+from ..autograd.views import make_view
+from ..core import layout
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype
+from ..core.layout import contiguous_strides, infer_size, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
+from ..core.promotion import promote_types
+from ..kernels import memory
+from ..kernels.memory import sum_to
+from ..tensor import PLAIN, Tensor, shared_version, wrap
+from .definition import NUMBERS, Array, Operator, attach, composite, formula_function, handle_overrides, operator, tensors
+from .modes import modes
+
+for _format in layout.MEMORY_FORMATS:
+    attach(f"torch.{_format.name}", _format)  # type: ignore[arg-type]
+attach("torch.memory_format", layout.memory_format)
+
+
+def ints(values: Any, name: str, argument: str = "size") -> tuple[int, ...]:
+    """Sizes or dims given as several ints or one sequence. Raises TypeError as PyTorch does."""
+    if len(values) == 1 and values[0].__class__ is not int:
+        only = values[0]
+        if isinstance(only, (tuple, list)):
+            values = only
+        elif only is None or not hasattr(only, "__index__"):
+            raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {type(only).__name__}")
+    try:
+        return tuple(map(as_int, values))
+    except TypeError:
+        pass
+    for i, n in enumerate(values):
+        if not hasattr(n, "__index__"):
+            if values.__class__ is not tuple or i:
+                raise TypeError(
+                    f"{name}(): argument '{argument}' (position 1) must be tuple of ints, but found element of type {type(n).__name__} "
+                    f"at pos {i}"
+                )
+            raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(n).__name__} at pos {i}")
+    raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints")
+
+
+def as_dim(value: Any, name: str, argument: str = "dim", position: int = 1) -> int:
+    """A dim as an int. Raises TypeError for anything that is none."""
+    if value.__class__ is int:
+        return value
+    if isinstance(value, (bool, float, str)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be int, not {type(value).__name__}")
+    return as_int(value)
+
+
+# --- the same elements in another shape ----------------------------------------------------------------------------
+
+
+def viewed(input: Array, shape: tuple[int, ...]) -> Array | None:
+    """A view of the elements in row-major order in another shape; None where memory does not allow it."""
+    if input.flags.c_contiguous and input.size and (not shape or min(shape) > 0) and input.base is None:
+        try:
+            return input.reshape(shape)
+        except ValueError:
+            pass
+    shape = infer_size(shape, input.size)
+    strides = view_strides(input.shape, strides_of(input), shape)
+    return None if strides is None else strided_view(input, shape, strides)
+
+
+@operator(view=True)
+def view(input: Array, shape: tuple[int, ...]) -> Array:
+    """The elements in another shape, in the same memory. Raises RuntimeError where that is impossible."""
+    found = viewed(input, shape)
+    if found is None:
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+            "subspaces). Use .reshape(...) instead."
+        )
+    return found
+
+
+view.derivative(input=lambda F, grad, input_shape: F.reshape(grad, input_shape))
+_view = view.function
+
+
+def view_dtype(input: Array, target: Any) -> Array:
+    """The memory read as another dtype; the last dimension grows or shrinks with the size of the elements."""
+    old, new = input.dtype, target
+    if old.itemsize == new.itemsize:
+        return input.view(new)
+    names = SCALAR_NAMES[OF_NUMPY[old]], SCALAR_NAMES[OF_NUMPY[new]]
+    if input.ndim == 0:
+        raise RuntimeError(f"self.dim() cannot be 0 to view {names[0]} as {names[1]} (different element sizes)")
+    strides = strides_of(input)
+    if old.itemsize > new.itemsize:
+        ratio = old.itemsize // new.itemsize
+        if strides[-1] != 1:
+            raise RuntimeError(f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {strides[-1]}")
+        shape = (*input.shape[:-1], input.shape[-1] * ratio)
+        strides = (*[s * ratio for s in strides[:-1]], 1)
+    else:
+        ratio = new.itemsize // old.itemsize
+        if input.shape[-1] % ratio:
+            raise RuntimeError(
+                f"self.size(-1) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element sizes), but got "
+                f"{input.shape[-1]}"
+            )
+        if layout.storage_offset(input) % ratio:
+            raise RuntimeError(
+                f"self.storage_offset() must be divisible by {ratio} to view {names[0]} as {names[1]} (different element sizes), but got "
+                f"{layout.storage_offset(input)}"
+            )
+        for i, s in enumerate(strides[:-1]):
+            if s % ratio:
+                raise RuntimeError(
+                    f"self.stride({i}) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element sizes), but got {s}"
+                )
+        if strides[-1] != 1:
+            raise RuntimeError(f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {strides[-1]}")
+        shape = (*input.shape[:-1], input.shape[-1] // ratio)
+        strides = (*[s // ratio for s in strides[:-1]], 1)
+    root = layout.root_of(input)
+    start = layout.address(input) - layout.address(root)
+    return layout.ndarray(shape, new, root, start, [s * new.itemsize for s in strides])
+
+
+@composite("Tensor.view", hot=True)
+def view_method(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """The elements in another shape, in the same memory; one size may be -1. Or, given a dtype, the memory read as that dtype.
+
+    Raises RuntimeError where the number of elements differs or where the memory order does not allow a view.
+    """
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(view_method, (self, *size), {} if dtype is None else {"dtype": dtype})
+        if result is not NotImplemented:
+            return result
+    if len(size) == 1 and size[0].__class__ is not int:
+        first = size[0]
+        if first.__class__ is tuple:
+            size = first
+        elif isinstance(first, (tuple, list)):
+            size = tuple(first)
+        else:
+            dtype, size = first, ()
+    if dtype is not None or not size:
+        return _view_as_dtype(self, dtype, size)
+    if type(size[0]) is not int or type(size[-1]) is not int:
+        size = ints(size, "view")
+    return _view(self, size)
+
+
+view_method.__name__ = view_method.__qualname__ = "view"
+
+
+def _view_as_dtype(self: Tensor, target: Any, size: Any) -> Tensor:
+    if target is None:
+        return _view(self, ())
+    if not isinstance(target, dtype):
+        if hasattr(target, "__index__"):
+            return _view(self, (as_int(target),))
+        raise TypeError(
+            f"view() received an invalid combination of arguments - got ({type(target).__name__}), but expected one of:\n"
+            " * (torch.dtype dtype)\n"
+            f"      didn't match because some of the arguments have invalid types: (!{type(target).__name__}!)\n"
+            " * (tuple of ints size)\n"
+            f"      didn't match because some of the arguments have invalid types: (!{type(target).__name__}!)\n"
+        )
+    if target is self.dtype:
+        return alias(self)
+    t = wrap(view_dtype(self._array, target.numpy))
+    shared_version(self)
+    t._counter = self._counter
+    if not self.requires_grad:
+        make_view(t, self)
+    return t
+
+
+@operator(node="UnsafeViewBackward0")
+def _unsafe_view(input: Array, shape: tuple[int, ...]) -> Array:
+    """A fresh, contiguous tensor in another shape, which is not registered as a view."""
+    return input.reshape(shape)
+
+
+_unsafe_view.derivative(input=lambda F, grad, input_shape: F.reshape(grad, input_shape))
+
+
+def reshape_tensor(input: Tensor, shape: Any) -> Tensor:
+    """`reshape` with a tuple of ints."""
+    array = input._array
+    shape = infer_size(shape, array.size)
+    if view_strides(array.shape, strides_of(array), shape) is None:
+        return _unsafe_view.function(clone_tensor(input, layout.contiguous_format), shape)
+    return _view(input, shape)
+
+
+@composite("Tensor.reshape", hot=True)
+def reshape_method(self: Tensor, *shape: Any) -> Tensor:
+    """The elements in another shape: a view where memory allows it, else a copy. One size may be -1."""
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(reshape_method, (self, *shape), {})
+        if result is not NotImplemented:
+            return result
+    if shape.__class__ is not tuple or len(shape) == 1 or type(shape[0]) is not int or type(shape[-1]) is not int:
+        shape = ints(shape, "reshape", "shape")
+    array = self._array
+    if array.flags.c_contiguous:
+        return _view(self, shape)
+    return reshape_tensor(self, shape)
+
+
+reshape_method.__name__ = reshape_method.__qualname__ = "reshape"
+
+
+@composite("torch.reshape")
+def reshape(input: Tensor, shape: Any) -> Tensor:
+    """The elements in another shape: a view where memory allows it, else a copy. One size may be -1."""
+    return reshape_method(input, shape)
+
+
+formula_function("reshape", lambda x, shape: x.reshape(shape), reshape_tensor)
+
+
+@composite("Tensor.view_as")
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """A view in the shape of `other`."""
+    return _view(self, other._array.shape)
+
+
+@composite("Tensor.reshape_as")
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """The elements in the shape of `other`."""
+    return reshape_tensor(self, other._array.shape)
+
+
+@composite("torch.flatten", "Tensor.flatten", hot=True)
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Merges the dimensions from `start_dim` to `end_dim` into one; a 0-dim tensor becomes one element long."""
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(flatten, (input, start_dim, end_dim), {})
+        if result is not NotImplemented:
+            return result
+    shape = input._array.shape
+    start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not shape:
+        return reshape_tensor(input, (1,))
+    if start == end:
+        return input
+    product = 1
+    for n in shape[start : end + 1]:
+        product *= n
+    return reshape_tensor(input, (*shape[:start], product, *shape[end + 1 :]))
+
+
+@composite("torch.ravel", "Tensor.ravel")
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension."""
+    array = input._array
+    return _view(input if array.flags.c_contiguous else clone_tensor(input, layout.contiguous_format), (array.size,))
+
+
+@composite("torch.unflatten", "Tensor.unflatten")
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+    """Splits one dimension into several of the given sizes, one of which may be -1."""
+    shape = input._array.shape
+    dim = normalize_dim(as_dim(dim, "unflatten"), len(shape))
+    wanted = ints((sizes,), "unflatten", "sizes")
+    if not wanted:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if not shape:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    try:
+        new = infer_size(wanted, shape[dim])
+    except RuntimeError as error:
+        if "is invalid for input of size" in str(error) or "ambiguous" in str(error):
+            raise RuntimeError(
+                f"unflatten: Provided sizes {list(wanted)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the input tensor"
+            ) from None
+        raise RuntimeError(f"unflatten got an unexpected error:\n{error}") from None
+    return _view(input, (*shape[:dim], *new, *shape[dim + 1 :]))
+
+
+# --- the order of the dimensions -----------------------------------------------------------------------------------
+
+
+@operator("torch.transpose", "torch.swapdims", "Tensor.transpose", "Tensor.swapdims", view=True)
+def transpose(input: Array, dim0: int, dim1: int) -> Array:
+    """Swaps two dimensions."""
+    if input.size:
+        try:
+            return input.swapaxes(dim0, dim1)
+        except (IndexError, TypeError, ValueError):
+            pass
+    ndim = input.ndim
+    a, b = normalize_dim(as_dim(dim0, "transpose", "dim0"), ndim), normalize_dim(as_dim(dim1, "transpose", "dim1", 2), ndim)
+    if not ndim:
+        return input.view()
+    dims = list(range(ndim))
+    dims[a], dims[b] = b, a
+    return _permuted(input, dims)
+
+
+transpose.derivative(input=lambda F, grad, dim0, dim1: F.transpose(grad, dim0, dim1))
+_transpose = transpose.function
+
+
+@composite("torch.swapaxes", "Tensor.swapaxes")
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Swaps two dimensions."""
+    return _transpose(input, axis0, axis1)
+
+
+def _permuted(input: Array, dims: Any) -> Array:
+    if input.size:
+        return input.transpose(dims)
+    shape, strides = input.shape, strides_of(input)
+    return strided_view(input, [shape[d] for d in dims], [strides[d] for d in dims])
+
+
+@operator("torch.permute", view=True)
+def permute(input: Array, dims: tuple[int, ...]) -> Array:
+    """The dimensions in another order."""
+    if dims.__class__ is not tuple:
+        dims = ints((dims,), "permute", "dims")
+    if input.size and len(dims) == input.ndim:
+        try:
+            return input.transpose(dims)
+        except ValueError:
+            pass
+    ndim = input.ndim
+    if len(dims) != ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    found = [normalize_dim(d, ndim) for d in dims]
+    if len(set(found)) != ndim:
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return _permuted(input, found)
+
+
+permute.derivative(input=lambda F, grad, dims: F.permute(grad, inverse_order(dims)))
+_permute = permute.function
+
+
+def inverse_order(dims: Any) -> tuple[int, ...]:
+    """The order that undoes a permutation."""
+    ndim = len(dims)
+    found = [0] * ndim
+    for i, d in enumerate(dims):
+        found[d % ndim] = i
+    return tuple(found)
+
+
+@composite("Tensor.permute", hot=True)
+def permute_method(self: Tensor, *dims: Any) -> Tensor:
+    """The dimensions in another order."""
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(permute_method, (self, *dims), {})
+        if result is not NotImplemented:
+            return result
+    return _permute(self, ints(dims, "permute", "dims"))
+
+
+permute_method.__name__ = permute_method.__qualname__ = "permute"
+
+
+@operator("torch.t", "Tensor.t", node="TBackward0", view=True)
+def t(input: Array) -> Array:
+    """A matrix transposed; tensors with fewer dimensions as they are."""
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return input.T if input.size else _permuted(input, range(input.ndim)[::-1])
+
+
+t.derivative(input=lambda F, grad: F.t(grad))
+
+
+@composite()
+def numpy_T(self: Tensor) -> Tensor:
+    """All dimensions in reverse order."""
+    ndim = self._array.ndim
+    if ndim != 2 and ndim != 0:
+        _warn_T(ndim)
+    return _permute(self, tuple(range(ndim - 1, -1, -1)))
+
+
+def _warn_T(ndim: int) -> None:
+    import warnings
+
+    warnings.warn(
+        "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a future "
+        "release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the "
+        "dimensions of a tensor.",
+        stacklevel=4,
+    )
+
+
+@composite()
+def matrix_T(self: Tensor) -> Tensor:
+    """The last two dimensions swapped."""
+    ndim = self._array.ndim
+    if ndim < 2:
+        if ndim == 0:
+            return self
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor.")
+    return _transpose(self, -2, -1)
+
+
+@composite()
+def matrix_H(self: Tensor) -> Tensor:
+    """The last two dimensions swapped and conjugated."""
+    ndim = self._array.ndim
+    if ndim == 1:
+        raise RuntimeError("tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return self if ndim == 0 else _conjugated(_transpose(self, -2, -1))
+
+
+@composite()
+def numpy_H(self: Tensor) -> Tensor:
+    """A matrix transposed and conjugated."""
+    ndim = self._array.ndim
+    if ndim == 0:
+        return self
+    if ndim != 2:
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.")
+    return _conjugated(_transpose(self, 0, 1))
+
+
+def _conjugated(x: Tensor) -> Tensor:
+    return tensors.conj(x) if x._array.dtype.kind == "c" else x
+
+
+Tensor.T = property(numpy_T)  # type: ignore[attr-defined]
+Tensor.mT = property(matrix_T)  # type: ignore[attr-defined]
+Tensor.H = property(numpy_H)  # type: ignore[attr-defined]
+Tensor.mH = property(matrix_H)  # type: ignore[attr-defined]
+
+
+@composite("torch.adjoint", "Tensor.adjoint")
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions swapped and conjugated."""
+    if input._array.ndim == 1:
+        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return input if input._array.ndim == 0 else _conjugated(_transpose(input, -2, -1))
+
+
+@composite("torch.movedim", "torch.moveaxis", "Tensor.movedim", "Tensor.moveaxis")
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Moves dimensions to other places; the rest keep their order."""
+    if hasattr(source, "__index__") and hasattr(destination, "__index__"):
+        source, destination = (as_int(source),), (as_int(destination),)
+    elif hasattr(source, "__index__") or hasattr(destination, "__index__"):
+        raise TypeError(f"movedim() received an invalid combination of arguments - got ({type(source).__name__}, {type(destination).__name__})")
+    if len(source) != len(destination):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as "
+            f"destination ({list(destination)} dims)"
+        )
+    ndim = input._array.ndim
+    from_ = [normalize_dim(d, ndim) for d in source]
+    to = [normalize_dim(d, ndim) for d in destination]
+    for name, dims, given in (("source", from_, source), ("destination", to, destination)):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(given)})")
+    if not ndim:
+        return alias(input)
+    order = [-1] * ndim
+    for s, d in zip(from_, to):
+        order[d] = s
+    rest = iter([d for d in range(ndim) if d not in from_])
+    return _permute(input, tuple([next(rest) if d < 0 else d for d in order]))
+
+
+# --- dimensions of size 1 ------------------------------------------------------------------------------------------
+
+
+def _restrided(input: Array, shape: Any, strides: Any) -> Array:
+    return strided_view(input, tuple(shape), strides)
+
+
+@operator("torch.unsqueeze", "Tensor.unsqueeze", view=True)
+def unsqueeze(input: Array, dim: int) -> Array:
+    """A new dimension of size 1 at `dim`."""
+    shape = input.shape
+    dim = normalize_dim(dim if dim.__class__ is int else as_dim(dim, "unsqueeze"), len(shape) + 1)
+    shape = (*shape[:dim], 1, *shape[dim:])
+    if input.base is None and input.size and input.flags.c_contiguous:
+        return input.reshape(shape)
+    strides = strides_of(input)
+    return strided_view(input, shape, (*strides[:dim], strides[dim] * shape[dim + 1] if dim < len(strides) else 1, *strides[dim:]))
+
+
+unsqueeze.derivative(input=lambda F, grad, dim: F.squeeze_dim(grad, dim))
+
+
+def _without(input: Array, dims: Any) -> Array:
+    """The dimensions of size 1 among `dims` left out."""
+    shape = input.shape
+    if not input.size:
+        strides = strides_of(input)
+        kept = [d for d in range(len(shape)) if d not in dims or shape[d] != 1]
+        return strided_view(input, [shape[d] for d in kept], [strides[d] for d in kept])
+    return input.squeeze(tuple([d for d in dims if shape[d] == 1]))
+
+
+@operator(node="SqueezeBackward0", view=True)
+def squeeze_all(input: Array) -> Array:
+    """All dimensions of size 1 left out."""
+    return input.squeeze() if input.size else _without(input, range(input.ndim))
+
+
+@operator(node="SqueezeBackward1", view=True)
+def squeeze_dim(input: Array, dim: int) -> Array:
+    """One dimension left out if its size is 1."""
+    shape = input.shape
+    dim = normalize_dim(dim if dim.__class__ is int else as_dim(dim, "squeeze"), len(shape))
+    if not shape or shape[dim] != 1:
+        return input.view()
+    return input.squeeze(dim) if input.size else _without(input, (dim,))
+
+
+@operator(node="SqueezeBackward2", view=True)
+def squeeze_dims(input: Array, dims: tuple[int, ...]) -> Array:
+    """Several dimensions left out where their size is 1."""
+    dims = normalize_dims(dims, input.ndim)
+    return _without(input, dims) if input.ndim else input.view()
+
+
+for _operator in (squeeze_all, squeeze_dim, squeeze_dims):
+    _operator.derivative(input=lambda F, grad, input_shape: F.reshape(grad, input_shape))
+
+
+@composite("torch.squeeze", "Tensor.squeeze", hot=True)
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Leaves out dimensions of size 1: all, or those named by `dim`, an int or several."""
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(squeeze, (input,) if dim is None else (input, dim), {})
+        if result is not NotImplemented:
+            return result
+    if dim is None:
+        return squeeze_all.function(input)
+    if isinstance(dim, (tuple, list)):
+        return squeeze_dims.function(input, ints((dim,), "squeeze", "dim"))
+    return squeeze_dim.function(input, dim)
+
+
+# --- broadcasting --------------------------------------------------------------------------------------------------
+
+
+@operator(view=True)
+def expand(input: Array, size: tuple[int, ...]) -> Array:
+    """Dimensions of size 1 repeated without copying; -1 leaves a dimension as it is."""
+    old = input.shape
+    lead = len(size) - len(old)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{SCALAR_NAMES[OF_NUMPY[input.dtype]]}Tensor{{{list(old)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(old)})"
+        )
+    strides_in = strides_of(input)
+    shape, strides = [0] * len(size), [0] * len(size)
+    for i in range(len(size) - 1, -1, -1):
+        n = size[i]
+        have = old[i - lead] if i >= lead else 1
+        step = strides_in[i - lead] if i >= lead else (1 if i == len(size) - 1 else shape[i + 1] * strides[i + 1])
+        if n == -1:
+            if i < lead:
+                raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
+            n = have
+        if n != have:
+            if have != 1:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+                    f"Target sizes: {list(size)}.  Tensor sizes: {list(old)}"
+                )
+            if n < 0:
+                raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
+            step = 0
+        shape[i], strides[i] = n, step
+    return strided_view(input, tuple(shape), strides)
+
+
+expand.derivative(input=lambda F, grad, input_shape: F.sum_to(grad, input_shape))
+_expand = expand.function
+
+
+@composite("Tensor.expand", hot=True)
+def expand_method(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+    """Dimensions of size 1 repeated without copying memory, new ones put in front; -1 leaves a size as it is."""
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(expand_method, (self, *size), {})
+        if result is not NotImplemented:
+            return result
+    return _expand(self, ints(size, "expand"))
+
+
+expand_method.__name__ = expand_method.__qualname__ = "expand"
+
+
+@composite("Tensor.expand_as")
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """Expanded to the shape of `other`."""
+    return _expand(self, other._array.shape)
+
+
+@composite("torch.broadcast_to", "Tensor.broadcast_to")
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """Expanded to a shape."""
+    return _expand(input, ints((size,), "broadcast_to"))
+
+
+@operator(node="SumBackward1")
+def sum_to_shape(input: Array, shape: tuple[int, ...]) -> Array:
+    """The sum over the dimensions that `shape` lacks or has as 1."""
+    return sum_to(input, shape)
+
+
+sum_to_shape.derivative(input=lambda F, grad, input_shape: F.expand(grad, input_shape))
+
+
+@composite("Tensor.sum_to_size")
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """The sum over what was broadcast from `size`. Raises RuntimeError where `size` does not broadcast to the shape."""
+    size = ints(size, "sum_to_size")
+    shape = self._array.shape
+    if len(size) > len(shape) or any(n != 1 and n != m for n, m in zip(size[::-1], shape[::-1])):
+        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    return self if size == shape else sum_to_shape.function(self, size)
+
+
+# --- copies, and tensors outside the graph -------------------------------------------------------------------------
+
+
+@operator()
+def clone(input: Array, memory_format: Any = None) -> Array:
+    """A copy; in the same memory order unless a memory format is asked for."""
+    if memory_format is None or memory_format is layout.preserve_format:
+        if input.flags.c_contiguous:
+            return input.copy()
+        shape, strides = input.shape, strides_of(input)
+        wanted = layout.preserved_strides(shape, strides)
+    else:
+        if memory_format is layout.contiguous_format:
+            return input.copy()
+        shape = input.shape
+        wanted = layout.format_strides(shape, memory_format)
+    result = layout.empty_strided(shape, wanted, input.dtype)
+    result[...] = input
+    return result
+
+
+clone.derivative(input=lambda F, grad: grad)
+clone_tensor = clone.function
+
+
+@composite("torch.clone", "Tensor.clone", hot=True)
+def clone_method(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy that the gradient passes through; its memory keeps the order of dimensions unless a format is given."""
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(clone_method, (input,), {} if memory_format is None else {"memory_format": memory_format})
+        if result is not NotImplemented:
+            return result
+    return clone_tensor(input, memory_format)
+
+
+clone_method.__name__ = clone_method.__qualname__ = "clone"
+
+
+@composite("Tensor.contiguous", hot=True)
+def contiguous(self: Tensor, memory_format: Any = layout.contiguous_format) -> Tensor:
+    """The tensor itself if it is dense in that memory format, else a copy that is."""
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(contiguous, (self,), {} if memory_format is layout.contiguous_format else {"memory_format": memory_format})
+        if result is not NotImplemented:
+            return result
+    if memory_format is layout.contiguous_format:
+        return self if self._array.flags.c_contiguous else clone_tensor(self, memory_format)
+    if memory_format is layout.preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return self if is_contiguous(self, memory_format) else clone_tensor(self, memory_format)
+
+
+@composite("Tensor.is_contiguous", hot=True)
+def is_contiguous(self: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
+    """Whether the elements lie densely in memory in the order of that format."""
+    array = self._array
+    if memory_format is layout.contiguous_format:
+        return array.flags.c_contiguous
+    return layout.has_format(array.shape, strides_of(array), memory_format)
+
+
+@composite("torch.detach", "Tensor.detach", hot=True)
+def detach(input: Tensor) -> Tensor:
+    """The same memory outside the graph; in-place changes of one count for the other."""
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(detach, (input,), {})
+        if result is not NotImplemented:
+            return result
+    t = wrap(input._array)
+    t._counter = input._counter or shared_version(input)
+    return t
+
+
+@composite("torch.detach_", "Tensor.detach_")
+def detach_(input: Tensor) -> Tensor:
+    """Takes the tensor itself out of the graph. Raises RuntimeError for a view."""
+    if input._view is not None:
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
+            "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
+            "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
+        )
+    input._node = None
+    input._requires_grad = False
+    return input
+
+
+@operator(node="AliasBackward0", view=True)
+def alias_view(input: Array) -> Array:
+    """The same tensor as a view of itself."""
+    return input.view()
+
+
+alias_view.derivative(input=lambda F, grad: grad)
+alias = alias_view.function

@@ -132,7 +132,7 @@ class Node:
             what = f"[torch.{scalar}Tensor [{', '.join(map(str, array.shape))}]]"
             source = self if kind == "result" else self._producer(i // 2)
             if isinstance(source, Node):
-                what += f", which is output 0 of {type(source).__name__.removesuffix("Backward0")},"
+                what += f", which is output 0 of {type(source).__name__.removesuffix('Backward0')},"
         raise RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
             f"{what} is at version {versions[i][0]}; expected version {versions[i + 1]} instead. Hint: enable anomaly detection to "

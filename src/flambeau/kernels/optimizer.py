@@ -142,8 +142,8 @@ rounded = SimpleNamespace(
 
 # --- walking over the arrays ------------------------------------------------------------------------------------------
 
-_COMPUTE = {"f": np.dtype(np.float32), "d": np.dtype(np.float64), "F": np.dtype(np.float32), "D": np.dtype(np.float64)}
-_FLOAT32 = _COMPUTE["f"]
+_COMPUTE: dict[str, Any] = {"f": np.dtype(np.float32), "d": np.dtype(np.float64), "F": np.dtype(np.float32), "D": np.dtype(np.float64)}
+_FLOAT32: Any = _COMPUTE["f"]
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:
@@ -260,7 +260,8 @@ def sgd_step(
 
     `buffers` is empty without momentum; with `first` they are not read but set to the gradient.
     """
-    dtype, options = None, ()
+    dtype: Any = None
+    options: tuple = ()
     for i in range(len(params)):
         p = params[i]
         if p.dtype is not dtype:
@@ -319,7 +320,8 @@ def adam_step(
     fused: bool = False,
 ) -> None:
     """One step of Adam, of AdamW with `decoupled`; `max_exp_avg_sqs` is empty without AMSGrad."""
-    key, options = None, ()
+    key: Any = None
+    options: tuple = ()
     for i in range(len(params)):
         p = params[i]
         step = _next(steps[i])
@@ -504,7 +506,7 @@ def _rmsprop(o: Any, options: tuple, p: Array, g: Array, square: Array, *more: A
     o.addcmul(square, g, g, rest, t)
     mean = empty(p.shape, p.dtype)
     if centered:
-        average, *more = more
+        average, more = more[0], more[1:]
         o.lerp(average, g, rest, t)
         mean[...] = square
         o.addcmul(mean, average, average, minus_one, t)
@@ -540,12 +542,8 @@ def rmsprop_step(
     for i, p in enumerate(params):
         _next(steps[i])
         constants = scalars(compute_dtype(p.dtype), weight_decay, alpha, 1 - alpha, eps, momentum, 1.0, -1.0, -lr)
-        arrays = [p, grads[i], square_avgs[i]]
-        if grad_avgs:
-            arrays.append(grad_avgs[i])
-        if buffers:
-            arrays.append(buffers[i])
-        _apply(_rmsprop, (constants, weight_decay != 0, maximize, bool(grad_avgs)), *arrays)
+        more = [arrays[i] for arrays in (grad_avgs, buffers) if arrays]
+        _apply(_rmsprop, (constants, weight_decay != 0, maximize, bool(grad_avgs)), p, grads[i], square_avgs[i], *more)
 
 
 def _adagrad(o: Any, options: tuple, p: Array, g: Array, total: Array) -> None:

@@ -108,7 +108,7 @@ class Adafactor(KernelOptimizer):
 def _adafactor(p: Tensor, state: State, group: Group) -> None:
     """One step of one parameter."""
     any_p: Any = p
-    grad: Any = -p._grad if group["maximize"] else p._grad
+    grad: Any = -any_p._grad if group["maximize"] else any_p._grad
     lr = _to_scalar(group["lr"])
     eps1, eps2 = group["eps"]
     if eps1 is None:

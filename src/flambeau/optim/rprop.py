@@ -1,5 +1,7 @@
 """Resilient backpropagation."""
 
+from typing import Any
+
 from ..core.naming import public
 from ..kernels.optimizer import rprop_step
 from ..tensor import Tensor
@@ -56,10 +58,11 @@ class Rprop(KernelOptimizer):
         super().__init__(params, defaults)
 
     def _init_state(self, group: Group, p: Tensor, state: State) -> None:
+        grad: Any = p._grad
         size = _number(group["lr"])
         state["step"] = _new_scalar(0.0)
         state["prev"] = _zeros_like(p)
-        state["step_size"] = _full_like(p._grad, complex(size, size) if p.is_complex() else size)
+        state["step_size"] = _full_like(grad, complex(size, size) if p.is_complex() else size)
 
     def _refuse(self, group: Group) -> None:
         _refuse_capturable()

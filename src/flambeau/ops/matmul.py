@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.layout import broadcast_shapes
 from ..kernels import matmul as k
+from ..kernels.elementwise import multiply
 from ..kernels.reduction import sum as sum_kernel
-from .definition import Array, operator
+from ..tensor import Tensor
+from .definition import Array, composite, operator, tensors
+
+
+def check_dtypes(a: Array, b: Array, words: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> None:
+    """Raises RuntimeError where two factors differ in dtype: products do not promote."""
+    if a.dtype != b.dtype:
+        names = {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Float": "float", "Double": "double", "Long": "long", "Int": "int",
+                 "Short": "short", "Char": "signed char", "Byte": "unsigned char", "Bool": "bool",
+                 "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}  # fmt: skip
+        first, second = (names.get(SCALAR_NAMES[OF_NUMPY[x.dtype]], "?") for x in (a, b))
+        raise RuntimeError(words.format(first, second))
 
 
 def _linear_node(input: Array, weight: Array, bias: Array | None) -> str:
@@ -77,3 +91,495 @@ def linear_bias_gradient(grad_output: Array) -> Array:
 
 
 linear_bias_gradient.derivative(grad_output=lambda F, grad, grad_output_shape: F.expand(grad, grad_output_shape))
+
+
+# --- products ----------------------------------------------------------------------------------------------------
+
+
+def _transposed(F: Any, x: Any) -> Any:
+    """The conjugate transpose of the last two dimensions."""
+    return F.conj(F.transpose(x, -2, -1))
+
+
+@operator("torch.mm", "Tensor.mm")
+def mm(input: Array, mat2: Array) -> Array:
+    """The product of two matrices: (n, k) @ (k, m)."""
+    if input.ndim != 2:
+        raise RuntimeError("self must be a matrix")
+    if mat2.ndim != 2:
+        raise RuntimeError("mat2 must be a matrix")
+    check_dtypes(input, mat2)
+    if input.shape[1] != mat2.shape[0]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({input.shape[0]}x{input.shape[1]} and {mat2.shape[0]}x{mat2.shape[1]})"
+        )
+    return k.matmul(input, mat2)
+
+
+mm.derivative(
+    input=lambda F, grad, mat2: F.mm(grad, _transposed(F, mat2)), mat2=lambda F, grad, input: F.mm(_transposed(F, input), grad)
+)
+
+
+@operator("torch.bmm", "Tensor.bmm")
+def bmm(input: Array, mat2: Array) -> Array:
+    """The products of two batches of matrices: (b, n, k) @ (b, k, m)."""
+    if input.ndim != 3 or mat2.ndim != 3:
+        which, ndim = ("batch1", input.ndim) if input.ndim != 3 else ("batch2", mat2.ndim)
+        raise RuntimeError(f"{which} must be a 3D tensor")
+    check_dtypes(input, mat2, "expected scalar type {} but found {}")
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] but got: "
+            f"[{mat2.shape[0]}, {mat2.shape[1]}]."
+        )
+    return k.matmul(input, mat2)
+
+
+bmm.derivative(
+    input=lambda F, grad, mat2: F.bmm(grad, _transposed(F, mat2)), mat2=lambda F, grad, input: F.bmm(_transposed(F, input), grad)
+)
+
+
+@operator("torch.mv", "Tensor.mv")
+def mv(input: Array, vec: Array) -> Array:
+    """Matrix times vector: (n, m) @ (m)."""
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got {input.ndim and 1}, {input.ndim}, {vec.ndim}")
+    check_dtypes(input, vec)
+    if input.shape[1] != vec.shape[0]:
+        raise RuntimeError(f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})")
+    return k.matmul(input, vec)
+
+
+mv.derivative(
+    input=lambda F, grad, vec: F.outer(grad, F.conj(vec)), vec=lambda F, grad, input: F.mv(_transposed(F, input), grad)
+)
+
+
+@operator("torch.dot", "Tensor.dot")
+def dot(input: Array, tensor: Array) -> Array:
+    """The sum of the products of two vectors of one length."""
+    if input.ndim != 1 or tensor.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
+    if input.dtype != tensor.dtype:
+        check_dtypes(input, tensor, "dot : expected both vectors to have same dtype, but found {} and {}")
+    if input.shape != tensor.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the same number of "
+            f"elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively"
+        )
+    return k.matmul(input, tensor)
+
+
+dot.derivative(input=lambda F, grad, tensor: grad * F.conj(tensor), tensor=lambda F, grad, input: grad * F.conj(input))
+
+
+@operator("torch.vdot", "Tensor.vdot")
+def vdot(input: Array, other: Array) -> Array:
+    """`dot` with the first vector conjugated."""
+    if input.dtype != other.dtype:
+        check_dtypes(input, other, "dot : expected both vectors to have same dtype, but found {} and {}")
+    if input.ndim != 1 or other.ndim != 1 or input.shape != other.shape:
+        return dot.forward(input, other)
+    return k.matmul(input.conj(), other)
+
+
+vdot.derivative(input=lambda F, grad, other: F.conj(grad) * other, other=lambda F, grad, input: grad * input)
+
+
+@operator("torch.outer", "torch.ger", "Tensor.outer", "Tensor.ger", promote="arithmetic")
+def outer(input: Array, vec2: Array) -> Array:
+    """Every product of an element of `input` (n) with one of `vec2` (m): (n, m)."""
+    if input.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D argument self, but got {input.ndim}-D")
+    if vec2.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
+    return multiply(input[:, None], vec2)
+
+
+outer.derivative(
+    input=lambda F, grad, vec2: F.mv(grad, F.conj(vec2)), vec2=lambda F, grad, input: F.mv(F.transpose(grad, 0, 1), F.conj(input))
+)
+
+
+def _matmul_node(input: Array, other: Array) -> str:
+    """PyTorch's name for the last step of a product, which depends on the shapes."""
+    a, b = input.ndim, other.ndim
+    if a == 1 and b == 1:
+        return "DotBackward0"
+    if a == 2 and b == 1:
+        return "MvBackward0"
+    if a == 1 and b == 2:
+        return "SqueezeBackward4"
+    if a == 2 and b == 2:
+        return "MmBackward0"
+    return "UnsafeViewBackward0" if a != 1 and b != 1 else "SqueezeBackward1"
+
+
+@operator("torch.matmul", "Tensor.matmul", "Tensor.__matmul__", node=_matmul_node)
+def matmul(input: Array, other: Array) -> Array:
+    """The matrix product: of vectors, matrices, or batches of matrices that broadcast.
+
+    Raises RuntimeError where the inner sizes differ, naming the shapes.
+    """
+    a, b = input.ndim, other.ndim
+    if not a or not b:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D")
+    if input.dtype is not other.dtype and input.dtype != other.dtype:
+        check_dtypes(input, other)
+    if input.shape[-1] != other.shape[-2 if b > 1 else 0]:
+        _shapes_differ(input.shape, other.shape)
+    try:
+        return k.matmul(input, other)
+    except ValueError:
+        broadcast_shapes(input.shape[:-2], other.shape[:-2])
+        raise
+
+
+def _shapes_differ(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Raises the error of the product that PyTorch would have called."""
+    if len(a) == 1 and len(b) == 1:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and {b[0]} "
+            "elements respectively"
+        )
+    if len(b) == 1 and len(a) == 2:
+        raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
+    if len(a) <= 2 and len(b) == 2 or len(b) <= 2:
+        rows = 1
+        for n in a[:-1]:
+            rows *= n
+        columns = b[1] if len(b) == 2 else 1
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[0]}x{columns})")
+    batch = broadcast_shapes(a[:-2], b[:-2])
+    count = 1
+    for n in batch:
+        count *= n
+    raise RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {a[-1]}] but got: [{count}, {b[-2]}]."
+    )
+
+
+def _matmul_input_gradient(F: Any, grad: Any, other: Any, input_shape: Any) -> Any:
+    dims = len(input_shape)
+    if len(other.shape) == 1:
+        if dims == 1:
+            return grad * F.conj(other)
+        return grad[..., None] * F.conj(other)
+    if dims == 1:
+        result = F.matmul(grad[..., None, :], _transposed(F, other))
+        return F.sum_to(result, (1, input_shape[0])).reshape(input_shape)
+    return F.sum_to(F.matmul(grad, _transposed(F, other)), input_shape)
+
+
+def _matmul_other_gradient(F: Any, grad: Any, input: Any, other_shape: Any) -> Any:
+    dims = len(input.shape)
+    if len(other_shape) == 1:
+        if dims == 1:
+            return grad * F.conj(input)
+        return F.sum_to((grad[..., None] * F.conj(input)), other_shape)
+    if dims == 1:
+        return F.sum_to(F.conj(input)[:, None] * grad[..., None, :], other_shape)
+    if dims > 2 and len(other_shape) == 2:
+        return F.mm(_transposed(F, input.reshape(-1, input.shape[-1])), grad.reshape(-1, grad.shape[-1]))
+    return F.sum_to(F.matmul(_transposed(F, input), grad), other_shape)
+
+
+matmul.derivative(input=_matmul_input_gradient, other=_matmul_other_gradient)
+
+
+@composite("Tensor.__rmatmul__")
+def rmatmul(self: Any, other: Any) -> Any:
+    """`other @ self`."""
+    return matmul.function(other, self)
+
+
+@operator("torch.addmm", "Tensor.addmm", "Tensor.addmm_")
+def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """`beta * input + alpha * (mat1 @ mat2)`."""
+    check_dtypes(mat1, mat2)
+    check_dtypes(input, mat1, "self and mat2 must have the same dtype, but got {} and {}")
+    product = mm.forward(mat1, mat2)
+    return _combined(input, product, beta, alpha)
+
+
+def _combined(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
+    broadcast_to_product(input, product)
+    if alpha != 1:
+        product = (product * alpha).astype(product.dtype, copy=False)
+    if beta == 0:
+        return product
+    return (product + (input if beta == 1 else input * beta)).astype(product.dtype, copy=False)
+
+
+def broadcast_to_product(input: Array, product: Array) -> None:
+    """Raises RuntimeError where the summand does not broadcast to the product."""
+    shape = input.shape
+    if len(shape) > product.ndim or any(n not in (1, m) for n, m in zip(reversed(shape), reversed(product.shape))):
+        raise RuntimeError(
+            f"The expanded size of the tensor ({product.shape[-1]}) must match the existing size ({shape[-1]}) at non-singleton dimension "
+            f"{product.ndim - 1}.  Target sizes: {list(product.shape)}.  Tensor sizes: {list(shape)}"
+        )
+
+
+def _scaled(x: Any, by: Any) -> Any:
+    return x if by == 1 else x * by
+
+
+addmm.derivative(
+    input=lambda F, grad, beta: _scaled(grad, beta),
+    mat1=lambda F, grad, mat2, alpha: _scaled(F.mm(grad, _transposed(F, mat2)), alpha),
+    mat2=lambda F, grad, mat1, alpha: _scaled(F.mm(_transposed(F, mat1), grad), alpha),
+)
+
+
+@operator("torch.addmv", "Tensor.addmv", "Tensor.addmv_")
+def addmv(input: Array, mat: Array, vec: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """`beta * input + alpha * (mat @ vec)`."""
+    return _combined(input, mv.forward(mat, vec), beta, alpha)
+
+
+addmv.derivative(
+    input=lambda F, grad, beta: _scaled(grad, beta),
+    mat=lambda F, grad, vec, alpha: _scaled(F.outer(grad, F.conj(vec)), alpha),
+    vec=lambda F, grad, mat, alpha: _scaled(F.mv(_transposed(F, mat), grad), alpha),
+)
+
+
+@operator("torch.addr", "Tensor.addr", "Tensor.addr_")
+def addr(input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """`beta * input + alpha * outer(vec1, vec2)`."""
+    return _combined(input, outer.forward(vec1, vec2), beta, alpha)
+
+
+addr.derivative(
+    input=lambda F, grad, beta: _scaled(grad, beta),
+    vec1=lambda F, grad, vec2, alpha: _scaled(F.mv(grad, F.conj(vec2)), alpha),
+    vec2=lambda F, grad, vec1, alpha: _scaled(F.mv(F.transpose(grad, 0, 1), F.conj(vec1)), alpha),
+)
+
+
+@operator("torch.baddbmm", "Tensor.baddbmm", "Tensor.baddbmm_")
+def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """`beta * input + alpha * (batch1 @ batch2)`, for batches of matrices."""
+    return _combined(input, bmm.forward(batch1, batch2), beta, alpha)
+
+
+baddbmm.derivative(
+    input=lambda F, grad, beta: _scaled(grad, beta),
+    batch1=lambda F, grad, batch2, alpha: _scaled(F.bmm(grad, _transposed(F, batch2)), alpha),
+    batch2=lambda F, grad, batch1, alpha: _scaled(F.bmm(_transposed(F, batch1), grad), alpha),
+)
+
+
+@operator("torch.addbmm", "Tensor.addbmm", "Tensor.addbmm_")
+def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """`beta * input + alpha * (the sum of batch1[i] @ batch2[i])`."""
+    return _combined(input, sum_kernel(bmm.forward(batch1, batch2), (0,)), beta, alpha)
+
+
+def _batched(F: Any, grad: Any, like: Any) -> Any:
+    return F.expand(grad, (like.shape[0], *grad.shape))
+
+
+addbmm.derivative(
+    input=lambda F, grad, beta: _scaled(grad, beta),
+    batch1=lambda F, grad, batch2, alpha: _scaled(F.bmm(_batched(F, grad, batch2), _transposed(F, batch2)), alpha),
+    batch2=lambda F, grad, batch1, alpha: _scaled(F.bmm(_transposed(F, batch1), _batched(F, grad, batch1)), alpha),
+)
+
+
+@composite("torch.inner", "Tensor.inner")
+def inner(input: Any, other: Any, *, out: Any = None) -> Any:
+    """The sum of products over the last dimension of both."""
+    if input.dim() == 0 or other.dim() == 0:
+        return input * other
+    if input.shape[-1] != other.shape[-1]:
+        raise RuntimeError(
+            f"inner() the last dimension must match on both input tensors but got shapes {list(input.shape)} and {list(other.shape)}"
+        )
+    return tensors.tensordot(input, other, ([-1], [-1]))
+
+
+@composite("torch.tensordot")
+def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
+    """The sum of products over several dimensions: the last `dims` of `a` and first of `b`, or two lists of dimensions."""
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.dim(), b.dim()):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        dims_a, dims_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
+    else:
+        dims_a, dims_b = ([d] if isinstance(d, int) else list(d) for d in dims)
+    dims_a, dims_b = [d % a.dim() for d in dims_a], [d % b.dim() for d in dims_b]
+    for i, j in zip(dims_a, dims_b):
+        if a.shape[i] != b.shape[j]:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}"
+            )
+    free_a = [d for d in range(a.dim()) if d not in dims_a]
+    free_b = [d for d in range(b.dim()) if d not in dims_b]
+    size = 1
+    for d in dims_a:
+        size *= a.shape[d]
+    left = a.permute(*free_a, *dims_a).reshape(-1, size) if size else a.permute(*free_a, *dims_a).reshape(_product(a, free_a), 0)
+    right = b.permute(*dims_b, *free_b).reshape(size, -1) if size else b.permute(*dims_b, *free_b).reshape(0, _product(b, free_b))
+    return mm.function(left, right).reshape([a.shape[d] for d in free_a] + [b.shape[d] for d in free_b])
+
+
+def _product(x: Any, dims: list[int]) -> int:
+    result = 1
+    for d in dims:
+        result *= x.shape[d]
+    return result
+
+
+@composite("torch.chain_matmul")
+def chain_matmul(*matrices: Any, out: Any = None) -> Any:
+    """The product of several matrices, in the order that costs least."""
+    return tensors.multi_dot(list(matrices))
+
+
+@composite("F.bilinear", "torch.bilinear")
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """`input1 @ weight_k @ input2` for each k: inputs (..., in1) and (..., in2), weight (out, in1, in2)."""
+    flat1, flat2 = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
+    out = einsum("bi,oij,bj->bo", flat1, weight, flat2).reshape(*input1.shape[:-1], weight.shape[0])
+    return out if bias is None else out + bias
+
+
+# --- einsum ------------------------------------------------------------------------------------------------------
+
+
+def _parse(equation: str, operands: list[Any]) -> tuple[list[list[str]], list[str]]:
+    """The labels of each operand and of the result; an ellipsis becomes labels of its own."""
+    text = equation.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        more = "fewer" if len(terms) > len(operands) else "more"
+        raise RuntimeError(f"einsum(): {more} operands were provided than specified in the equation")
+    labels = []
+    for term, x in zip(terms, operands):
+        for c in term.replace("...", ""):
+            if not c.isalpha():
+                raise RuntimeError(f"einsum(): invalid subscript given at index {text.index(c)} in the equation string, subscripts must be in [a-zA-Z]")
+        if "..." in term:
+            before, _, after = term.partition("...")
+            extra = x.dim() - len(before) - len(after)
+            labels.append([*before, *(f".{i}" for i in range(-extra, 0)), *after])
+        else:
+            labels.append(list(term))
+        if len(labels[-1]) != x.dim():
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({len(labels[-1])}) does not match the number of dimensions "
+                f"({x.dim()}) for operand {len(labels) - 1} and no ellipsis was given"
+            )
+    dots = sorted({c for term in labels for c in term if c[0] == "."}, key=lambda c: int(c[1:]))
+    if arrow:
+        if "..." in right:
+            before, _, after = right.partition("...")
+            result = [*before, *dots, *after]
+        else:
+            result = list(right)
+        for c in result:
+            if not any(c in term for term in labels):
+                raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+            if result.count(c) > 1:
+                raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
+    else:
+        every = [c for term in labels for c in term]
+        result = dots + sorted(c for c in set(every) if c[0] != "." and every.count(c) == 1)
+    return labels, result
+
+
+def _reduced(x: Any, labels: list[str], keep: set[str]) -> tuple[Any, list[str]]:
+    """An operand with repeated labels taken along the diagonal and labels that nobody else needs summed."""
+    seen: list[str] = []
+    for c in list(labels):
+        if labels.count(c) > 1 and c not in seen:
+            while labels.count(c) > 1:
+                first = labels.index(c)
+                second = labels.index(c, first + 1)
+                if x.shape[first] != x.shape[second]:
+                    raise RuntimeError(
+                        f"einsum(): subscript {c} is repeated for operand 0 but the sizes don't match, {x.shape[second]} != {x.shape[first]}"
+                    )
+                x = x.diagonal(0, first, second)
+                labels = [d for i, d in enumerate(labels) if i not in (first, second)] + [c]
+        seen.append(c)
+    drop = [i for i, c in enumerate(labels) if c not in keep]
+    if drop:
+        x = x.sum(drop)
+        labels = [c for c in labels if c in keep]
+    return x, labels
+
+
+def _pair(a: Any, la: list[str], b: Any, lb: list[str], keep: set[str]) -> tuple[Any, list[str]]:
+    """Two operands contracted into one by a batched matrix product."""
+    a, la = _reduced(a, la, keep | set(lb))
+    b, lb = _reduced(b, lb, keep | set(la))
+    shared = [c for c in la if c in lb]
+    batch = [c for c in shared if c in keep]
+    inner_labels = [c for c in shared if c not in keep]
+    free_a, free_b = [c for c in la if c not in lb], [c for c in lb if c not in la]
+    sizes = dict(zip(la, a.shape))
+    for c, n in zip(lb, b.shape):
+        if c in sizes and sizes[c] != n and 1 not in (sizes[c], n):
+            raise RuntimeError(
+                f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: {list(a.shape)}->{list(a.shape)} "
+                f"{list(b.shape)}->{list(b.shape)}"
+            )
+        sizes[c] = max(sizes.get(c, 1), n) if n and sizes.get(c, 1) else 0
+    a = a.expand([sizes[c] if c in shared else n for c, n in zip(la, a.shape)])
+    b = b.expand([sizes[c] if c in shared else n for c, n in zip(lb, b.shape)])
+    left = a.permute([la.index(c) for c in batch + free_a + inner_labels])
+    right = b.permute([lb.index(c) for c in batch + inner_labels + free_b])
+
+    def count(labels: list[str]) -> int:
+        n = 1
+        for c in labels:
+            n *= sizes[c]
+        return n
+
+    left = left.reshape(count(batch), count(free_a), count(inner_labels))
+    right = right.reshape(count(batch), count(inner_labels), count(free_b))
+    product = bmm.function(left, right) if inner_labels else left * right
+    labels = batch + free_a + free_b
+    return product.reshape([sizes[c] for c in labels]), labels
+
+
+@composite("torch.einsum")
+def einsum(*args: Any) -> Any:
+    """Sums of products written as an equation: `einsum("bij,bjk->bik", a, b)`.
+
+    Contracts two operands at a time, from the left, each by a batched matrix product. Raises RuntimeError for an equation
+    that does not fit its operands.
+    """
+    if not args:
+        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+    if isinstance(args[0], str):
+        equation = args[0]
+        operands = list(args[1]) if len(args) == 2 and isinstance(args[1], (list, tuple)) else list(args[1:])
+    else:  # einsum(x, [0, 1], y, [1, 2], [0, 2])
+        def letters(labels: Any) -> str:
+            return "".join("..." if c is Ellipsis else chr(ord("A") + c) if c < 26 else chr(ord("a") + c - 26) for c in labels)
+
+        operands = list(args[: len(args) // 2 * 2 : 2])
+        equation = ",".join(letters(labels) for labels in args[1::2])
+        if len(args) % 2:
+            equation += "->" + letters(args[-1])
+    if not operands:
+        raise RuntimeError("einsum(): must provide at least one operand")
+    labels, result = _parse(equation, operands)
+    x, have = operands[0], labels[0]
+    for i in range(1, len(operands)):
+        keep = set(result).union(*labels[i + 1 :])
+        x, have = _pair(x, have, operands[i], labels[i], keep)
+    x, have = _reduced(x, have, set(result))
+    return x.permute([have.index(c) for c in result]) if have != result else x
+

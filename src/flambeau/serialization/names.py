@@ -11,27 +11,26 @@ from ..core import dtype as dtypes
 from ..core.device import device
 from ..core.naming import PUBLIC
 from ..core.size import Size
-from ..core.storage import LEGACY, TypedStorage, UntypedStorage
+from ..core.storage import UntypedStorage
+from ..core.typed_storage import LEGACY, TypedStorage
 
 _HERE = __package__.rpartition(".")[0]
 
-_MOVED = {"torch.tensor": "torch._tensor", "torch._C._nn": "torch.nn.functional", "torch.random": "torch"}
+_MOVED = {"torch.tensor": "torch._tensor", "torch._C._nn": "torch.nn.functional"}
 """Modules that files of some versions name, and where their contents are here."""
 
 
 @cache
 def table() -> dict[tuple[str, str], Any]:
     """What is not found here under the module and name that files use."""
-    from ..nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state
+    from ..nn.parameter import Parameter
     from ..tensor import Tensor
     from . import _get_layout, _load_from_bytes, rebuild
 
-    found: dict[tuple[str, str], Any] = {("torch._utils", name): getattr(rebuild, name) for name in REBUILD}
+    found: dict[tuple[str, str], Any] = {("torch._utils", name): getattr(rebuild, name) for name in (*REBUILD, *PARAMETERS)}
     found |= {("torch", name): cls for name, cls in LEGACY.items()}
     found |= {("torch", d.name): d for d in dtypes.DTYPES}
     found |= {
-        ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-        ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter_with_state,
         ("torch._utils", "_rebuild_xla_tensor"): rebuild._rebuild_device_tensor_from_numpy,
         ("torch._tensor", "_rebuild_from_type_v2"): rebuild._rebuild_from_type_v2,
         ("torch.storage", "_load_from_bytes"): _load_from_bytes,
@@ -56,12 +55,17 @@ REBUILD = (
     "_rebuild_device_tensor_from_numpy", "_rebuild_device_tensor_from_cpu_tensor", "_rebuild_qtensor", "_rebuild_nested_tensor",
     "_rebuild_wrapper_subclass",
 )  # fmt: skip
+PARAMETERS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
+"""Functions of `torch._utils` that make tensors, and those that make parameters."""
 
 
 @cache
 def _names() -> dict[int, tuple[str, str]]:
     skipped = ("_VariableFunctionsClass", "_VariableFunctions", "TensorBase", "_TensorBase", "_rebuild_xla_tensor")
-    return {id(obj): name for name, obj in table().items() if name[1] not in skipped}
+    names = {id(obj): name for name, obj in table().items() if name[1] not in skipped}
+    from ..nn import parameter
+
+    return names | {id(getattr(parameter, name)): ("torch._utils", name) for name in PARAMETERS}
 
 
 def torch_name(obj: Any) -> tuple[str, str] | None:
@@ -96,7 +100,12 @@ def find(module: str, name: str) -> Any:
         found = PUBLIC.get((module, name))
     if found is not None:
         return found
-    return _imported(module, name)
+    try:
+        return _imported(module, name)
+    except AttributeError:
+        if module in ("torch", "torch.cuda") and name.endswith("Tensor"):
+            return table()["torch", "Tensor"]  # the old classes of one dtype, which files name and never call
+        raise
 
 
 def _imported(module: str, name: str) -> Any:
@@ -104,7 +113,7 @@ def _imported(module: str, name: str) -> Any:
     from importlib import import_module
 
     path = _HERE + module[len("torch") :]
-    missing: Exception = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    missing: Exception | None = None
     while path:
         try:
             found: Any = import_module(path)
@@ -115,6 +124,6 @@ def _imported(module: str, name: str) -> Any:
             if not _HERE.startswith(path) and not (error.name or "").startswith(_HERE):
                 raise
         except AttributeError as error:
-            missing = error
+            missing = missing or error
         path = path.rpartition(".")[0] if path != _HERE else ""
-    raise missing
+    raise missing or ModuleNotFoundError(f"No module named {module!r}", name=module)

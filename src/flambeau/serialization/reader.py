@@ -147,7 +147,7 @@ class ZipReader:
             fail(doing, _NO_DIRECTORY)
         count, size, offset = unpack_from("<H2I", tail, end + 10)
         end += tail_start
-        if 0xFFFF == count or 0xFFFFFFFF in (size, offset):
+        if count == 0xFFFF or 0xFFFFFFFF in (size, offset):
             count, size, offset = self._zip64_end(end, count, size, offset)
         if offset + size > end or count * 46 > size:
             fail(doing, _INVALID)
@@ -223,18 +223,16 @@ class ZipReader:
         try:
             version = int(text)
         except ValueError:
-            raise RuntimeError(
-                f"[enforce fail at inline_container.cc:215] . Couldn't parse the version {text} as Long Long."
-            ) from None
+            raise RuntimeError(f"[enforce fail at inline_container.cc:215] . Couldn't parse the version {text} as Long Long.") from None
         if version < MINIMUM_VERSION:
             raise RuntimeError(
                 f"[enforce fail at inline_container.cc:219] . Attempted to read a PyTorch file with version {version}, but the minimum "
-                f"supported version for reading is {MINIMUM_VERSION}. Your PyTorch script module file is too old. Please regenerate it with "
-                "latest version of PyTorch to mitigate this issue."
+                f"supported version for reading is {MINIMUM_VERSION}. Your PyTorch script module file is too old. Please regenerate it "
+                "with latest version of PyTorch to mitigate this issue."
             )
         if version > MAXIMUM_VERSION:
             raise RuntimeError(
                 f"[enforce fail at inline_container.cc:230] . Attempted to read a PyTorch file with version {version}, but the maximum "
-                f"supported version for reading is {MAXIMUM_VERSION}. The version of your PyTorch installation may be too old, please upgrade "
-                "PyTorch to latest version to mitigate this issue."
+                f"supported version for reading is {MAXIMUM_VERSION}. The version of your PyTorch installation may be too old, please "
+                "upgrade PyTorch to latest version to mitigate this issue."
             )

@@ -10,7 +10,8 @@ from typing import Any, Callable
 import numpy as np
 
 from ..core import dtype as dtypes
-from ..core.storage import STORAGE_NAMES, TypedStorage, UntypedStorage, strided_array
+from ..core.storage import UntypedStorage, strided_array
+from ..core.typed_storage import STORAGE_NAMES, TypedStorage
 from ..tensor import Tensor, wrap, wrap_as
 
 ENGINE_FIELDS = frozenset({"_accumulator", "_post_accumulate_grad_hooks", "_retains_grad", "_inference", "_metadata"})
@@ -23,11 +24,6 @@ def storage_of(tensor: Tensor) -> UntypedStorage:
     if array.__class__ is not np.ndarray:
         return UntypedStorage.on_meta(array.size * array.itemsize)
     return UntypedStorage.of_array(array)
-
-
-def typed_storage_of(tensor: Tensor) -> TypedStorage:
-    """The storage of `tensor` as elements of its dtype: `Tensor.storage` without the warning."""
-    return TypedStorage.over(storage_of(tensor), tensor.dtype)
 
 
 def reduce_tensor(self: Tensor, protocol: Any) -> tuple[Callable, tuple]:
@@ -89,7 +85,7 @@ def set_state(obj: Any, state: Any) -> Any:
     """Sets the attributes that `_user_state` gave. Raises RuntimeError for a name that belongs to the engine."""
     if isinstance(state, tuple):
         if len(state) != 2:
-            raise RuntimeError(f"Invalid serialized state: {state}")
+            raise RuntimeError("Invalid serialized state")
         parts = state
     else:
         parts = (state, None)
@@ -145,6 +141,18 @@ def _meta_tensor(dtype: Any, size: Any, stride: Any) -> Tensor:
 def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires_grad: bool) -> Tensor:
     """A tensor on the meta device."""
     return _meta_tensor(dtype, size, stride).requires_grad_(requires_grad)
+
+
+def _rebuild_parameter(data: Any, requires_grad: bool, backward_hooks: Any) -> Any:
+    """A parameter over the memory of `data`."""
+    from ..nn.parameter import Parameter
+
+    return Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(data: Any, requires_grad: bool, backward_hooks: Any, state: Any) -> Any:
+    """A parameter with attributes of the user's."""
+    return set_state(_rebuild_parameter(data, requires_grad, backward_hooks), state)
 
 
 def _rebuild_device_tensor_from_cpu_tensor(data: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -229,3 +237,7 @@ def deepcopy_tensor(self: Tensor, memo: dict[int, Any]) -> Any:
         if name not in ENGINE_FIELDS:
             new.__dict__[name] = deepcopy(value, memo)
     return new
+
+
+Tensor.__reduce_ex__ = reduce_tensor  # type: ignore[assignment]
+Tensor.__deepcopy__ = deepcopy_tensor  # type: ignore[attr-defined]

@@ -99,9 +99,9 @@ class ZipWriter:
             self.position += len(entry) + len(path) + len(extra)
         end, count = self.position, len(self.entries)
         size = end - directory
-        if directory >= ZIP32_MAX or size >= ZIP32_MAX or count >= 0xFFFF:
-            self.write(pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, directory))
-            self.write(pack("<4sIQI", b"PK\6\7", 0, end, 1))
+        # The ZIP64 records stand in every archive, as in PyTorch's.
+        self.write(pack("<4sQ2H2I4Q", b"PK\6\6", 44, 0x31E, 45, 0, 0, count, count, size, directory))
+        self.write(pack("<4sIQI", b"PK\6\7", 0, end, 1))
         count = min(count, 0xFFFF)
         self.write(pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, min(size, ZIP32_MAX), min(directory, ZIP32_MAX), 0))
 
@@ -115,6 +115,23 @@ def archive_root(path: str) -> str:
     if not root:
         raise RuntimeError(f"[enforce fail at inline_container.cc:720] . invalid file name: {path}")
     return root
+
+
+def reserve(file: Any, nbytes: int) -> None:
+    """Claims room on the disk for a file opened by `replacing`, so that a full disk is noticed before anything is written.
+
+    It is faster, too: a file whose blocks are laid out need not be flushed by the file system when it replaces another.
+    """
+    if nbytes < 1 << 20 or not hasattr(os, "posix_fallocate"):
+        return
+    import errno
+
+    try:
+        os.posix_fallocate(file.fileno(), 0, nbytes)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        # else the file system has no such call
 
 
 @contextmanager
@@ -139,16 +156,18 @@ def replacing(path: str) -> Iterator[Any]:
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
     try:
-        file = open(temporary, "xb")
+        file = open(temporary, "xb")  # noqa: SIM115 (closed below, before it is moved)
     except PermissionError:
         if old is None:
             raise
         with open(path, "wb") as file:  # the folder takes no new files, but this one may be written
             yield file
+            file.truncate()
         return
     try:
         with file:
             yield file
+            file.truncate()  # what was reserved and not used
         if old is not None:
             _take_over(temporary, old)
         os.replace(temporary, target)

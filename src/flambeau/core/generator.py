@@ -6,6 +6,7 @@ are the engine, its seed and its state. NumPy's bit generator does the work; Num
 
 import functools
 import os
+from _thread import allocate_lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ STATE_SIZE = 5056
 WORDS = 624
 FEW = 1024
 """Below this many 64-bit numbers, joining pairs of words beats NumPy's bulk call, which takes 3 us to start."""
+
+STARTING = allocate_lock()
+"""Held while a generator starts its engine; one generator's numbers are given out under NumPy's own lock."""
 
 STATE = np.dtype(
     {
@@ -40,7 +44,7 @@ class Generator:
     Raises RuntimeError for any device other than the CPU, TypeError for what is no device.
     """
 
-    __slots__ = ("raw", "next_normal", "_next_float_normal", "_seed", "_device", "_legacy", "_integers", "__weakref__")
+    __slots__ = ("__weakref__", "_device", "_integers", "_legacy", "_next_float_normal", "_seed", "next_normal", "raw")
 
     raw: Any
     next_normal: float | None
@@ -54,18 +58,24 @@ class Generator:
         self._reset(DEFAULT_SEED)
 
     def _start(self, size: int | None = None) -> Any:
-        """The first use: `numpy.random` is imported no earlier (12 ms), and `raw` becomes the engine's own method."""
+        """The first words: `numpy.random` is imported no earlier (12 ms), and `raw` becomes the engine's own method."""
         self._make_engine()
         return self.raw(size)
 
     def _make_engine(self) -> None:
+        with STARTING:
+            if self._legacy is None:
+                self._start_engine()
+
+    def _start_engine(self) -> None:
         from numpy.random import MT19937, Generator, RandomState
 
         engine = MT19937(unseeded())
-        self._legacy = RandomState(engine)
-        self._legacy.seed(self._seed & 0xFFFFFFFF)
+        legacy = RandomState(engine)
+        legacy.seed(self._seed & 0xFFFFFFFF)
         self._integers = Generator(engine).integers
         self.raw = engine.random_raw
+        self._legacy = legacy
 
     def raw64(self, n: int) -> Any:
         """n numbers of 64 bits as a uint64 array: two words each, the first in the upper half."""
@@ -116,8 +126,7 @@ class Generator:
 
     def state_array(self) -> Any:
         """The state as PyTorch lays it out: a uint8 array of 5056 bytes. See `STATE`."""
-        if self._legacy is None:
-            self._make_engine()
+        self._make_engine()
         _, words, position, *_ = self._legacy.get_state()
         state = np.zeros(1, STATE)
         state["seed"] = self._seed
@@ -157,8 +166,7 @@ class Generator:
             position = WORDS
         elif left + position != WORDS + 1:  # PyTorch would read beyond its words
             raise RuntimeError("Invalid mt19937 state")
-        if self._legacy is None:
-            self._make_engine()
+        self._make_engine()
         self._legacy.set_state(("MT19937", (state["words"] & 0xFFFFFFFF).astype(np.uint32), position))
         self._seed = int(state["seed"])
         self.next_normal = float(state["normal"]) if state["normal_is_valid"] else None

@@ -205,7 +205,7 @@ def close_parts(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> np.nd
     """Complex numbers with infinite or NaN parts: part by part."""
 
     def part(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x == y) | (np.isnan(x) & np.isnan(y)) | (np.abs(x - y) <= atol + rtol * np.abs(y))
+        return (x == y) | (np.isnan(x) & np.isnan(y)) | (np.isfinite(y) & (np.abs(x - y) <= atol + rtol * np.abs(y)))
 
     return part(a.real, b.real) & part(a.imag, b.imag)
 

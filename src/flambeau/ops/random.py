@@ -11,6 +11,7 @@ from ..core.device import CPU, DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT
 from ..core.generator import Generator, default_generator
 from ..kernels import random as k
+from ..kernels import sampling
 from ..tensor import PLAIN, Tensor, bump_version, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
 from .definition import attach, composite, formula_function, handle_overrides, operator, Array, write_out
@@ -162,9 +163,7 @@ def randint_like(input: Any, low: Any, high: Any = None, *, dtype: Any = None, r
 def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """A random permutation of 0 .. n - 1; int64 unless a dtype is given."""
-    if n < 0:
-        raise RuntimeError(f"n must be non-negative, got{n}")
-    array = k.randperm(n, generator).astype(numpy_dtype(dtype or dt.int64), copy=False)
+    array = sampling.randperm(n, numpy_dtype(dtype or dt.int64), generator)
     return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
 
 
@@ -255,7 +254,7 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **named: Any) -> Te
 @composite("torch.bernoulli", "Tensor.bernoulli")
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:
     """1 with the probability that stands in `input` (or the number `p`), else 0."""
-    array = np.empty_like(input._array)
+    array = np.empty(input._array.shape, input._array.dtype)  # contiguous, whatever the strides of `input`
     if p is not None:
         k.bernoulli_(array, p, generator)
     else:
@@ -267,20 +266,20 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
 @composite("torch.multinomial", "Tensor.multinomial")
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
     """`num_samples` indices per row of `input` (weights, not necessarily normalised), with or without replacement."""
-    result = wrap(k.multinomial(input._array, num_samples, replacement, generator))
+    result = wrap(sampling.multinomial(input._array, num_samples, replacement, generator))
     return result if out is None else write_out(result, out)
 
 
 @composite("torch.poisson")
 def poisson(input: Any, generator: Any = None) -> Tensor:
     """Poisson numbers with the rates in `input`."""
-    return wrap(k.poisson(input._array, generator))
+    return wrap(sampling.poisson(input._array, generator))
 
 
 @composite("torch.binomial")
 def binomial(count: Any, prob: Any, generator: Any = None) -> Tensor:
     """Binomial numbers of `count` trials with probability `prob`."""
-    return wrap(k.binomial(count._array, prob._array, generator))
+    return wrap(sampling.binomial(count._array, prob._array, generator))
 
 
 @composite("torch.normal")
@@ -302,8 +301,11 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         if low < 0:
             raise RuntimeError("normal expects all elements of std >= 0.0" if isinstance(std, Tensor) else f"normal expects std >= 0.0, but found std {std}")
         array = np.empty(shape, like._array.dtype)
-        k.normal_(array, 0.0, 1.0, generator)
-        array *= std._array if isinstance(std, Tensor) else std
+        if isinstance(std, Tensor):
+            k.normal_(array, 0.0, 1.0, generator)
+            array *= std._array
+        else:
+            k.normal_(array, 0.0, float(std), generator)
         array += mean._array if isinstance(mean, Tensor) else mean
         result = wrap(array)
     return result if out is None else write_out(result, out)

@@ -28,3 +28,126 @@ def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
     if x.dtype.itemsize == 2:
         return (np.add.reduce(x, axes, _F32, keepdims=keepdims) / np.float32(count)).astype(x.dtype)
     return np.add.reduce(x, axes, keepdims=keepdims) / x.dtype.type(count)
+
+
+@quiet
+def prod(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """The product over `axes`; half precision multiplies in float32."""
+    target = x.dtype if dtype is None else dtype
+    if target.itemsize == 2 and target.kind in "fV":
+        return np.multiply.reduce(x, axes, _F32, keepdims=keepdims).astype(target)
+    return np.multiply.reduce(x, axes, target, keepdims=keepdims)
+
+
+@quiet
+def maximum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
+    """The largest element over `axes`; NaN where there is one."""
+    return np.maximum.reduce(x, axes, keepdims=keepdims)
+
+
+@quiet
+def minimum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
+    """The smallest element over `axes`; NaN where there is one."""
+    return np.minimum.reduce(x, axes, keepdims=keepdims)
+
+
+def argmax(x: Any, axis: int | None, keepdims: bool = False) -> Any:
+    """The index of the first largest element (or first NaN)."""
+    return np.asarray(np.argmax(x, axis, keepdims=keepdims), np.int64)
+
+
+def argmin(x: Any, axis: int | None, keepdims: bool = False) -> Any:
+    """The index of the first smallest element (or first NaN)."""
+    return np.asarray(np.argmin(x, axis, keepdims=keepdims), np.int64)
+
+
+def any_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
+    """Whether any element is not zero."""
+    return np.logical_or.reduce(x, axes, keepdims=keepdims)
+
+
+def all_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
+    """Whether no element is zero."""
+    return np.logical_and.reduce(x, axes, keepdims=keepdims)
+
+
+def count_nonzero(x: Any, axes: Any = None) -> Any:
+    """How many elements are not zero."""
+    return np.asarray(np.count_nonzero(x, axes), np.int64)
+
+
+@quiet
+def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tuple[Any, Any]:
+    """The variance over `axes`, its sum of squares divided by `count - correction`; and the mean, both in float32 at least."""
+    work = x.astype(_F32) if x.dtype.itemsize == 2 else x
+    real = work.real.dtype
+    mean_kept = np.add.reduce(work, axes, keepdims=True) / real.type(count) if count else np.add.reduce(work, axes, keepdims=True) / real.type(0)
+    centred = work - mean_kept
+    squares = (centred.real**2 + centred.imag**2) if centred.dtype.kind == "c" else np.multiply(centred, centred, out=centred)
+    total = np.add.reduce(squares, axes, keepdims=keepdims)
+    result = np.divide(total, real.type(max(count - correction, 0)))
+    return result, (mean_kept if keepdims else mean_kept.reshape(np.shape(result)))
+
+
+@quiet
+def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
+    """The p-norm over `axes`; half precision in float32, complex by magnitudes."""
+    low = x.dtype
+    if low.itemsize == 2:
+        x = x.astype(_F32)
+    if p == 2 and x.dtype.kind != "c":
+        if axes is None and x.flags.c_contiguous:
+            flat = x.reshape(-1)
+            result = np.sqrt(np.dot(flat, flat))
+            result = result.reshape((1,) * x.ndim) if keepdims else result
+        else:
+            result = np.sqrt(np.add.reduce(x * x, axes, keepdims=keepdims))
+    else:
+        magnitude = np.abs(x)
+        if p == np.inf:
+            result = np.maximum.reduce(magnitude, axes, keepdims=keepdims, initial=0)
+        elif p == -np.inf:
+            result = np.minimum.reduce(magnitude, axes, keepdims=keepdims)
+        elif p == 0:
+            result = np.add.reduce(magnitude != 0, axes, keepdims=keepdims, dtype=magnitude.dtype)
+        elif p == 1:
+            result = np.add.reduce(magnitude, axes, keepdims=keepdims)
+        elif p == 2:
+            result = np.sqrt(np.add.reduce(magnitude * magnitude, axes, keepdims=keepdims))
+        else:
+            result = np.add.reduce(magnitude**magnitude.dtype.type(p), axes, keepdims=keepdims) ** magnitude.dtype.type(1 / p)
+    return np.asarray(result).astype(low) if low.itemsize == 2 else np.asarray(result)
+
+
+@quiet
+def logsumexp(x: Any, axes: Any, keepdims: bool) -> Any:
+    """log(sum(exp(x))) over `axes`, without overflow."""
+    low = x.dtype
+    if low.itemsize == 2:
+        x = x.astype(_F32)
+    if x.size == 0:
+        return np.log(np.add.reduce(np.exp(x), axes, keepdims=keepdims)).astype(low)
+    peak = np.maximum.reduce(x, axes, keepdims=True)
+    peak = np.where(np.isinf(peak), x.dtype.type(0), peak)
+    result = np.log(np.add.reduce(np.exp(x - peak), axes, keepdims=keepdims))
+    return (result + (peak if keepdims else peak.reshape(np.shape(result)))).astype(low)
+
+
+def place_along(values: Any, indices: Any, shape: Any, axis: int) -> Any:
+    """Zeros of `shape` with `values` put at `indices` along the axis."""
+    result = np.zeros(shape, values.dtype)
+    np.put_along_axis(result, indices, values, axis)
+    return result
+
+
+@quiet
+def product_of_others(x: Any, axis: int) -> Any:
+    """For each element the product of all others along the axis."""
+    n = x.shape[axis]
+    if n == 0:
+        return x.copy()
+    moved = np.moveaxis(x, axis, -1)
+    before, behind = np.ones_like(moved), np.ones_like(moved)
+    np.multiply.accumulate(moved[..., :-1], -1, out=before[..., 1:])
+    behind[..., :-1] = np.multiply.accumulate(moved[..., :0:-1], -1)[..., ::-1]
+    return np.moveaxis(before * behind, -1, axis)

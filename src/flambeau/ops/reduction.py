@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtype import DEFAULT, OF_NUMPY
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim, normalize_dims
+from ..core.return_types import return_type
 from ..kernels import reduction as k
+from ..kernels.elementwise import sqrt
+from ..tensor import Tensor
 from .creation import numpy_dtype
-from .definition import Array, operator
+from .definition import Array, composite, formula_function, operator, tensors, write_out
 
 _INT64 = np.dtype(np.int64)
 
@@ -68,8 +71,6 @@ def mean(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     if dtype is not None:
         input = input.astype(numpy_dtype(dtype), copy=False)
     if input.dtype.kind in "iub":
-        from ..core.dtype import SCALAR_NAMES
-
         name = SCALAR_NAMES[OF_NUMPY[input.dtype]]
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {name}"
@@ -85,4 +86,361 @@ def _mean_derivative(F: Any, grad: Any, input_shape: Any, dim: Any, keepdim: boo
 
 mean.derivative(input=_mean_derivative)
 
-_DEFAULT = DEFAULT
+
+# --- extremes ----------------------------------------------------------------------------------------------------
+
+
+def _shared_among_equals(F: Any, grad: Any, x: Any, result: Any, dim: Any, keepdim: bool) -> Any:
+    """The gradient of an extreme of several equal elements: divided evenly among them."""
+    grad, result = expand_reduced(F, grad, x.shape, dim, keepdim), expand_reduced(F, result, x.shape, dim, keepdim)
+    hits = (x == result) | ((x != x) & (result != result))
+    axes = axes_of(dim, len(x.shape))
+    counts = F.sum(hits, axes if axes is None else tuple(axes), True)
+    return grad * hits / counts
+
+
+def _require_elements(name: str, input: Array, axes: tuple[int, ...] | None) -> None:
+    """Raises IndexError or RuntimeError where a reduction without identity has nothing to reduce."""
+    if input.size == 0:
+        if axes is None:
+            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+        for a in axes:
+            if input.shape[a] == 0:
+                raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
+
+
+def _extreme(name: str, kernel: Any, arg: Any) -> None:
+    word = "largest" if name == "max" else "smallest"
+    result_type = return_type(name, "values", "indices")
+
+    def whole(input: Array) -> Array:
+        _require_elements(name, input, None)
+        return kernel(input)
+
+    whole.__name__, whole.__doc__ = f"{name}_all", f"The {word} element."
+    whole.__annotations__ = {"input": "Array"}
+    whole_op = operator(node=f"{name.capitalize()}Backward1")(whole)
+    whole_op.derivative(input=lambda F, grad, input, result: _shared_among_equals(F, grad, input, result, None, False))
+
+    def along(input: Array, dim: Any, keepdim: Any = False) -> Array:
+        axis = normalize_dim(dim, input.ndim)
+        if not input.ndim:
+            return input.copy(), np.zeros((), np.int64)
+        _require_elements(name, input, (axis,))
+        if input.dtype.kind == "c":
+            raise NotImplementedError(f"{name} does not support complex inputs.")
+        indices = arg(input, axis, True)
+        values = np.take_along_axis(input, indices, axis)
+        return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
+
+    along.__name__, along.__doc__ = f"{name}_dim", f"The {word} element along a dimension, and its index."
+    along.__annotations__ = {"input": "Array"}
+    along_op = operator(node=f"{name.capitalize()}Backward0", outputs=2, result_type=result_type)(along)
+    along_op.joint("input")(
+        lambda F, grads, result1, input_shape, dim, keepdim: (F.value_selecting_backward(grads[0], result1, input_shape, dim, keepdim),)
+    )
+
+    def call(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
+        if dim is None and other is None:
+            result = whole_op.function(input)
+        elif other is not None or isinstance(dim, Tensor):
+            other = dim if other is None else other
+            return getattr(tensors, f"{name}imum")(input, other) if out is None else getattr(tensors, f"{name}imum")(input, other, out=out)
+        else:
+            result = along_op.function(input, dim, keepdim)
+        return result if out is None else write_out(result, out)
+
+    call.__name__ = name
+    call.__doc__ = f"The {word} element; with `dim`, a named tuple of the {word} elements along it and their indices; with `other`, element by element."
+    composite(f"torch.{name}", f"Tensor.{name}", hot=True)(call)
+
+    def amount(input: Array, dim: Any = (), keepdim: Any = False) -> Array:
+        axes = axes_of(dim, input.ndim)
+        if input.size == 0:
+            _require_elements(f"a{name}", input, axes)
+        return kernel(input, axes, keepdim)
+
+    amount.__name__, amount.__doc__ = f"a{name}", f"The {word} element along one or several dimensions; equal ones share the gradient."
+    amount.__annotations__ = {"input": "Array"}
+    operator(f"torch.a{name}", f"Tensor.a{name}")(amount).derivative(
+        input=lambda F, grad, input, result, dim, keepdim: _shared_among_equals(F, grad, input, result, dim, keepdim)
+    )
+
+    def position(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
+        if input.size == 0 and (dim is None or input.shape[normalize_dim(dim, input.ndim)] == 0):
+            raise IndexError(f"arg{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+                             if dim is None else f"arg{name}(): Expected reduction dim {normalize_dim(dim, input.ndim)} to have non-zero size.")  # fmt: skip
+        if input.dtype.kind == "b":
+            raise NotImplementedError(f"\"arg{name}_cpu\" not implemented for 'Bool'")
+        if dim is None:
+            index = arg(input, None)
+            return index.reshape((1,) * input.ndim) if keepdim else index
+        axis = normalize_dim(dim, input.ndim)
+        return arg(input, axis, keepdim) if input.ndim else np.zeros((), np.int64)
+
+    position.__name__, position.__doc__ = f"arg{name}", f"The index of the first {word} element, of all or along `dim`."
+    position.__annotations__ = {"input": "Array"}
+    operator(f"torch.arg{name}", f"Tensor.arg{name}", differentiable=False)(position)
+
+
+_extreme("max", k.maximum, k.argmax)
+_extreme("min", k.minimum, k.argmin)
+
+
+def _select_backward_arrays(grad: Any, indices: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
+    if not shape:
+        return grad
+    axis = normalize_dim(dim, len(shape))
+    if not keepdim:
+        grad, indices = np.expand_dims(grad, axis), np.expand_dims(indices, axis)
+    return k.place_along(grad, indices, shape, axis)
+
+
+def _select_backward_tensors(grad: Any, indices: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
+    if not len(shape):
+        return grad
+    if not keepdim:
+        grad, indices = grad.unsqueeze(dim), indices.unsqueeze(dim)
+    return grad.new_zeros(shape).scatter(dim, indices, grad)
+
+
+formula_function("value_selecting_backward", _select_backward_arrays, _select_backward_tensors)
+
+
+@composite("torch.aminmax", "Tensor.aminmax")
+def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
+    """The smallest and the largest element, of all or along `dim`."""
+    dims = () if dim is None else dim
+    if dim is None and keepdim:
+        dims = tuple(range(input.dim()))
+    low, high = tensors.amin(input, dims, keepdim), tensors.amax(input, dims, keepdim)
+    result = return_type("aminmax", "min", "max")((low, high))
+    return result if out is None else write_out(result, out)
+
+
+# --- truth -------------------------------------------------------------------------------------------------------
+
+
+def _truth(input: Array, result: Any) -> Any:
+    """PyTorch answers uint8 for uint8 and bool for everything else."""
+    return np.asarray(result, np.uint8) if input.dtype == np.uint8 else result
+
+
+@operator("torch.any", "Tensor.any", differentiable=False)
+def any(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
+    """Whether any element is true (not zero), of all or along `dim`."""
+    return _truth(input, k.any_true(input, axes_of(dim, input.ndim), keepdim))
+
+
+@operator("torch.all", "Tensor.all", differentiable=False)
+def all(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
+    """Whether every element is true (not zero), of all or along `dim`."""
+    return _truth(input, k.all_true(input, axes_of(dim, input.ndim), keepdim))
+
+
+@operator("torch.count_nonzero", "Tensor.count_nonzero", differentiable=False, out=False)
+def count_nonzero(input: Array, dim: Any = None) -> Array:
+    """How many elements are not zero, of all or along `dim`."""
+    return k.count_nonzero(input, axes_of(dim, input.ndim))
+
+
+# --- products, variances, norms ----------------------------------------------------------------------------------
+
+
+@operator("torch.prod", "Tensor.prod")
+def prod(input: Array, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Array:
+    """The product of all elements, or along `dim`; integers and bools multiply in int64."""
+    target = numpy_dtype(dtype) if dtype is not None else _INT64 if input.dtype.kind in "iub" else None
+    return k.prod(input, axes_of(dim, input.ndim), keepdim, target)
+
+
+def _prod_derivative(F: Any, grad: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    """The product of all the others: of those before times those behind, so that zeros do no harm."""
+    if not len(input.shape):
+        return grad
+    if dim is None:
+        return _prod_derivative(F, grad, input.reshape(-1), 0, False).reshape(input.shape)
+    axis = normalize_dim(dim, len(input.shape))
+    grad = expand_reduced(F, grad, input.shape, dim, keepdim)
+    return grad * F.conj(F.product_of_others(input, axis))
+
+
+prod.derivative(input=_prod_derivative)
+
+
+def _others_tensors(x: Any, axis: int) -> Any:
+    n = x.shape[axis]
+    one = tensors.ones_like(x.narrow(axis, 0, min(n, 1)))
+    if n == 0:
+        return x
+    before = tensors.cumprod(tensors.cat([one, x.narrow(axis, 0, n - 1)], axis), axis)
+    behind = tensors.cumprod(tensors.cat([one, x.flip([axis]).narrow(axis, 0, n - 1)], axis), axis).flip([axis])
+    return before * behind
+
+
+formula_function("product_of_others", k.product_of_others, _others_tensors)
+
+
+def _correction(unbiased: Any, correction: Any) -> float:
+    if unbiased is not None:
+        return 1 if unbiased else 0
+    return 1 if correction is None else correction
+
+
+def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
+    if input.dtype.kind in "iub":
+        raise RuntimeError("std and var only support floating point and complex dtypes")
+    axes = axes_of(dim, input.ndim)
+    count = count_of(input.shape, axes)
+    if count - correction <= 0 and input.size:
+        import warnings
+
+        warnings.warn(
+            "var(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by output "
+            "numel).",
+            stacklevel=3,
+        )
+    low = input.dtype
+    variance, mean_ = k.var(input, axes, keepdim, count, correction)
+    return (variance.astype(low), mean_.astype(low)) if low.itemsize == 2 else (variance, mean_)
+
+
+@operator(node="VarBackward0", out=False)
+def var_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
+    """The variance along `dim`."""
+    return _var_mean_arrays(input, dim, correction, keepdim)[0]
+
+
+def _centred(F: Any, input: Any, dim: Any) -> Any:
+    axes = axes_of(dim, len(input.shape))
+    count = count_of(input.shape, axes)
+    return input - F.sum(input, axes, True) / count
+
+
+def _var_derivative(F: Any, grad: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    count = count_of(tuple(input.shape), axes_of(dim, len(input.shape)))
+    scale = 2.0 / (count - correction) if count != correction else float("nan") if count else 0.0
+    return expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * _centred(F, input, dim) * scale
+
+
+var_op.derivative(input=_var_derivative)
+
+
+@operator(node="StdBackward0", out=False)
+def std_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
+    """The standard deviation along `dim`."""
+    return sqrt(_var_mean_arrays(input, dim, correction, keepdim)[0])
+
+
+def _std_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    scaled = F.masked_fill_zero(grad / (result * 2), result)
+    return _var_derivative(F, scaled, input, dim, correction, keepdim)
+
+
+formula_function(
+    "masked_fill_zero",
+    lambda x, result: np.where(result == 0, x.dtype.type(0), x),
+    lambda x, result: tensors.where(result == 0, tensors.zeros_like(x), x),
+)
+std_op.derivative(input=_std_derivative)
+
+
+def _spread(name: str, op: Any) -> None:
+    def call(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None) -> Any:
+        if isinstance(dim, bool):  # var(input, unbiased)
+            dim, unbiased = None, dim
+        result = op.function(input, dim, _correction(unbiased, correction), keepdim)
+        return result if out is None else write_out(result, out)
+
+    call.__name__ = name
+    call.__doc__ = f"The {'variance' if name == 'var' else 'standard deviation'}, of all elements or along `dim`, divided by count - correction."
+    composite(f"torch.{name}", f"Tensor.{name}", hot=True)(call)
+
+    def with_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None) -> Any:
+        if isinstance(dim, bool):
+            dim, unbiased = None, dim
+        dims = list(range(input.dim())) if dim is None and keepdim else dim
+        return op.function(input, dims, _correction(unbiased, correction), keepdim), mean.function(input, dims, keepdim)
+
+    with_mean.__name__ = f"{name}_mean"
+    with_mean.__doc__ = f"`{name}` and the mean."
+    composite(f"torch.{name}_mean", hot=True)(with_mean)
+
+
+_spread("var", var_op)
+_spread("std", std_op)
+
+
+@operator("torch.logsumexp", "Tensor.logsumexp", "special.logsumexp", promote="float")
+def logsumexp(input: Array, dim: Any, keepdim: Any = False) -> Array:
+    """log(sum(exp(input))) along one or several dimensions, without overflow."""
+    return k.logsumexp(input, axes_of(dim, input.ndim), keepdim)
+
+
+logsumexp.derivative(
+    input=lambda F, grad, input, result, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim)
+    * F.exp(input - expand_reduced(F, result, tuple(input.shape), dim, keepdim))
+)
+
+
+@operator("linalg.vector_norm", node="LinalgVectorNormBackward0")
+def vector_norm(input: Array, ord: Any = 2, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Array:
+    """The `ord`-norm of the elements along `dim`, or of all."""
+    if dtype is not None:
+        input = input.astype(numpy_dtype(dtype), copy=False)
+    if input.dtype.kind in "iub":
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {SCALAR_NAMES[OF_NUMPY[input.dtype]]}")
+    axes = axes_of(dim, input.ndim)
+    return k.norm(input, float(ord), axes, keepdim)
+
+
+def _norm_derivative(F: Any, grad: Any, input: Any, result: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
+    p, shape = float(ord), tuple(input.shape)
+    grad, full = expand_reduced(F, grad, shape, dim, keepdim), expand_reduced(F, result, shape, dim, keepdim)
+    if p == 0:
+        return grad * 0 * input
+    if p == 1:
+        return grad * F.sgn(input)
+    if p == 2:
+        return input * F.masked_fill_zero(grad / full, full)
+    if p in (float("inf"), float("-inf")):
+        hits = F.abs(input) == full
+        counts = F.sum(hits, axes_of(dim, len(shape)), True)
+        return F.sgn(input) * hits * (grad / counts)
+    magnitude = F.abs(input)
+    if p < 1:
+        scaled = F.sgn(input) * F.masked_fill_zero(magnitude ** (p - 1), magnitude)
+    elif p < 2:
+        scaled = F.sgn(input) * magnitude ** (p - 1)
+    else:
+        scaled = input * magnitude ** (p - 2)
+    return scaled * F.masked_fill_zero(grad / full ** (p - 1), full)
+
+
+vector_norm.derivative(input=_norm_derivative)
+
+
+@composite("torch.norm", "Tensor.norm")
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
+    """The p-norm of the elements, of all or along `dim`; `"fro"` and None are the 2-norm, `"nuc"` the nuclear norm."""
+    if p == "nuc":
+        result = tensors.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    else:
+        result = vector_norm.function(input, 2.0 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
+    return result if out is None else write_out(result, out)
+
+
+@composite("torch.nansum", "Tensor.nansum")
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+    """The sum with NaN taken as zero."""
+    clean = input if input.dtype.kind < 2 else tensors.where(tensors.isnan(input), tensors.zeros_like(input), input)
+    result = sum.function(clean, dim, keepdim, dtype=dtype)
+    return result if out is None else write_out(result, out)
+
+
+@composite("torch.nanmean", "Tensor.nanmean")
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+    """The mean of what is not NaN."""
+    count = sum.function(tensors.logical_not(tensors.isnan(input)), dim, keepdim)
+    result = nansum(input, dim, keepdim, dtype=dtype) / count
+    return result if out is None else write_out(result, out)

@@ -285,28 +285,34 @@ def preserved_strides(shape: Sequence[int], strides: Sequence[int]) -> tuple[int
     return ordered_strides(shape, strides)
 
 
-def ordered_strides(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
-    """Dense strides in the order of those given, as element-wise operators lay out a result whose input has gaps."""
+def ordered_strides(shape: Sequence[int], *operands: Sequence[int]) -> tuple[int, ...]:
+    """Dense strides in the order of dimensions that the operands' strides suggest, the first operand first.
+
+    Stride 0 tells nothing; where no operand tells, the order is row-major. So PyTorch lays out a new result.
+    """
     ndim = len(shape)
     order = list(range(ndim - 1, -1, -1))  # innermost first
 
-    def swaps(d0: int, d1: int) -> bool | None:
-        """Whether d0 must move outside of d1; None where nothing tells."""
-        s0, s1 = strides[d0], strides[d1]
-        if s0 == 0 or s1 == 0:
-            return None
-        if s0 != s1:
-            return s0 > s1
-        return True if shape[d0] > shape[d1] else None
+    def outside(d0: int, d1: int) -> int:
+        """1 if d0 must move outside of d1, -1 if it must not, 0 where nothing tells."""
+        for strides in operands:
+            s0, s1 = strides[d0], strides[d1]
+            if s0 == 0 or s1 == 0:
+                continue
+            if s0 != s1:
+                return 1 if s0 > s1 else -1
+            if shape[d0] > shape[d1]:
+                return 1
+        return 0
 
     for i in range(1, ndim):
         d1 = i
         for d0 in range(i - 1, -1, -1):
-            found = swaps(order[d0], order[d1])
-            if found:
+            found = outside(order[d0], order[d1])
+            if found > 0:
                 order[d0], order[d1] = order[d1], order[d0]
                 d1 = d0
-            elif found is False:
+            elif found < 0:
                 break
     result, step = [0] * ndim, 1
     for d in order:

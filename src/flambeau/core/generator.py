@@ -203,6 +203,7 @@ class Generator:
 
     def __setstate__(self, state: Any) -> None:
         seed, _, array = state
+        array = getattr(array, "_array", array)  # PyTorch's files hold a tensor
         self.manual_seed(seed)
         self.set_state_array(array)
 

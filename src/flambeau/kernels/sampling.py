@@ -28,7 +28,7 @@ from .random_support import (
 )
 from .selection import top_order
 
-ONE_BY_ONE = 1024
+ONE_BY_ONE = 500
 """Up to this many numbers, swapping in a Python loop is faster."""
 
 HUGE = (2**32 - 1) // 20
@@ -180,7 +180,11 @@ def multinomial(weights: Any, count: int, replacement: bool = False, generator: 
     if count == 1:
         return score.argmax(-1, keepdims=True)
     keys = -(score if dtype in (F32, F64) else score.astype(F32)).reshape(-1, categories)
-    order = np.argsort(keys, -1, kind="stable")
+    if categories > 4 * count:
+        some = np.argpartition(keys, count, -1)[:, : count + 1]
+        order = np.take_along_axis(some, np.argsort(np.take_along_axis(keys, some, -1), -1), -1)
+    else:
+        order = np.argsort(keys, -1)
     first = np.take_along_axis(keys, order[:, : count + 1], -1)
     order = order[:, :count]
     for row in np.flatnonzero((first[:, 1:] == first[:, :-1]).any(-1)).tolist():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.grad_mode import enable_grad, no_grad
+from ..autograd.node import tensors
 from ..core.naming import public
 from ..tensor import Tensor, bump_version, wrap
 from .optimizer import Optimizer, ParamsT, _check_lr, _to_scalar
@@ -168,13 +169,11 @@ class LBFGS(Optimizer):
 
     def _gather_flat_grad(self) -> Tensor:
         """All gradients one after the other; a complex one as real and imaginary parts, a missing one as zeros."""
-        from ..ops.shape import cat
-
         views = []
         for p in self._params:
             grad = p.new_zeros(p.numel()) if p._grad is None else p._grad.reshape(-1)
             views.append(_real(grad).reshape(-1))
-        return cat(views, 0)
+        return tensors.cat(views, 0)
 
     def _add_grad(self, step_size: Any, update: Tensor) -> None:
         offset = 0

@@ -143,3 +143,81 @@ def log_softmax(x: Any, axis: int) -> Any:
 def log_softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     """grad - exp(result) * sum(grad)."""
     return grad - np.exp(result) * np.add.reduce(grad, axis, keepdims=True)
+
+
+def one_like(x: Any) -> Any:
+    """A one of x's dtype, broadcast to its shape."""
+    return np.broadcast_to(x.dtype.type(1), x.shape)
+
+
+@in_float32
+def log_sigmoid(x: Any) -> Any:
+    """min(x, 0) - log1p(exp(-|x|))."""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+@in_float32
+def softplus(x: Any, beta: float, threshold: float) -> Any:
+    """log1p(exp(beta * x)) / beta, or x where beta * x exceeds the threshold."""
+    scaled = x * beta
+    return np.where(scaled > threshold, x, np.log1p(np.exp(np.minimum(scaled, threshold))) / x.dtype.type(beta))
+
+
+@in_float32
+def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    """scale * (x if x > 0 else alpha * expm1(x * input_scale))."""
+    return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * input_scale) * x.dtype.type(alpha * scale))
+
+
+@in_float32
+def leaky_relu(x: Any, slope: float) -> Any:
+    """x where positive, else slope * x."""
+    return np.where(x > 0, x, x * x.dtype.type(slope))
+
+
+@quiet
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """x cut off at both bounds; NaN stays NaN."""
+    return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high))
+
+
+@in_float32
+def hardsigmoid(x: Any) -> Any:
+    """min(max(x + 3, 0), 6) / 6."""
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+@in_float32
+def hardswish(x: Any) -> Any:
+    """x * min(max(x + 3, 0), 6) / 6."""
+    return x * np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+@in_float32
+def mish(x: Any) -> Any:
+    """x * tanh(log1p(exp(x)))."""
+    return x * np.tanh(np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, 20)))))
+
+
+@in_float32
+def softshrink(x: Any, lambd: float) -> Any:
+    """x - lambd above lambd, x + lambd below -lambd, else zero (NaN stays NaN)."""
+    return np.where(x > lambd, x - x.dtype.type(lambd), np.where(x < -lambd, x + x.dtype.type(lambd), x * 0))
+
+
+@quiet
+def hardshrink(x: Any, lambd: float) -> Any:
+    """x beyond lambd on either side, else zero (NaN stays NaN)."""
+    return np.where((x >= -lambd) & (x <= lambd), x.dtype.type(0), x)
+
+
+@quiet
+def threshold(x: Any, bound: float, value: float) -> Any:
+    """x above the bound, else the value (NaN stays NaN)."""
+    return np.where(x <= bound, x.dtype.type(value), x)
+
+
+@in_float32
+def prelu(x: Any, weight: Any) -> Any:
+    """x where positive, else weight * x."""
+    return np.where(x > 0, x, weight * x)

@@ -160,3 +160,321 @@ def _functional_softmax(name: str, op: Any) -> None:
 
 _functional_softmax("softmax", softmax)
 _functional_softmax("log_softmax", log_softmax)
+
+
+# --- the other activations -----------------------------------------------------------------------------------------
+
+
+@operator("F.logsigmoid", node="LogSigmoidBackward0")
+def logsigmoid(input: Array) -> Array:
+    """log(sigmoid(input)), computed without overflow."""
+    return k.log_sigmoid(input)
+
+
+logsigmoid.derivative(input=lambda F, grad, input: grad * F.sigmoid(-input))
+
+
+@operator(node="SoftplusBackward0", out=False)
+def softplus_op(input: Array, beta: Any, threshold: Any) -> Array:
+    """log(1 + exp(beta * input)) / beta; the input itself where beta * input exceeds the threshold."""
+    return k.softplus(input, beta, threshold)
+
+
+softplus_op.derivative(
+    input=lambda F, grad, input, beta, threshold: grad * F.where(input * beta > threshold, F.one_like(input), F.sigmoid(input * beta))
+)
+formula_function("one_like", k.one_like, lambda x: tensors.ones_like(x))
+
+
+@composite("F.softplus", hot=True)
+def softplus(input: Any, beta: float = 1, threshold: float = 20) -> Any:
+    """log(1 + exp(beta * input)) / beta; the input itself where beta * input exceeds the threshold."""
+    return softplus_op.function(input, beta, threshold)
+
+
+@operator(node="EluBackward0", out=False)
+def elu_op(input: Array, alpha: Any, scale: Any, input_scale: Any) -> Array:
+    """scale * (input if input > 0 else alpha * (exp(input * input_scale) - 1))."""
+    return k.elu(input, alpha, scale, input_scale)
+
+
+elu_op.derivative(
+    input=lambda F, grad, input, alpha, scale, input_scale: grad
+    * F.where(input > 0, F.one_like(input) * scale, F.exp(F.where(input > 0, input * 0, input) * input_scale) * (alpha * scale * input_scale))
+)
+
+
+def _inplace(input: Any, result: Any, inplace: bool) -> Any:
+    return input.copy_(result) if inplace else result
+
+
+@composite("F.elu")
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """input if it is positive, else alpha * (exp(input) - 1) (Clevert et al., 2015)."""
+    return _inplace(input, elu_op.function(input, alpha, 1.0, 1.0), inplace)
+
+
+@composite("F.elu_")
+def elu_(input: Any, alpha: float = 1.0) -> Any:
+    """`elu` in place."""
+    return elu(input, alpha, True)
+
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+
+@composite("F.selu", "torch.selu")
+def selu(input: Any, inplace: bool = False) -> Any:
+    """scale * elu(input, alpha) with the constants that keep mean and variance (Klambauer et al., 2017)."""
+    return _inplace(input, elu_op.function(input, SELU_ALPHA, SELU_SCALE, 1.0), inplace)
+
+
+@composite("F.selu_", "torch.selu_")
+def selu_(input: Any) -> Any:
+    """`selu` in place."""
+    return selu(input, True)
+
+
+@composite("F.celu", "torch.celu")
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _inplace(input, elu_op.function(input, alpha, 1.0, 1.0 / alpha), inplace)
+
+
+@composite("F.celu_", "torch.celu_")
+def celu_(input: Any, alpha: float = 1.0) -> Any:
+    """`celu` in place."""
+    return celu(input, alpha, True)
+
+
+@operator(node="LeakyReluBackward0", out=False)
+def leaky_relu_op(input: Array, negative_slope: Any) -> Array:
+    """input where positive, else negative_slope * input."""
+    return k.leaky_relu(input, negative_slope)
+
+
+leaky_relu_op.derivative(input=lambda F, grad, input, negative_slope: F.where(input > 0, grad, grad * negative_slope))
+
+
+@composite("F.leaky_relu", hot=True)
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    """input where positive, else negative_slope * input."""
+    return _inplace(input, leaky_relu_op.function(input, negative_slope), inplace)
+
+
+@composite("F.leaky_relu_")
+def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
+    """`leaky_relu` in place."""
+    return leaky_relu(input, negative_slope, True)
+
+
+@composite("F.relu6")
+def relu6(input: Any, inplace: bool = False) -> Any:
+    """min(max(input, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+@operator(node="HardtanhBackward0", out=False)
+def hardtanh_op(input: Array, min_val: Any, max_val: Any) -> Array:
+    """input cut off at both bounds."""
+    return k.clip(input, min_val, max_val)
+
+
+hardtanh_op.derivative(input=lambda F, grad, input, min_val, max_val: grad * ((input > min_val) & (input < max_val)))
+
+
+@composite("F.hardtanh")
+def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
+    """input cut off at `min_val` and `max_val`. Raises ValueError where the bounds are the wrong way round."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _inplace(input, hardtanh_op.function(input, min_val, max_val), inplace)
+
+
+@composite("F.hardtanh_")
+def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """`hardtanh` in place."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+@operator(node="HardsigmoidBackward0", out=False)
+def hardsigmoid_op(input: Array) -> Array:
+    """min(max(input + 3, 0), 6) / 6."""
+    return k.hardsigmoid(input)
+
+
+hardsigmoid_op.derivative(input=lambda F, grad, input: grad * ((input > -3) & (input < 3)) / 6)
+
+
+@composite("F.hardsigmoid")
+def hardsigmoid(input: Any, inplace: bool = False) -> Any:
+    """min(max(input + 3, 0), 6) / 6."""
+    return _inplace(input, hardsigmoid_op.function(input), inplace)
+
+
+@operator(node="HardswishBackward0", out=False)
+def hardswish_op(input: Array) -> Array:
+    """input * hardsigmoid(input)."""
+    return k.hardswish(input)
+
+
+hardswish_op.derivative(
+    input=lambda F, grad, input: grad
+    * F.where(input <= -3, input * 0, F.where(input < 3, input / 3 + 0.5, F.one_like(input)))
+)
+
+
+@composite("F.hardswish")
+def hardswish(input: Any, inplace: bool = False) -> Any:
+    """input * min(max(input + 3, 0), 6) / 6 (Howard et al., 2019)."""
+    return _inplace(input, hardswish_op.function(input), inplace)
+
+
+@operator(node="MishBackward0", out=False)
+def mish_op(input: Array) -> Array:
+    """input * tanh(softplus(input))."""
+    return k.mish(input)
+
+
+def _mish_derivative(F: Any, grad: Any, input: Any) -> Any:
+    t = F.tanh(F.softplus_op(input, 1.0, 20.0))
+    return grad * (t + input * F.sigmoid(input) * (1 - t * t))
+
+
+mish_op.derivative(input=_mish_derivative)
+
+
+@composite("F.mish")
+def mish(input: Any, inplace: bool = False) -> Any:
+    """input * tanh(softplus(input)) (Misra, 2019)."""
+    return _inplace(input, mish_op.function(input), inplace)
+
+
+@composite("F.softsign")
+def softsign(input: Any) -> Any:
+    """input / (1 + |input|)."""
+    return input / (input.abs() + 1)
+
+
+@composite("F.tanhshrink")
+def tanhshrink(input: Any) -> Any:
+    """input - tanh(input)."""
+    return input - input.tanh()
+
+
+@operator("F.softshrink", node="SoftshrinkBackward0")
+def softshrink(input: Array, lambd: Any = 0.5) -> Array:
+    """input moved towards zero by `lambd`, zero within it. Raises RuntimeError for a negative `lambd`."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    return k.softshrink(input, lambd)
+
+
+softshrink.derivative(input=lambda F, grad, input, lambd: grad * ((input > lambd) | (input < -lambd)))
+
+
+@operator("F.hardshrink", "torch.hardshrink", "Tensor.hardshrink", node="HardshrinkBackward0")
+def hardshrink(input: Array, lambd: Any = 0.5) -> Array:
+    """input where it is beyond `lambd` on either side, else zero."""
+    return k.hardshrink(input, lambd)
+
+
+hardshrink.derivative(input=lambda F, grad, input, lambd: grad * ((input > lambd) | (input < -lambd)))
+
+
+@operator(node="ThresholdBackward0", out=False)
+def threshold_op(input: Array, threshold: Any, value: Any) -> Array:
+    """input where it is above the threshold, else the value."""
+    return k.threshold(input, threshold, value)
+
+
+threshold_op.derivative(input=lambda F, grad, input, threshold: grad * (input > threshold))
+
+
+@composite("F.threshold", "torch.threshold")
+def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+    """input where it is above the threshold, else the value."""
+    return _inplace(input, threshold_op.function(input, threshold, value), inplace)
+
+
+@composite("F.threshold_", "torch.threshold_")
+def threshold_(input: Any, threshold_value: float, value: float) -> Any:
+    """`threshold` in place."""
+    return threshold(input, threshold_value, value, True)
+
+
+@operator(node="PreluKernelBackward0", out=False, promote="arithmetic")
+def prelu_op(input: Array, weight: Array) -> Array:
+    """input where positive, else weight * input; the weight broadcasts."""
+    return k.prelu(input, weight)
+
+
+prelu_op.derivative(
+    input=lambda F, grad, input, weight: F.where(input > 0, grad, grad * weight),
+    weight=lambda F, grad, input: F.where(input > 0, grad * 0, grad * input),
+)
+
+
+@composite("F.prelu", "torch.prelu", "Tensor.prelu")
+def prelu(input: Any, weight: Any) -> Any:
+    """input where positive, else weight * input: one weight for all, or one for each channel (dimension 1)."""
+    if weight.numel() != 1:
+        channels = input.shape[1] if input.dim() > 1 else 1
+        if input.dim() == 0:
+            raise RuntimeError("Not allow zero-dim input tensor.")
+        if channels != weight.numel():
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} and channel size = {channels}."
+            )
+        if input.dim() > 1:
+            weight = weight.reshape([1, -1] + [1] * (input.dim() - 2))
+    elif weight.dim():
+        weight = weight.reshape([1] * max(input.dim(), 0)) if input.dim() else weight.reshape(())
+    return prelu_op.function(input, weight)
+
+
+@composite("F.glu")
+def glu(input: Any, dim: int = -1) -> Any:
+    """The first half along `dim` times the sigmoid of the second (Dauphin et al., 2016)."""
+    if input.dim() == 0:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    axis = normalize_dim(dim, input.dim())
+    size = input.shape[axis]
+    if size % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {size}")
+    return input.narrow(axis, 0, size // 2) * input.narrow(axis, size // 2, size // 2).sigmoid()
+
+
+@composite("F.rrelu", "torch.rrelu")
+def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False) -> Any:
+    """input where positive, else a times input: a drawn uniformly from [lower, upper] in training, their mean otherwise."""
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    from ..kernels.random import rrelu_noise
+
+    noise = tensors.wrap(rrelu_noise(input._array, lower, upper))
+    return _inplace(input, input * noise, inplace)
+
+
+@composite("F.softmin")
+def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """softmax(-input)."""
+    if dim is None:
+        dim = implicit_dim("softmin", input.dim(), _stacklevel)
+    return softmax.function(-input, dim, dtype)
+
+
+@composite("F.gumbel_softmax")
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
+    """A sample of the Gumbel-softmax distribution (Jang et al., 2016); `hard` gives one-hot samples with soft gradients."""
+    noise = -tensors.empty_like(logits).exponential_().log()
+    soft = softmax.function((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    return tensors.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
+
+
+# `F.tanh` and `F.sigmoid` are those of `torch`: see elementary.py.

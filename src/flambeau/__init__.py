@@ -50,6 +50,7 @@ from .ops import (  # noqa: F401  (importing a family attaches its operators)
     loss,
     matmul as _matmul_ops,
     normalization,
+    numeric,
     pointwise,
     pooling,
     random as _random_ops,
@@ -67,10 +68,39 @@ bool = _dtypes.bool
 globals().update(_dtypes.ALIASES)
 globals().update(_NAMES["torch"])
 
-from . import version
+from . import autograd, version
 from .alias import alias_torch
+from .core.generator import Generator, default_generator
 from .core.missing import missing_name
+from .core.printing import set_printoptions
 from .torch_version import TorchVersion
 
 __version__ = TorchVersion(version.TORCH)
-__getattr__ = missing_name(__name__)
+
+_SUBMODULES = frozenset((
+    "amp", "backends", "cli", "cpu", "cuda", "distributed", "distributions", "fft", "func", "jit", "library", "linalg", "mps",
+    "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "serialization", "special", "storage", "testing",
+    "types", "utils", "xpu",
+))  # fmt: skip
+"""Imported when they are first named, so that `import flambeau` stays light."""
+
+_LAZY = {"load": "serialization", "save": "serialization", "UntypedStorage": "storage", "TypedStorage": "storage"}
+"""Names whose module is imported when they are first used."""
+
+_missing = missing_name(__name__)
+
+
+def __getattr__(name: str) -> object:
+    import importlib
+
+    if name in _SUBMODULES:
+        try:
+            return importlib.import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    elif name in _LAZY:
+        value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    return _missing(name)

@@ -4,6 +4,7 @@ Tensors with dimensions outrank 0-dim tensors, which outrank Python numbers: an 
 only if its category (bool < integer < floating point < complex) is higher.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -20,9 +21,12 @@ _FLOAT_RANK = {dt.float16: 0, dt.bfloat16: 0, dt.float32: 1, dt.float64: 2}
 @lru_cache(None)
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype that both convert to. Raises RuntimeError for the unsigned types PyTorch does not promote."""
+    if type1 is type2:
+        return type1
     a, b = (type1, type2) if type1.kind >= type2.kind else (type2, type1)
-    if a is b:
-        return a
+    if (a in _UNSIGNED or b in _UNSIGNED) and a.kind != 2:
+        names = dt.SCALAR_NAMES[type1], dt.SCALAR_NAMES[type2]
+        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {names[0]} and {names[1]}")
     if a.kind == 3:
         if b.kind == 3 or b is dt.float64:
             return dt.complex128 if dt.complex128 in (a, b) or b is dt.float64 else a
@@ -33,11 +37,6 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
         if _FLOAT_RANK[a] == _FLOAT_RANK[b]:
             return dt.float32  # float16 with bfloat16
         return a if _FLOAT_RANK[a] > _FLOAT_RANK[b] else b
-    if a in _UNSIGNED or b in _UNSIGNED:
-        if not a.is_signed and not b.is_signed:
-            return a if a.itemsize >= b.itemsize else b
-        names = dt.SCALAR_NAMES[type1], dt.SCALAR_NAMES[type2]
-        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {names[0]} and {names[1]}")
     if dt.uint8 in (a, b):
         other = b if a is dt.uint8 else a
         return dt.int16 if other is dt.int8 else other
@@ -51,6 +50,8 @@ def combine(higher: dtype | None, lower: dtype | None) -> dtype | None:
     if higher.kind == 3:
         return higher
     if higher.kind == 2:
+        if lower.kind == 3 and higher is dt.float16:
+            raise NotImplementedError("complex32 (ComplexHalf), the result of float16 and a complex number, is not supported")
         return higher.to_complex() if lower.kind == 3 else higher
     if higher is dt.bool or lower.kind >= 2:
         return promote_types(higher, lower)
@@ -99,6 +100,36 @@ def wrap_integer(number: int, to: Any) -> int:
     bits = _INTEGER_SIZE[to]
     number &= (1 << bits) - 1
     return number - (1 << bits) if to.kind == "i" and number >> (bits - 1) else number
+
+
+_LIMITS = {dt.float16.numpy: 65504.0, dt.bfloat16.numpy: 3.3895313892515355e38, dt.float32.numpy: 3.4028234663852886e38}
+_C_NAMES = {
+    "bool": "bool", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "uint16": "uint16_t",
+    "uint32": "uint32_t", "uint64": "uint64_t", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float",
+    "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+
+def as_element(number: Any, to: Any) -> Any:
+    """A Python number as an element of the NumPy dtype `to`. Raises RuntimeError where it does not fit, in PyTorch's words."""
+    kind = to.kind
+    fits = True
+    if number.__class__ is complex and kind != "c":
+        fits = number.imag == 0
+        number = number.real
+    if fits and kind in "iu":
+        fits = number == number and abs(number) != math.inf
+        if fits:
+            bits = _INTEGER_SIZE[to]
+            number = int(number)
+            low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if kind == "i" else (-(1 << bits) + 1, (1 << bits) - 1)
+            fits = low <= number <= high
+            number = wrap_integer(number, to)
+    elif fits and to in _LIMITS:
+        fits = not _LIMITS[to] < abs(number) < math.inf
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {_C_NAMES[OF_NUMPY[to].name]} without overflow")
+    return bool(number) if kind == "b" else number
 
 
 def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:

@@ -6,9 +6,11 @@ Each takes arrays (or Python numbers) of one dtype and, last, where to write; ea
 import functools
 from typing import Any, Callable
 
+import ml_dtypes
 import numpy as np
 
-from ..core.promotion import result_dtype, wrap_integer
+from ..core.dtype import DEFAULT
+from ..core.promotion import as_element, result_dtype, wrap_integer
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 add = quiet_binary(np.add)
@@ -23,10 +25,8 @@ arctan2 = quiet_binary(np.arctan2)
 hypot = quiet_binary(np.hypot)
 copysign = quiet_binary(np.copysign)
 nextafter = quiet_binary(np.nextafter)
-ldexp = quiet_binary(np.ldexp)
 logaddexp = quiet_binary(np.logaddexp)
 logaddexp2 = quiet_binary(np.logaddexp2)
-heaviside = quiet_binary(np.heaviside)
 
 equal = quiet_binary(np.equal)
 not_equal = quiet_binary(np.not_equal)
@@ -49,7 +49,6 @@ negative = quiet_unary(np.negative)
 absolute = quiet_unary(np.absolute)
 sign = quiet_unary(np.sign)
 exp = quiet_unary(np.exp)
-exp2 = quiet_unary(np.exp2)
 expm1 = quiet_unary(np.expm1)
 log = quiet_unary(np.log)
 log2 = quiet_unary(np.log2)
@@ -57,6 +56,8 @@ log10 = quiet_unary(np.log10)
 log1p = quiet_unary(np.log1p)
 sqrt = quiet_unary(np.sqrt)
 square = quiet_unary(np.square)
+positive = quiet_unary(np.positive)
+_exp2 = quiet_unary(np.exp2)
 reciprocal = quiet_unary(np.reciprocal)
 sin = quiet_unary(np.sin)
 cos = quiet_unary(np.cos)
@@ -125,11 +126,40 @@ def full_like(x: Any, value: Any) -> Any:
     """One value in an array like `x`."""
     token = silence(SILENT)
     try:
-        if value.__class__ is int and x.dtype.kind in "iu":
-            value = wrap_integer(value, x.dtype)
-        return np.full_like(x, value)
+        return np.full_like(x, as_element(value, x.dtype) if value.__class__ is not np.ndarray else cast(value, x.dtype))
     finally:
         restore(token)
+
+
+def full(shape: Any, value: Any, dtype: Any) -> Any:
+    """One value in a new array."""
+    token = silence(SILENT)
+    try:
+        return np.full(shape, as_element(value, dtype), dtype)
+    finally:
+        restore(token)
+
+
+def all_of(x: Any) -> Any:
+    """Whether every element is true."""
+    return x.all()
+
+
+@quiet
+def isclose(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    """Where `|x - y| <= atol + rtol * |y|`, or both are equal."""
+    close = np.asarray(x == y)
+    kind = x.dtype.kind
+    if equal_nan and kind in "fcV":
+        close = close | (np.isnan(x) & np.isnan(y))
+    if rtol == 0 and atol == 0:
+        return close
+    if kind == "V":
+        x, y = x.astype(F32), y.astype(F32)
+    elif kind in "biu":
+        x, y = x.astype(np.float64), y.astype(np.float64)
+    difference = np.abs(x - y)
+    return close | (np.isfinite(difference) & (difference <= atol + np.abs(rtol * y)))
 
 
 def result_numpy(*operands: Any) -> Any:
@@ -325,7 +355,193 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, np.asarray(x).astype(dtype), np.asarray(y).astype(dtype))
 
 
-@quiet
 def cast(x: Any, dtype: Any) -> Any:
-    """A copy in another dtype."""
-    return x.astype(dtype)
+    """A copy in another dtype; complex numbers lose their imaginary parts."""
+    token = silence(SILENT)
+    try:
+        if x.dtype.kind == "c" and dtype.kind not in "cb":
+            x = x.real
+        return x.astype(dtype)
+    finally:
+        restore(token)
+
+
+def promoted(*operands: Any) -> list[Any]:
+    """Arrays and numbers as arrays of their common dtype."""
+    dtype = result_dtype(*operands).numpy
+    return [np.asarray(x, dtype) if not hasattr(x, "dtype") else x if x.dtype == dtype else cast(x, dtype) for x in operands]
+
+
+def falses_like(x: Any) -> Any:
+    """False everywhere."""
+    return np.zeros(x.shape, bool)
+
+
+# --- exponentials and angles -----------------------------------------------------------------------------------
+
+
+def exp2(x: Any, out: Any = None) -> Any:
+    """2 to the power of x, complex too."""
+    return exp(np.multiply(x, _LN2), out) if x.dtype.kind == "c" else _exp2(x, out)
+
+
+_LN2 = 0.6931471805599453
+
+
+@quiet
+def complex_logaddexp(x: Any, y: Any, out: Any = None) -> Any:
+    """`log(exp(x) + exp(y))` of complex numbers; the larger real part is taken out."""
+    swap = x.real < y.real
+    larger, smaller = np.where(swap, y, x), np.where(swap, x, y)
+    same = ~np.isfinite(larger.real) & (larger.real == smaller.real)
+    result = np.where(same & (larger.real < 0), larger, larger + np.log1p(np.exp(smaller - larger)))
+    result = np.where(same & (larger.real > 0), np.log(np.exp(larger) + np.exp(smaller)), result)
+    return _put(result.astype(x.dtype), out)
+
+
+@rounded_once
+def scale(x: Any, factor: float, out: Any = None) -> Any:
+    """`x * factor`"""
+    return multiply(x, factor, out)
+
+
+@quiet
+@rounded_once
+def sinc(x: Any, out: Any = None) -> Any:
+    """`sin(pi x) / (pi x)`, and 1 at 0."""
+    t = np.multiply(x, np.pi)
+    result = np.where(x == 0, 1, np.sin(t) / t).astype(x.dtype)
+    return _put(result, out)
+
+
+@quiet
+@rounded_once
+def logit(x: Any, eps: Any, out: Any = None) -> Any:
+    """`log(x / (1 - x))`, x held within eps of 0 and 1 unless None."""
+    if eps is not None:
+        x = np.minimum(np.maximum(x, eps), 1 - eps)
+    return np.log(x / (1 - x), out=out)
+
+
+# --- rounding and parts ----------------------------------------------------------------------------------------
+
+
+@quiet
+def frac(x: Any, out: Any = None) -> Any:
+    """What truncation cuts off."""
+    return np.subtract(x, np.trunc(x), out=out)
+
+
+@quiet
+@rounded_once
+def round_decimals(x: Any, decimals: int, out: Any = None) -> Any:
+    """The nearest multiple of `10**-decimals`."""
+    power = x.dtype.type(10.0) ** abs(decimals)
+    if decimals > 0:
+        return np.divide(np.rint(x * power), power, out=out)
+    return np.multiply(np.rint(x / power), power, out=out)
+
+
+def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> Any:
+    """NaN and the infinities replaced, in both parts of complex numbers."""
+    kind = x.dtype.kind
+    if kind in "biu":
+        return _put(x.copy(), out)
+    if kind == "c":
+        result = np.empty_like(x)
+        result.real = nan_to_num(x.real, nan, posinf, neginf)
+        result.imag = nan_to_num(x.imag, nan, posinf, neginf)
+        return _put(result, out)
+    greatest = ml_dtypes.finfo(x.dtype).max
+    token = silence(SILENT)
+    try:
+        values = [np.asarray(default if v is None else v).astype(x.dtype) for v, default in ((nan, 0.0), (posinf, greatest), (neginf, -greatest))]
+        result = np.where(np.isnan(x), values[0], np.where(x == np.inf, values[1], np.where(x == -np.inf, values[2], x)))
+    finally:
+        restore(token)
+    return _put(result, out)
+
+
+def ldexp(x: Any, exponent: Any) -> Any:
+    """`x * 2**exponent`, in the dtype of that product."""
+    if exponent.dtype.kind in "biu":
+        exponent = exponent.astype(DEFAULT.dtype.numpy)
+    x, power = promoted(x, exp2(exponent))
+    return multiply(x, power)
+
+
+def frexp(x: Any) -> tuple[Any, Any]:
+    """Mantissa and exponent."""
+    if x.dtype.char == "E":
+        mantissa, exponent = np.frexp(x.astype(F32))
+        return np.asarray(mantissa).astype(x.dtype), exponent
+    return np.frexp(x)
+
+
+@quiet
+def heaviside(x: Any, at_zero: Any, out: Any = None) -> Any:
+    """The step function."""
+    result = np.where(x == 0, at_zero, (x > 0).astype(x.dtype))
+    return _put(result, out)
+
+
+# --- three operands --------------------------------------------------------------------------------------------
+
+
+@quiet
+@rounded_once
+def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
+    """`x + weight * (end - x)`, from the nearer end."""
+    if hasattr(weight, "dtype"):
+        near = np.abs(weight) < 0.5
+        difference = end - x
+        return _put(np.where(near, x + weight * difference, end - difference * (1 - weight)), out)
+    difference = np.subtract(end, x)
+    if abs(weight) < 0.5:
+        return np.add(x, difference * weight, out=out)
+    return np.subtract(end, difference * (1 - weight), out=out)
+
+
+@quiet
+@rounded_once
+def addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
+    """`x + value * a * b`"""
+    if value != 1:
+        a = np.multiply(a, np.asarray(as_element(value, x.dtype), x.dtype))
+    return np.add(x, np.multiply(a, b), out=out)
+
+
+@quiet
+@rounded_once
+def addcdiv(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
+    """`x + value * a / b`"""
+    if value != 1:
+        a = np.multiply(a, np.asarray(as_element(value, x.dtype), x.dtype))
+    return np.add(x, np.divide(a, b), out=out)
+
+
+# --- complex numbers -------------------------------------------------------------------------------------------
+
+
+def complex_from(real: Any, imag: Any) -> Any:
+    """Complex numbers of two parts."""
+    shape = np.broadcast_shapes(real.shape, imag.shape)
+    result = np.empty(shape, np.complex64 if real.dtype == F32 else np.complex128)
+    result.real = real
+    result.imag = imag
+    return result
+
+
+@quiet
+def polar(length: Any, angle: Any) -> Any:
+    """Complex numbers of lengths and angles."""
+    return complex_from(length * np.cos(angle), length * np.sin(angle))
+
+
+@quiet
+def angle(x: Any) -> Any:
+    """The angle of complex numbers; 0 or pi for real ones."""
+    if x.dtype.kind == "c":
+        return np.arctan2(x.imag, x.real)
+    result = np.where(x < 0, np.pi, 0.0).astype(x.dtype)
+    return np.where(np.isnan(x), x, result)

@@ -2,71 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..autograd.grad_mode import grad_mode
-from ..core.dtype import OF_NUMPY
+from ..core import promotion
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype
 from ..kernels import elementwise as k
 from ..kernels.memory import copy_into
-from ..tensor import PLAIN, Tensor
-from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, handle_overrides, modes, operator, raise_overlap
-from .pointwise import reversed_operands
+from ..tensor import PLAIN, Tensor, wrap
+from .definition import NUMBERS, Array, Number, apply_in_place, attach, broadcast_failure, composite, handle_overrides, modes, operator, raise_overlap, tensors
+from .pointwise import everywhere, refuse, reversed_operands
 
 # --- comparisons -----------------------------------------------------------------------------------------------
 
 
-def _names(*names: str, dunder: str = "") -> list[str]:
-    """The public names of functions that are also methods and have in-place forms."""
-    found = [f"{where}.{name}" for name in names for where in ("torch", "Tensor")] + [f"Tensor.{name}_" for name in names]
-    return found + ([f"Tensor.{dunder}"] if dunder else [])
-
-
-def _real(x: Any, y: Any, name: str) -> None:
-    if getattr(x, "dtype", x).kind == "c" or getattr(y, "dtype", None) is not None and y.dtype.kind == "c":
-        raise RuntimeError(f'"{name}_cpu" not implemented for \'{"ComplexDouble" if x.dtype.itemsize == 16 else "ComplexFloat"}\'')
-
-
-@operator(*_names("eq", dunder="__eq__"), promote="compare", differentiable=False)
+@operator(*everywhere("eq"), "Tensor.__eq__", promote="compare", differentiable=False)
 def eq(input: Array, other: Array | Number) -> Array:
     """Where both are equal."""
     return k.equal(input, other)
 
 
-@operator(*_names("ne", "not_equal", dunder="__ne__"), promote="compare", differentiable=False)
+@operator(*everywhere("ne", "not_equal"), "Tensor.__ne__", promote="compare", differentiable=False)
 def ne(input: Array, other: Array | Number) -> Array:
     """Where they differ."""
     return k.not_equal(input, other)
 
 
-@operator(*_names("lt", "less", dunder="__lt__"), promote="compare", differentiable=False)
+@operator(*everywhere("lt", "less"), "Tensor.__lt__", promote="compare", differentiable=False)
 def lt(input: Array, other: Array | Number) -> Array:
     """Where `input < other`."""
     if input.dtype.kind == "c":
-        _real(input, other, "lt")
+        refuse(input, "lt_cpu")
     return k.less(input, other)
 
 
-@operator(*_names("le", "less_equal", dunder="__le__"), promote="compare", differentiable=False)
+@operator(*everywhere("le", "less_equal"), "Tensor.__le__", promote="compare", differentiable=False)
 def le(input: Array, other: Array | Number) -> Array:
     """Where `input <= other`."""
     if input.dtype.kind == "c":
-        _real(input, other, "le")
+        refuse(input, "le_cpu")
     return k.less_equal(input, other)
 
 
-@operator(*_names("gt", "greater", dunder="__gt__"), promote="compare", differentiable=False)
+@operator(*everywhere("gt", "greater"), "Tensor.__gt__", promote="compare", differentiable=False)
 def gt(input: Array, other: Array | Number) -> Array:
     """Where `input > other`."""
     if input.dtype.kind == "c":
-        _real(input, other, "gt")
+        refuse(input, "gt_cpu")
     return k.greater(input, other)
 
 
-@operator(*_names("ge", "greater_equal", dunder="__ge__"), promote="compare", differentiable=False)
+@operator(*everywhere("ge", "greater_equal"), "Tensor.__ge__", promote="compare", differentiable=False)
 def ge(input: Array, other: Array | Number) -> Array:
     """Where `input >= other`."""
     if input.dtype.kind == "c":
-        _real(input, other, "ge")
+        refuse(input, "ge_cpu")
     return k.greater_equal(input, other)
 
 
@@ -88,73 +79,150 @@ def isfinite(input: Array) -> Array:
     return k.isfinite(input)
 
 
+@operator("torch.isposinf", "Tensor.isposinf", "special.isposinf", differentiable=False)
+def isposinf(input: Array) -> Array:
+    """Where the elements are plus infinity."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("isposinf does not support complex inputs.")
+    return k.equal(input, math.inf) if input.dtype.kind in "fV" else k.falses_like(input)
+
+
+@operator("torch.isneginf", "Tensor.isneginf", differentiable=False)
+def isneginf(input: Array) -> Array:
+    """Where the elements are minus infinity."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("isneginf does not support complex inputs.")
+    return k.equal(input, -math.inf) if input.dtype.kind in "fV" else k.falses_like(input)
+
+
+@operator("torch.isreal", "Tensor.isreal", differentiable=False, out=False)
+def isreal(input: Array) -> Array:
+    """Where the imaginary part is 0."""
+    return k.equal(input.imag, 0) if input.dtype.kind == "c" else k.logical_not(k.falses_like(input))
+
+
+@operator("torch.isclose", "Tensor.isclose", differentiable=False, out=False)
+def isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
+    """Where `|input - other| <= atol + rtol * |other|`; equal infinities are close, NaNs if `equal_nan`."""
+    if input.dtype != other.dtype:
+        raise RuntimeError(f"{SCALAR_NAMES[OF_NUMPY[input.dtype]]} did not match {SCALAR_NAMES[OF_NUMPY[other.dtype]]}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    try:
+        return k.isclose(input, other, rtol, atol, equal_nan)
+    except ValueError:
+        raise broadcast_failure(input, other) from None
+
+
+@composite("torch.allclose", "Tensor.allclose")
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close: see `isclose`."""
+    return bool(k.all_of(isclose.function(input, other, rtol, atol, equal_nan)._array))
+
+
+@composite("torch.equal", "Tensor.equal")
+def equal(input: Any, other: Any) -> bool:
+    """Whether both have the same size and elements."""
+    if not isinstance(other, Tensor):
+        raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    a, b = input._array, other._array
+    return a.shape == b.shape and bool(k.all_of(k.equal(a, b)))
+
+
 # --- logic and bits --------------------------------------------------------------------------------------------
 
 
-@operator(*_names("logical_and"), promote="compare", differentiable=False)
+@operator(*everywhere("logical_and"), promote="compare", differentiable=False)
 def logical_and(input: Array, other: Array) -> Array:
     """Where both are non-zero."""
     return k.logical_and(input, other)
 
 
-@operator(*_names("logical_or"), promote="compare", differentiable=False)
+@operator(*everywhere("logical_or"), promote="compare", differentiable=False)
 def logical_or(input: Array, other: Array) -> Array:
     """Where either is non-zero."""
     return k.logical_or(input, other)
 
 
-@operator(*_names("logical_xor"), promote="compare", differentiable=False)
+@operator(*everywhere("logical_xor"), promote="compare", differentiable=False)
 def logical_xor(input: Array, other: Array) -> Array:
     """Where just one is non-zero."""
     return k.logical_xor(input, other)
 
 
-@operator(*_names("logical_not"), differentiable=False)
+@operator(*everywhere("logical_not"), differentiable=False)
 def logical_not(input: Array) -> Array:
     """Where the elements are zero."""
     return k.logical_not(input)
 
 
-def _integers(x: Any, name: str, y: Any = None) -> None:
+def _integers(x: Any, y: Any, name: str, kinds: str = "biu") -> None:
     """Raises NotImplementedError for what has no bits."""
-    if x.dtype.kind not in "biu":
-        from ..core.dtype import SCALAR_NAMES
+    array = y if x.__class__ in NUMBERS else x
+    if array.dtype.kind not in kinds:
+        refuse(array, name)
 
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[x.dtype]]}'")
 
-
-@operator(*_names("bitwise_and"), "Tensor.__and__", "Tensor.__rand__", "Tensor.__iand__", promote="arithmetic", differentiable=False)
+@operator(*everywhere("bitwise_and"), "Tensor.__and__", "Tensor.__rand__", "Tensor.__iand__", promote="arithmetic", differentiable=False, takes_numbers=True)
 def bitwise_and(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that both have."""
-    _integers(input, "bitwise_and")
+    _integers(input, other, "bitwise_and_cpu")
     return k.bitwise_and(input, other, out)
 
 
-@operator(*_names("bitwise_or"), "Tensor.__or__", "Tensor.__ror__", "Tensor.__ior__", promote="arithmetic", differentiable=False)
+@operator(*everywhere("bitwise_or"), "Tensor.__or__", "Tensor.__ror__", "Tensor.__ior__", promote="arithmetic", differentiable=False, takes_numbers=True)
 def bitwise_or(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that either has."""
-    _integers(input, "bitwise_or")
+    _integers(input, other, "bitwise_or_cpu")
     return k.bitwise_or(input, other, out)
 
 
-@operator(*_names("bitwise_xor"), "Tensor.__xor__", "Tensor.__rxor__", "Tensor.__ixor__", promote="arithmetic", differentiable=False)
+@operator(*everywhere("bitwise_xor"), "Tensor.__xor__", "Tensor.__rxor__", "Tensor.__ixor__", promote="arithmetic", differentiable=False, takes_numbers=True)
 def bitwise_xor(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that just one has."""
-    _integers(input, "bitwise_xor")
+    _integers(input, other, "bitwise_xor_cpu")
     return k.bitwise_xor(input, other, out)
 
 
-@operator(*_names("bitwise_not"), "Tensor.__invert__", promote="arithmetic", differentiable=False)
+@operator(*everywhere("bitwise_not"), promote="arithmetic", differentiable=False)
 def bitwise_not(input: Array, out: Any = None) -> Array:
     """All bits the other way; of booleans, the opposite."""
-    _integers(input, "bitwise_not")
+    if input.dtype.kind not in "biu":
+        refuse(input, "bitwise_not_cpu")
     return k.invert(input, out)
+
+
+@composite("Tensor.__invert__")
+def _invert(self: Any) -> Any:
+    """`~self`. Raises TypeError unless the elements are integers or booleans."""
+    if self._array.dtype.kind not in "biu":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return bitwise_not.function(self)
+
+
+@operator(*everywhere("bitwise_left_shift"), "Tensor.__lshift__", "Tensor.__ilshift__", promote="arithmetic", differentiable=False)
+def bitwise_left_shift(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
+    """The bits moved up by `other` places; 0 where that is out of range."""
+    _integers(input, other, "lshift_cpu", "iu")
+    return k.left_shift(input, other, out)
+
+
+@operator(*everywhere("bitwise_right_shift"), "Tensor.__rshift__", "Tensor.__irshift__", promote="arithmetic", differentiable=False)
+def bitwise_right_shift(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
+    """The bits moved down by `other` places, the sign filling up."""
+    _integers(input, other, "rshift_cpu", "iu")
+    return k.right_shift(input, other, out)
+
+
+reversed_operands("__rlshift__", bitwise_left_shift.function)
+reversed_operands("__rrshift__", bitwise_right_shift.function)
 
 
 # --- choices ---------------------------------------------------------------------------------------------------
 
 
-@operator(out=False)
+@operator()
 def where(condition: Array, input: Array | Number, other: Array | Number) -> Array:
     """`input` where the condition holds, else `other`."""
     return k.where(condition, input, other)
@@ -171,24 +239,33 @@ _where = where.function
 def where_any(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """`input` where `condition` (booleans) holds, else `other`; without both, the indices where it holds, as a tuple."""
     if input is None and other is None:
-        from .definition import tensors
-
         return tensors.nonzero(condition, as_tuple=True)
-    if isinstance(condition, Tensor) and condition._array.dtype.kind != "b":
-        raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {_scalar_name(condition)}"
+    if condition.__class__ in PLAIN and condition._array.dtype.kind != "b":
+        if condition._array.dtype.char != "B":
+            raise RuntimeError(
+                f"where expected condition to be a boolean tensor, but got a tensor with dtype {SCALAR_NAMES[condition.dtype]}"
+            )
+        import warnings
+
+        warnings.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
+            "Use a boolean condition instead.",
+            stacklevel=2,
         )
-    if out is None:
-        return _where(condition, input, other)
-    from .definition import write_out
-
-    return write_out(_where(condition, input, other), out)
-
-
-def _scalar_name(tensor: Tensor) -> str:
-    from ..core.dtype import SCALAR_NAMES
-
-    return SCALAR_NAMES[tensor.dtype]
+        condition = ne.function(condition, 0)
+    try:
+        return _where(condition, input, other, out=out)
+    except ValueError:
+        raise broadcast_failure(*(getattr(x, "_array", x) for x in (condition, input, other))) from None
+    except TypeError:
+        if isinstance(condition, Tensor) and all(isinstance(x, Tensor) or x.__class__ in NUMBERS for x in (input, other)):
+            raise
+        given = ", ".join(type(x).__name__ for x in (condition, input, other) if x is not None)
+        raise TypeError(
+            f"where() received an invalid combination of arguments - got ({given}), but expected one of:\n * (Tensor condition)\n"
+            " * (Tensor condition, Tensor input, Tensor other, *, Tensor out = None)\n * (Tensor condition, Number self, Tensor other)\n"
+            " * (Tensor condition, Tensor input, Number other)\n * (Tensor condition, Number self, Number other)\n"
+        ) from None
 
 
 @composite("Tensor.where", hot=True)
@@ -215,6 +292,8 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         result = handle_overrides(copy_, (self, src), {})
         if result is not NotImplemented:
             return result
+        if isinstance(src, (int, float, complex)):
+            src = wrap(k.full((), src, self._array.dtype))
         if not isinstance(src, Tensor):
             raise TypeError(f"copy_(): argument 'src' (position 1) must be Tensor, not {type(src).__name__}")
     if grad_mode.enabled and (self._requires_grad or src._requires_grad or self._view is not None or src._view is not None):
@@ -256,4 +335,41 @@ def zero(input: Array, out: Any = None) -> Array:
 
 zero.derivative(input=lambda F, grad: F.zeros_like(grad))
 
-reversed_operands("__rand__", bitwise_and.function)
+
+# --- promotion -------------------------------------------------------------------------------------------------
+
+
+@composite("torch.result_type")
+def result_type(tensor: Any, other: Any) -> dtype:
+    """The dtype of the result of arithmetic on two operands, tensors or numbers."""
+    values = []
+    for value in (tensor, other):
+        if not isinstance(value, (Tensor, int, float, complex)):
+            raise TypeError(
+                f"result_type() received an invalid combination of arguments - got ({type(tensor).__name__}, {type(other).__name__}), "
+                "but expected one of:\n * (Tensor tensor, Tensor other)\n * (Number scalar, Tensor tensor)\n"
+                " * (Tensor tensor, Number other)\n * (Number scalar1, Number scalar2)\n"
+            )
+        values.append(value._array if isinstance(value, Tensor) else value)
+    return promotion.result_dtype(*values)
+
+
+def _dtype_argument(function: str, name: str, position: int, value: Any) -> None:
+    if not isinstance(value, dtype):
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be torch.dtype, not {type(value).__name__}")
+
+
+@composite("torch.promote_types", hot=True)
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype that both convert to. Raises RuntimeError for uint16, uint32, uint64 with other integers."""
+    _dtype_argument("promote_types", "type1", 1, type1)
+    _dtype_argument("promote_types", "type2", 2, type2)
+    return promotion.promote_types(type1, type2)
+
+
+@composite("torch.can_cast", hot=True)
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether a result of dtype `from_` may be written in place into a tensor of dtype `to`."""
+    _dtype_argument("can_cast", "from_", 1, from_)
+    _dtype_argument("can_cast", "to", 2, to)
+    return promotion.can_cast(from_, to)

@@ -33,8 +33,8 @@ from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, Output, arrays, next_sequence, node_class, tensors
 from ..autograd.views import check_in_place, make_crossing, make_view, set_history
 from ..core import layout
-from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, operands
+from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
+from ..core.promotion import can_cast, operands, result_dtype
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import PLAIN, Tensor, bump_version, shared_version, wrap
 from .modes import modes, stacks
@@ -44,6 +44,7 @@ Array = Any  # an ndarray, or a meta array
 Number = int | float | bool | complex
 NUMBERS = frozenset((int, float, bool, complex))
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
 NAMES: dict[str, dict[str, Callable[..., Any]]] = {"torch": {}, "F": {}, "special": {}, "linalg": {}, "fft": {}}
 """The public functions, by module and name."""
@@ -68,6 +69,8 @@ class Operator:
         node: str | Callable[..., str] | None = None,
         hidden: int = 0,
         out: bool = True,
+        takes_numbers: bool = False,
+        check: Callable[..., None] | None = None,
     ) -> None:
         self.forward = forward
         self.name: str = forward.__name__
@@ -96,6 +99,8 @@ class Operator:
         self.takes_out = out and not view
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
+        self.check = check  # sees two operands of different dtypes before they are promoted
+        self.takes_numbers = takes_numbers  # whether a number may stand where a tensor is expected
         self.choose_node = node if callable(node) else None  # the name may depend on the arrays
         self._variants: dict[str, type[Node]] = {}
         self._node_class: type[Node] | None = None
@@ -136,7 +141,7 @@ class Operator:
         return scope[name]
 
     def _scope(self) -> dict[str, Any]:
-        return dict(_SCOPE, OP=self, forward=self.forward, record=self._record or self._first_record)
+        return dict(_SCOPE, OP=self, forward=self.forward, record=self._record or self._first_record, check=self.check)
 
     def _first_record(self, *args: Any) -> Node | None:
         """Stands in for `record` until the first node is needed."""
@@ -402,10 +407,11 @@ class Operator:
                     f"if {a}.__class__ is not ndarray or {b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
+            if self.check is not None:
+                lines = [line.replace(f"{a}, {b}, final = ", f"check({a}, {b}); {a}, {b}, final = ") for line in lines]
             if self.promote == "float":
-                lines += [f"if getattr({a}, 'dtype', F32).kind in 'iub' and getattr({b}, 'dtype', F64).kind in 'iub':" if number_a or number_b
-                          else f"if {a}.dtype.kind in 'iub':",
-                          f"    {a}, {b} = both_to_float({a}, {b})"]  # fmt: skip
+                test = f"if getattr({a}, 'dtype', None) in INTEGERS or getattr({b}, 'dtype', None) in INTEGERS:"
+                lines += [test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':", f"    {a}, {b} = both_to_float({a}, {b})"]
         elif len(names) == 1 and self.promote == "float":
             a = f"a_{names[0]}"
             lines += [f"if {a}.dtype is not F32 and {a}.dtype is not F64 and {a}.dtype.kind in 'iub':", f"    {a} = to_float({a})"]
@@ -760,6 +766,8 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
             checked.append(value)
         elif kind == "number" and isinstance(value, (np.generic, int, float, complex)):
             checked.append(value.item() if isinstance(value, np.generic) else _plain_number(value))
+        elif kind == "tensor" and op.takes_numbers and isinstance(value, (np.generic, int, float, complex)):
+            checked.append(wrap(number_array(value.item() if isinstance(value, np.generic) else _plain_number(value), args)))
         elif kind == "list" and isinstance(value, (list, tuple)):
             for i, v in enumerate(value):
                 if not isinstance(v, Tensor):
@@ -770,6 +778,12 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
             raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
     result = op.body(*checked)
     return result if out is None else write_out(result, out)
+
+
+def number_array(number: Any, others: Any) -> Any:
+    """A number in the place of a tensor, in the dtype that it has together with the other operands."""
+    arrays_ = [t._array for t in others if isinstance(t, Tensor)]
+    return np.asarray(number, result_dtype(number, *arrays_).numpy)
 
 
 def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
@@ -895,6 +909,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         i, j = positions
         a, b = values[i], values[j]
         if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
+            if op.check is not None:
+                op.check(a, b)
             values[i], values[j], final = operands(a, b)
         if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
             values[i], values[j] = both_to_float(values[i], values[j])
@@ -1051,6 +1067,7 @@ _SCOPE: dict[str, Any] = {
     "NUMBERS": NUMBERS,
     "F32": F32,
     "F64": F64,
+    "INTEGERS": INTEGERS,
     "ndarray": ndarray,
     "Tensor": Tensor,
     "make_view": make_view,

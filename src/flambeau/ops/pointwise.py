@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.dtype import OF_NUMPY
-from ..core.promotion import number_dtype
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES, complex128, float64, int64
 from ..kernels import elementwise as k
 from ..kernels.memory import sum_to
 from ..tensor import Tensor
@@ -16,11 +15,22 @@ formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape
 formula_function("cast", lambda x, dtype: k.cast(x.real if x.dtype.kind == "c" and dtype.kind != "c" else x, dtype), lambda x, d: tensors.to_dtype(x, d))
 
 
+def everywhere(*names: str, function_in_place: bool = False) -> list[str]:
+    """The public names of functions that are also methods and have in-place forms."""
+    found = [f"{where}.{name}" for name in names for where in ("torch", "Tensor")] + [f"Tensor.{name}_" for name in names]
+    return found + [f"torch.{name}_" for name in names] if function_in_place else found
+
+
+def refuse(x: Any, name: str) -> None:
+    """Raises NotImplementedError: a kernel does not know this dtype."""
+    raise NotImplementedError(f"\"{name}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[x.dtype]]}'")
+
+
 def undefined(name: str) -> Any:
     """The formula of a function that is recorded but, as in PyTorch, has no derivative."""
 
     def formula(F: Any, grad: Any) -> Any:
-        raise NotImplementedError(f"derivative for aten::{name} is not implemented")
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
 
     return formula
 
@@ -41,7 +51,7 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
 
 
-@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic")
+@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic", takes_numbers=True)
 def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input + alpha * other`, broadcast."""
     if alpha.__class__ is int and alpha == 1:
@@ -54,14 +64,21 @@ add.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: grad if 
 
 
 def check_subtraction(x: Any, y: Any) -> None:
-    """Raises RuntimeError for boolean operands, as PyTorch does."""
-    if getattr(x, "dtype", x) == bool and getattr(y, "dtype", bool) == bool or x.__class__ is bool:
+    """Raises RuntimeError where booleans are subtracted, as PyTorch does."""
+    bools = [(z.__class__ is bool if z.__class__ in NUMBERS else z.dtype.kind == "b") for z in (x, y)]
+    if all(bools):
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
         )
+    if any(bools):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
 
 
-@operator("torch.sub", "torch.subtract", "Tensor.sub", "Tensor.subtract", "Tensor.sub_", "Tensor.subtract_", "Tensor.__sub__", "Tensor.__isub__", promote="arithmetic")  # fmt: skip
+@operator("torch.sub", "torch.subtract", "Tensor.sub", "Tensor.subtract", "Tensor.sub_", "Tensor.subtract_", "Tensor.__sub__", "Tensor.__isub__",
+          promote="arithmetic", check=check_subtraction, takes_numbers=True)  # fmt: skip
 def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input - alpha * other`, broadcast. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
@@ -75,9 +92,10 @@ def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None)
 sub.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha))
 
 
-@operator("torch.rsub", "Tensor.__rsub__", promote="arithmetic", node=lambda input, other, alpha: f"RsubBackward{int(other.__class__ in NUMBERS)}")
+@operator("torch.rsub", "Tensor.__rsub__", promote="arithmetic", check=check_subtraction,
+          node=lambda input, other, alpha: f"RsubBackward{int(other.__class__ in NUMBERS)}")  # fmt: skip
 def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None) -> Array:
-    """`other - alpha * input`, broadcast."""
+    """`other - alpha * input`, broadcast. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
         check_subtraction(input, other)
     if alpha.__class__ is int and alpha == 1:
@@ -89,7 +107,7 @@ def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None
 rsub.derivative(input=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha), other=lambda F, grad: grad)
 
 
-@operator("torch.mul", "torch.multiply", "Tensor.mul", "Tensor.multiply", "Tensor.mul_", "Tensor.multiply_", "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic")  # fmt: skip
+@operator("torch.mul", "torch.multiply", "Tensor.mul", "Tensor.multiply", "Tensor.mul_", "Tensor.multiply_", "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", takes_numbers=True)  # fmt: skip
 def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input * other`, broadcast."""
     return k.multiply(input, other, out)
@@ -101,7 +119,7 @@ mul.derivative(input=lambda F, grad, other: grad * F.conj(other), other=lambda F
 # --- quotients -------------------------------------------------------------------------------------------------
 
 
-@operator("Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0")
+@operator("Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0", takes_numbers=True)
 def true_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input / other`, broadcast; integers become the default floating-point dtype."""
     return k.divide(input, other, out)
@@ -113,18 +131,22 @@ true_divide.derivative(
 )
 
 
-@operator("torch.floor_divide", "Tensor.floor_divide", "Tensor.floor_divide_", "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented")  # fmt: skip
+@operator("torch.floor_divide", "Tensor.floor_divide", "Tensor.floor_divide_", "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented", takes_numbers=True)  # fmt: skip
 def floor_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The quotient rounded towards minus infinity. Raises RuntimeError (ZeroDivisionError) for an integer division by 0."""
+    if input.dtype.kind in "bc":
+        refuse(input, "div_floor_cpu")
     return k.floor_divide(input, other, out)
 
 
 floor_divide.derivative(input=undefined("floor_divide"), other=undefined("floor_divide"))
 
 
-@operator("Tensor._div_rounded", promote="arithmetic", node="DivBackward2")
+@operator(promote="arithmetic", node="DivBackward2", takes_numbers=True)
 def div_rounded(input: Array, other: Array | Number, rounding_mode: Any, out: Any = None) -> Array:
     """The quotient rounded by `rounding_mode`, "trunc" or "floor"."""
+    if input.dtype.kind in "bc" and rounding_mode in ("floor", "trunc"):
+        refuse(input, f"div_{rounding_mode}_cpu")
     if rounding_mode == "floor":
         return k.floor_divide(input, other, out)
     if rounding_mode == "trunc":
@@ -166,6 +188,9 @@ def _is_number(value: Any) -> bool:
           node=lambda input, other: f"RemainderBackward{1 - _is_number(other)}" if not _is_number(input) else "NotImplemented")  # fmt: skip
 def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
+    array = other if input.__class__ in NUMBERS else input
+    if array.dtype.kind in "bc":
+        refuse(array, "remainder_cpu")
     return k.remainder(input, other, out)
 
 
@@ -178,6 +203,8 @@ remainder.derivative(
 @operator("torch.fmod", "Tensor.fmod", "Tensor.fmod_", promote="arithmetic", node=lambda input, other: f"FmodBackward{1 - _is_number(other)}")
 def fmod(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
+    if input.dtype.kind in "bc":
+        refuse(input, "fmod_cpu")
     return k.fmod(input, other, out)
 
 
@@ -194,6 +221,9 @@ def _pow_node(input: Any, exponent: Any) -> str:
 @operator("torch.pow", "Tensor.pow", "Tensor.pow_", "Tensor.__pow__", "Tensor.__ipow__", promote="arithmetic", node=_pow_node)
 def pow(input: Array | Number, exponent: Array | Number, out: Any = None) -> Array:
     """`input ** exponent`, broadcast. Raises RuntimeError for an integer tensor with a negative number as exponent."""
+    array = exponent if input.__class__ in NUMBERS else input
+    if array.dtype.kind == "b":
+        refuse(array, "pow")
     return k.power(input, exponent, out)
 
 
@@ -222,6 +252,36 @@ def _pow_exponent(F: Any, grad: Any, input: Any, exponent: Any, result: Any) -> 
 
 pow.derivative(input=_pow_input, exponent=_pow_exponent)
 formula_function("is_complex", lambda x: x.dtype.kind == "c", lambda x: x._array.dtype.kind == "c")
+
+
+@operator("torch.square", "torch.square_", "Tensor.square", "Tensor.square_", node="PowBackward0")
+def square(input: Array, out: Any = None) -> Array:
+    """`input ** 2`; of booleans, integers."""
+    return k.square(input if input.dtype.kind != "b" else k.cast(input, int64.numpy), out)
+
+
+square.derivative(input=lambda F, grad, input: grad * F.conj(input * 2.0))
+
+
+@composite("torch.float_power", "Tensor.float_power")
+def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
+    """`pow` computed in float64, or complex128 where an operand is complex."""
+    complex_ = any(isinstance(x, complex) or isinstance(x, Tensor) and x.is_complex() for x in (input, exponent))
+    to = complex128 if complex_ else float64
+    base, power = (x.to(to) if isinstance(x, Tensor) else complex(x) if complex_ else float(x) for x in (input, exponent))
+    return pow.function(base, power, out=out)
+
+
+@composite("Tensor.float_power_")
+def float_power_(input: Any, exponent: Any) -> Any:
+    """`float_power`, in place; only a float64 or complex128 tensor can hold the result."""
+    complex_ = any(isinstance(x, complex) or isinstance(x, Tensor) and x.is_complex() for x in (input, exponent))
+    to = complex128 if complex_ else float64
+    if input.dtype is not to:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {SCALAR_NAMES[input.dtype]} but the operation's result requires dtype {SCALAR_NAMES[to]}"
+        )
+    return input.pow_(exponent.to(to) if isinstance(exponent, Tensor) else complex(exponent) if complex_ else float(exponent))
 
 
 def reversed_operands(name: str, function: Any) -> None:
@@ -268,9 +328,19 @@ def neg(input: Array, out: Any = None) -> Array:
 neg.derivative(input=lambda F, grad: -grad)
 
 
+@composite("torch.positive", "Tensor.positive", "Tensor.__pos__")
+def positive(input: Any) -> Any:
+    """The tensor itself. Raises RuntimeError for booleans."""
+    if input._array.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
 @operator("torch.abs", "torch.absolute", "torch.abs_", "Tensor.abs", "Tensor.absolute", "Tensor.abs_", "Tensor.absolute_", "Tensor.__abs__")
 def abs(input: Array, out: Any = None) -> Array:
     """The absolute value; of complex numbers, real."""
+    if input.dtype.kind == "b":
+        refuse(input, "abs_cpu")
     return k.absolute(input, out)
 
 
@@ -291,7 +361,6 @@ def _sgn_input(F: Any, grad: Any, input: Any, result: Any) -> Any:
 
 
 sgn.derivative(input=_sgn_input)
-formula_function("real", lambda x: x.real, lambda x: tensors.real_part(x))
 
 
 @operator("torch.conj_physical", "torch.conj_physical_", "Tensor.conj_physical", "Tensor.conj_physical_", node="ConjPhysicalBackward0")
@@ -323,7 +392,9 @@ formula_function("conj", k.conj, conj)
 def sign(input: Array, out: Any = None) -> Array:
     """-1, 0 or 1. Raises RuntimeError for complex numbers."""
     if input.dtype.kind == "c":
-        raise RuntimeError("Unlike NumPy, torch.sign doesn't allow complex numbers. Use torch.sgn instead.")
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+        )
     return k.sign(input, out)
 
 
@@ -390,12 +461,12 @@ def minimum(input: Array, other: Array, out: Any = None) -> Array:
 minimum.derivative(**_shared_at_ties(lambda a, b: a < b))
 
 
-@operator(node="ClampBackward1", out=False)
+@operator(node="ClampBackward1")
 def clamp_numbers(input: Array, min: Any, max: Any) -> Array:
     """The values held between two numbers, either of which may be None."""
     if input.dtype.kind in "biuc":
         if input.dtype.kind == "c":
-            raise RuntimeError("clamp is not supported for complex types")
+            raise NotImplementedError("clamp is not supported for complex types")
         to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
         input = k.cast(input, to) if to != input.dtype else input
     return k.clamp(input, min, max)
@@ -412,11 +483,11 @@ def _clamp_numbers_input(F: Any, grad: Any, input: Any, min: Any, max: Any) -> A
 clamp_numbers.derivative(input=_clamp_numbers_input)
 
 
-@operator(node="ClampBackward0", out=False)
+@operator(node="ClampBackward0")
 def clamp_tensors(input: Array, min: Array | None, max: Array | None) -> Array:
     """The values held between two tensors, either of which may be None."""
     if input.dtype.kind == "c":
-        raise RuntimeError("clamp is not supported for complex types")
+        raise NotImplementedError("clamp is not supported for complex types")
     to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
     return k.clamp(*[x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)])
 
@@ -434,34 +505,65 @@ clamp_tensors.derivative(
 )
 
 
-def _bounds(input: Any, min: Any, max: Any, name: str) -> tuple[Any, Any, bool]:
+@operator("torch.clamp_min", "torch.clamp_min_", "Tensor.clamp_min", "Tensor.clamp_min_", promote="arithmetic",
+          node=lambda input, min: f"ClampMinBackward{1 - _is_number(min)}")  # fmt: skip
+def clamp_min(input: Array, min: Array | Number, out: Any = None) -> Array:
+    """The values, but at least `min`."""
+    if input.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types")
+    return k.maximum(input, min, out)
+
+
+clamp_min.derivative(
+    input=lambda F, grad, input, min: F.where(input >= min, grad, 0.0),
+    min=lambda F, grad, input, min: F.where(input < min, grad, 0.0),
+)
+
+
+@operator("torch.clamp_max", "torch.clamp_max_", "Tensor.clamp_max", "Tensor.clamp_max_", promote="arithmetic",
+          node=lambda input, max: f"ClampMaxBackward{1 - _is_number(max)}")  # fmt: skip
+def clamp_max(input: Array, max: Array | Number, out: Any = None) -> Array:
+    """The values, but at most `max`."""
+    if input.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types")
+    return k.minimum(input, max, out)
+
+
+clamp_max.derivative(
+    input=lambda F, grad, input, max: F.where(input <= max, grad, 0.0),
+    max=lambda F, grad, input, max: F.where(input > max, grad, 0.0),
+)
+
+
+def _bounds(min: Any, max: Any) -> tuple[Any, Any, bool]:
     """The bounds as the operators take them, and whether they are tensors."""
     if min is None and max is None:
-        raise RuntimeError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     tensor = isinstance(min, Tensor) or isinstance(max, Tensor)
+    found = []
     for bound in (min, max):
-        if bound is not None and bound.__class__ not in NUMBERS and (not tensor or not isinstance(bound, Tensor)):
-            if not hasattr(bound, "item") or isinstance(bound, Tensor):
-                raise TypeError(f"clamp(): argument 'min' must be Number, not {type(bound).__name__}")
-    if tensor:
-        return min, max, True
-    min = min if min is None or min.__class__ in NUMBERS else min.item()
-    return min, max if max is None or max.__class__ in NUMBERS else max.item(), False
+        if bound is None or bound.__class__ in NUMBERS and not tensor or isinstance(bound, Tensor):
+            found.append(bound)
+        elif hasattr(bound, "item") and not tensor or isinstance(bound, (int, float)) and not tensor:
+            found.append(bound.item() if hasattr(bound, "item") else float(bound))
+        else:
+            given = ", ".join(type(b).__name__ for b in (min, max) if b is not None)
+            raise TypeError(
+                f"clamp() received an invalid combination of arguments - got ({given}), but expected one of:\n"
+                " * (Tensor min = None, Tensor max = None)\n * (Number min = None, Number max = None)\n"
+            )
+    return found[0], found[1], tensor
 
 
-@composite("torch.clamp", "torch.clip", "Tensor.clamp", "Tensor.clip")
+@composite("torch.clamp", "torch.clip", "Tensor.clamp", "Tensor.clip", hot=True)
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
     """The values held between `min` and `max`: numbers, or tensors that broadcast with `input`."""
-    if out is not None:
-        from .definition import write_out
-
-        return write_out(clamp(input, min, max), out)
-    min, max, tensor = _bounds(input, min, max, "clamp")
-    return clamp_tensors.function(input, min, max) if tensor else clamp_numbers.function(input, min, max)
+    min, max, tensor = _bounds(min, max)
+    return clamp_tensors.function(input, min, max, out=out) if tensor else clamp_numbers.function(input, min, max, out=out)
 
 
-@composite("torch.clamp_", "torch.clip_", "Tensor.clamp_", "Tensor.clip_")
+@composite("torch.clamp_", "torch.clip_", "Tensor.clamp_", "Tensor.clip_", hot=True)
 def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
     """`clamp`, in place."""
-    min, max, tensor = _bounds(input, min, max, "clamp")
+    min, max, tensor = _bounds(min, max)
     return apply_in_place(clamp_tensors if tensor else clamp_numbers, input, (min, max), "clamp_")

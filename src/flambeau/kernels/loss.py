@@ -45,3 +45,24 @@ def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_ind
     result *= scale[:, None]
     result[np.arange(len(target)), target] -= scale
     return result if result.dtype == low else result.astype(low)
+
+
+@quiet
+def nll(x: Any, target: Any, weight: Any, ignore_index: int) -> Any:
+    """-weight[target] * x[row, target] per row; zero where the target is `ignore_index`."""
+    keep = target != ignore_index
+    safe = np.where(keep, target, 0)
+    picked = -x[np.arange(len(target)), safe]
+    if weight is not None:
+        picked *= weight[safe]
+    return np.where(keep, picked, x.dtype.type(0))
+
+
+@quiet
+def nll_backward(grad: Any, target: Any, weight: Any, ignore_index: int, shape: Any) -> Any:
+    """-grad * weight[target] at the target of each row, zero elsewhere."""
+    keep = target != ignore_index
+    safe = np.where(keep, target, 0)
+    result = np.zeros(shape, grad.dtype)
+    result[np.arange(len(target)), safe] = np.where(keep, -grad if weight is None else -grad * weight[safe], grad.dtype.type(0))
+    return result

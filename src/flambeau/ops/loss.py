@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtype import SCALAR_NAMES
 from ..kernels import loss as k
 from ..kernels.reduction import sum as sum_kernel
+from ..tensor import PLAIN
 from .activation import unimplemented
-from .definition import Array, formula_function, operator, tensors
+from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
+from .modes import modes
 
 
 def check_targets(target: Array, classes: int, ignore_index: int) -> None:
@@ -29,7 +32,6 @@ def _cross_entropy_backward_tensors(scale: Any, x: Any, target: Any, lse: Any, i
     return (tensors.softmax(x, 1) - onehot) * (scale * keep).unsqueeze(1)
 
 
-tensors.zeros_like = lambda x: tensors.wrap(np.zeros_like(x._array))  # type: ignore[attr-defined]
 formula_function("cross_entropy_backward", k.cross_entropy_backward, _cross_entropy_backward_tensors)
 
 
@@ -57,3 +59,177 @@ def _cross_entropy_gradient(F: Any, grads: Any, input: Any, target: Any, reducti
 
 
 cross_entropy_rows.joint("input")(_cross_entropy_gradient)
+
+
+# --- cross entropy -------------------------------------------------------------------------------------------------
+
+
+def reduction_of(size_average: Any, reduce: Any, reduction: str) -> str:
+    """The reduction that the deprecated flags mean."""
+    if size_average is None and reduce is None:
+        return reduction
+    import warnings
+
+    name = "mean" if size_average in (None, True) and reduce in (None, True) else "sum" if reduce in (None, True) else "none"
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.", stacklevel=4)
+    return name
+
+
+@composite("F.cross_entropy", hot=True)
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """-log softmax(input)[target], averaged over the targets that count.
+
+    input: (N, C), (C) or (N, C, d1, ...); target: class indices without the C dimension, or probabilities of the input's
+    shape. Raises ValueError and RuntimeError where shapes or dtypes do not fit, IndexError for a class out of range.
+    """
+    if modes.active or type(input) not in PLAIN or type(target) not in PLAIN:
+        result = handle_overrides(cross_entropy, (input, target), dict(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing))  # fmt: skip
+        if result is not NotImplemented:
+            return result
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    x, t = input._array, target._array
+    if (
+        x.ndim == 2 and t.ndim == 1 and t.dtype.kind == "i" and weight is None and label_smoothing == 0.0 and x.shape[0] == t.shape[0]
+        and reduction in _REDUCTIONS and t.dtype.itemsize == 8
+    ):  # fmt: skip
+        return cross_entropy_rows.function(input, target, reduction, ignore_index)
+    return _cross_entropy_general(input, target, weight, ignore_index, reduction, label_smoothing)
+
+
+_REDUCTIONS = frozenset(("none", "mean", "sum"))
+
+
+def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    """Every form of cross entropy but the plain one, by log_softmax."""
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    class_dim = 0 if input.dim() == 1 else 1
+    classes = input.shape[class_dim] if input.dim() else 1
+    if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
+        raise RuntimeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: {list(weight.shape)}")  # fmt: skip
+    if target.shape == input.shape:
+        return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing, class_dim)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    log_p = tensors.log_softmax(input, class_dim)
+    loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if label_smoothing == 0.0:
+        return loss
+    if weight is not None:
+        shape = [1] * input.dim()
+        shape[class_dim] = weight.shape[0]
+        smooth = -(log_p * weight.reshape(shape)).sum(class_dim)
+    else:
+        smooth = -log_p.sum(class_dim)
+    keep = target != ignore_index
+    smooth = smooth.masked_fill(~keep, 0.0)
+    if reduction == "mean":
+        if weight is not None:
+            safe = target.masked_fill(~keep, 0)
+            total = (tensors.take_rows_of(weight, safe) * keep).sum()
+        else:
+            total = keep.sum()
+        smooth = smooth.sum() / total
+    elif reduction == "sum":
+        smooth = smooth.sum()
+    return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+tensors.take_rows_of = lambda weight, index: weight[index]  # type: ignore[attr-defined]
+
+
+def _cross_entropy_probabilities(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float, class_dim: int) -> Any:
+    if target.dtype.kind < 2:
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {SCALAR_NAMES[target.dtype]}")
+    classes = input.shape[class_dim]
+    if label_smoothing > 0.0:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    log_p = tensors.log_softmax(input, class_dim)
+    product = log_p * target
+    if weight is not None:
+        shape = [1] * input.dim()
+        shape[class_dim] = weight.shape[0]
+        product = product * weight.reshape(shape)
+    if reduction == "none":
+        return -product.sum(class_dim)
+    total = -product.sum()
+    if reduction == "sum":
+        return total
+    return total / (input.numel() // classes)
+
+
+@operator(node="NllLossBackward0", out=False)
+def nll_rows(input: Array, target: Array, weight: Array | None, ignore_index: Any) -> Array:
+    """Per row of `input` (rows, classes): -weight[target] * input[target]; zero where the target is ignored."""
+    check_targets(target, input.shape[1], ignore_index)
+    return k.nll(input, target, weight, ignore_index)
+
+
+nll_rows.derivative(
+    input=lambda F, grad, input_shape, target, weight, ignore_index: F.nll_backward(grad, target, weight, ignore_index, input_shape)
+)
+
+
+def _nll_backward_tensors(grad: Any, target: Any, weight: Any, ignore_index: int, shape: Any) -> Any:
+    keep = target != ignore_index
+    safe = tensors.where(keep, target, tensors.zeros_like(target))
+    scale = grad * keep if weight is None else grad * keep * weight[safe]
+    return grad.new_zeros(shape).scatter(1, safe.unsqueeze(1), -scale.unsqueeze(1))
+
+
+formula_function("nll_backward", k.nll_backward, _nll_backward_tensors)
+
+
+@composite("F.nll_loss")
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """The negative of `input` (log probabilities) at the target classes, weighted and averaged by weight.
+
+    input: (N, C), (C) or (N, C, d1, ...); target: class indices without the C dimension.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    if input.dim() < 1:
+        raise ValueError(f"Expected 1 or more dimensions (got {input.dim()})")
+    if input.dim() != 1 and input.shape[0] != target.shape[0] if target.dim() else False:
+        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
+    if target.dtype.kind >= 2 or target.dtype.kind == 0:
+        raise RuntimeError(f"expected scalar type Long but found {SCALAR_NAMES[target.dtype]}")
+    if input.dim() == 1:
+        if target.dim() > 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        rows, flat, shape = input.unsqueeze(0), target.reshape(-1), target.shape
+    elif input.dim() == 2:
+        if target.dim() != 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        rows, flat, shape = input, target, target.shape
+    else:
+        expected = (input.shape[0], *input.shape[2:])
+        if target.dim() != input.dim() - 1:
+            raise RuntimeError(f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.dim()}")
+        if tuple(target.shape) != expected:
+            raise RuntimeError(f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}")
+        rows, flat, shape = input.movedim(1, -1).reshape(-1, input.shape[1]), target.reshape(-1), target.shape
+    losses = nll_rows.function(rows, flat, weight, ignore_index)
+    if reduction == "none":
+        return losses.reshape(shape)
+    total = losses.sum()
+    if reduction == "sum":
+        return total
+    t = flat._array
+    keep = t != ignore_index
+    count = keep.sum() if weight is None else weight._array[np.where(keep, t, 0)][keep].sum()
+    return total / float(count) if count else total * float("nan")

@@ -87,6 +87,25 @@ _SUBMODULES = frozenset((
 _LAZY = {"load": "serialization", "save": "serialization", "UntypedStorage": "storage", "TypedStorage": "storage"}
 """Names whose module is imported when they are first used."""
 
+
+def _on_first_call(name: str, module: str) -> None:
+    """Gives Tensor a method whose module is imported at the first call, and then puts its own in its place."""
+
+    def method(*args: object, **kwargs: object) -> object:
+        import importlib
+
+        importlib.import_module(f"{__name__}.{module}")
+        return getattr(Tensor, name)(*args, **kwargs)
+
+    method.__name__, method.__qualname__ = name, f"Tensor.{name}"
+    setattr(Tensor, name, method)
+
+
+for _name in ("__reduce_ex__", "__deepcopy__"):
+    _on_first_call(_name, "serialization")
+for _name in ("untyped_storage", "storage", "_typed_storage", "set_"):
+    _on_first_call(_name, "storage")
+
 _missing = missing_name(__name__)
 
 

@@ -13,6 +13,7 @@ from ..core import generator as generators
 from ..core import naming, size
 from ..core.storage import UntypedStorage
 from ..core.typed_storage import LEGACY, TypedStorage
+from ..tensor import Tensor, wrap
 from . import locations
 from .names import torch_name
 
@@ -81,7 +82,7 @@ def make_pickler(pickle_module: Any, file: Any, protocol: int, persistent_id: Ca
             func, args, rest = _torch_reduce(func, args, rest)
             base.save_reduce(self, func, args, *rest, obj=obj, **fields)
 
-    for kind in (FunctionType, type):
+    for kind in (FunctionType, type, type(Tensor)):
         Pickler.dispatch[kind] = _named_or(base.dispatch.get(kind, base.save_global))
     pickler = Pickler(file, protocol=protocol)
     pickler.persistent_id = persistent_id
@@ -111,8 +112,6 @@ def _torch_reduce(func: Any, args: tuple, rest: tuple) -> tuple[Any, tuple, tupl
     if func is devices.make_device:
         return devices.device, args, rest
     if func is generators.make_generator:
-        from ..tensor import wrap
-
         (seed, offset, array), *others = rest
         return generators.Generator, args, ((seed, offset, wrap(array)), *others)
     return func, args, rest

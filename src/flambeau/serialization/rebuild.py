@@ -4,12 +4,15 @@
 those that model files name (`torch._utils._rebuild_tensor_v2`).
 """
 
+import copyreg
 from collections import OrderedDict
 from typing import Any, Callable
 
 import numpy as np
 
 from ..core import dtype as dtypes
+from ..core.naming import _HOME as HOME
+from ..core.naming import PUBLIC, find_class
 from ..core.storage import UntypedStorage, strided_array
 from ..core.typed_storage import STORAGE_NAMES, TypedStorage
 from ..tensor import Tensor, wrap, wrap_as
@@ -239,5 +242,19 @@ def deepcopy_tensor(self: Tensor, memo: dict[int, Any]) -> Any:
     return new
 
 
+def _class(module: str, name: str, home: str | None = None) -> type:
+    """Unpickles a tensor class of ours."""
+    return Tensor if home is None else find_class(module, name, home)
+
+
+def _reduce_class(cls: type) -> Any:
+    """Plain pickle would look for our classes in a package called `torch`."""
+    key = cls.__module__, cls.__qualname__
+    if cls is Tensor:
+        return _class, key
+    return (_class, (*key, HOME[key])) if PUBLIC.get(key) is cls else cls.__qualname__
+
+
+copyreg.pickle(type(Tensor), _reduce_class)  # type: ignore[arg-type]
 Tensor.__reduce_ex__ = reduce_tensor  # type: ignore[assignment]
 Tensor.__deepcopy__ = deepcopy_tensor  # type: ignore[attr-defined]

@@ -257,7 +257,7 @@ class Unpickler:
                 if operation is None:
                     raise UnpicklingError(f"Unsupported operand {opcode[0]}")
                 operation(self)
-        except IndexError as error:
+        except IndexError as error:  # a stack or a mark too few
             raise UnpicklingError(f"The pickle is damaged: {error}") from error
 
     def read(self, count: int) -> bytes:
@@ -407,7 +407,11 @@ class Unpickler:
         self.stack.append(unpack(">d", self.read(8))[0])
 
     def binunicode(self) -> None:
-        self.stack.append(str(self.read(unpack("<I", self.read(4))[0]), "utf-8", "surrogatepass"))
+        data = self.read(unpack("<I", self.read(4))[0])
+        try:
+            self.stack.append(str(data, "utf-8", "surrogatepass"))
+        except UnicodeDecodeError as error:
+            raise UnpicklingError(f"The pickle is damaged: {error}") from None
 
     def short_binstring(self) -> None:
         data = self.read(self.read(1)[0])

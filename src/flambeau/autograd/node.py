@@ -186,5 +186,8 @@ def _function_of(edge: Any) -> tuple[Any, int]:
 
 
 def node_class(name: str) -> type[Node]:
-    """A new subclass of Node under PyTorch's name for it."""
-    return type(name, (Node,), {"__slots__": (), "__module__": "torch.autograd"})
+    """A new subclass of Node under PyTorch's name for it; a C++ namespace in front shows in `name()` alone."""
+    members: dict[str, Any] = {"__slots__": (), "__module__": "torch.autograd"}
+    if "::" in name:
+        members["name"] = lambda self: name
+    return type(name.rpartition("::")[2], (Node,), members)

@@ -9,6 +9,8 @@ from typing import Any, Callable
 
 from ..autograd.grad_mode import no_grad
 from ..autograd.node import tensors
+from ..ops.creation import empty_like
+from ..ops.creation import eye as _identity
 from ..tensor import Tensor
 
 __all__ = [
@@ -126,7 +128,7 @@ def _redraw_outside(tensor: Any, mean: float, std: float, a: float, b: float, ge
     result = tensor.normal_(mean, std, generator=generator)
     while (outside := (result < low) | (result > high)).any():
         # All elements are drawn anew each time: the stream of random numbers must not depend on how many are outside.
-        result = tensors.empty_like(result).normal_(mean, std, generator=generator).where(outside, result)
+        result = empty_like(result).normal_(mean, std, generator=generator).where(outside, result)
     if result is not tensor:
         tensor.copy_(result)
 
@@ -134,7 +136,7 @@ def _redraw_outside(tensor: Any, mean: float, std: float, a: float, b: float, ge
 def _accept_uniform(tensor: Any, mean: float, std: float, a: float, b: float, generator: Any) -> None:
     peak = max(a, min(mean, b))
     log_peak = -0.5 * ((peak - mean) / std) ** 2
-    proposal, threshold = tensors.empty_like(tensor), tensors.empty_like(tensor)
+    proposal, threshold = empty_like(tensor), empty_like(tensor)
 
     def rejected() -> Any:
         """Which proposals are refused; their log density takes the place of the proposals."""
@@ -158,7 +160,7 @@ def eye_(tensor: Any) -> Any:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
         if not tensor.is_meta:
-            tensor.copy_(tensors.eye(*tensor.shape, dtype=tensor.dtype))
+            tensor.copy_(_identity(*tensor.shape, dtype=tensor.dtype))
     return tensor
 
 
@@ -215,9 +217,7 @@ def _xavier_std(tensor: Tensor, gain: float) -> float:
     return gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
 
 
-def kaiming_uniform_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
-) -> Tensor:
+def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
     """Uniform on [-b, b], b = gain * sqrt(3 / fan) (He et al. 2015).
 
     `a`: the slope of the leaky_relu that follows; `mode`: "fan_in" or "fan_out"; `nonlinearity`: see `calculate_gain`.
@@ -229,9 +229,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
-) -> Tensor:
+def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
     """Normal with mean 0 and standard deviation gain / sqrt(fan) (He et al. 2015); arguments as `kaiming_uniform_`."""
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)

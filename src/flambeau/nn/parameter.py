@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from typing import Any
 
-from ..autograd.node import tensors
 from ..core.dtype import OF_NUMPY
 from ..core.naming import PUBLIC, public, rebuild
+from ..ops.creation import empty
 from ..tensor import Tensor, _TensorMeta, describe, disabled_torch_function, shared_version, wrap, wrap_as
 
 __all__ = ["Parameter", "UninitializedParameter", "is_lazy", "Buffer", "UninitializedBuffer", "UninitializedTensorMixin"]
@@ -29,7 +29,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     Raises RuntimeError if gradients are asked for and the dtype is not floating point or complex.
     """
 
-    __torch_function__ = staticmethod(disabled_torch_function)  # type: ignore[assignment]
+    __torch_function__ = staticmethod(disabled_torch_function)
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
@@ -39,8 +39,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         result = data.detach().requires_grad_(requires_grad)
         if type(result) is not type(data):
             raise RuntimeError(
-                f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns an instance of the same "
-                f"type, but return type {type(result).__name__} was found instead. To use the type as a Parameter, please correct the "
+                f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns an instance of the "
+                f"same type, but return type {type(result).__name__} was found instead. To use the type as a Parameter, please correct the "
                 "detach() semantics defined by its __torch_dispatch__() implementation."
             )
         result._is_param = True
@@ -48,21 +48,20 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) not in memo:
-            memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
+            data: Any = self.data
+            memo[id(self)] = type(self)(data.clone(), self.requires_grad)
         return memo[id(self)]
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return "Parameter containing:\n" + describe(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        state = {name: value for name, value in self.__dict__.items() if name not in _UNSAVED}
+        from ..serialization.rebuild import _user_state
+
+        state = _user_state(self)
         if state:
             return _rebuild_parameter_with_state, (self.data, self.requires_grad, OrderedDict(), state)
         return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict())
-
-
-_UNSAVED = ("_accumulator", "_post_accumulate_grad_hooks", "_retains_grad", "_inference")
-"""Fields of the graph, which belong to this process and not to the parameter."""
 
 
 def _rebuild_parameter(data: Any, requires_grad: bool, backward_hooks: Any) -> Any:
@@ -91,7 +90,7 @@ def _share(cls: type, data: Tensor, requires_grad: bool) -> Any:
 
 
 def _empty(device: Any, dtype: Any) -> Tensor:
-    return tensors.empty(0, device=device, dtype=dtype)
+    return empty(0, device=device, dtype=dtype)
 
 
 class _BufferMeta(_TensorMeta):
@@ -111,7 +110,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     The result has the class of `data`; only `isinstance` tells that it is a buffer.
     """
 
-    __torch_function__ = staticmethod(disabled_torch_function)  # type: ignore[assignment]
+    __torch_function__ = staticmethod(disabled_torch_function)
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
@@ -149,15 +148,15 @@ class UninitializedTensorMixin:
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Turns the placeholder, in place, into an ordinary parameter or buffer of that shape, with unset contents."""
         data = self.data
-        self.data = tensors.empty(shape, device=data.device if device is None else device, dtype=data.dtype if dtype is None else dtype)
+        self.data = empty(shape, device=data.device if device is None else device, dtype=data.dtype if dtype is None else dtype)
         self.__class__ = self.cls_to_become
 
     @property
     def shape(self) -> Any:
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to "
-            "load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters before accessing their "
-            "attributes."
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when "
+            "trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters before "
+            "accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
@@ -179,7 +178,9 @@ class UninitializedTensorMixin:
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__name__", "") in _ALLOWED:
             plain = [wrap(arg._array) if isinstance(arg, UninitializedTensorMixin) else arg for arg in args]  # type: ignore[attr-defined]
-            return func(*plain, **(kwargs or {}))
+            result = func(*plain, **(kwargs or {}))
+            # A converted parameter is taken for its data alone; a converted buffer takes the old one's place.
+            return wrap_as(cls, result._array) if isinstance(result, Tensor) and not issubclass(cls, Parameter) else result
         raise ValueError(
             f"Attempted to use an uninitialized parameter in {func}. This error happens when you are using a `LazyModule` or explicitly "
             f"manipulating `torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call `forward` with a dummy batch to "

@@ -14,7 +14,7 @@ def pack_rows(input: Array, index: Any) -> Array:
     return input.reshape(-1, *input.shape[2:])[index]
 
 
-@operator(node="CopySlices")
+@operator(node="torch::autograd::CopySlices")
 def unpack_rows(input: Array, index: Any, sizes: Any, fill: Any) -> Array:
     """A tensor of shape (*sizes, ...), flattened to rows for `index`: the rows of `input` there, and `fill` elsewhere."""
     rows = input.shape[1:]

@@ -8,7 +8,7 @@ def typename(obj: Any) -> str:
 
     Builtins go without a module (`"int"`); a tensor is named by its element type (`"torch.FloatTensor"`).
     """
-    if hasattr(obj, "_array"):
+    if hasattr(type(obj), "_array"):
         return obj.type()
     named = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
     module = getattr(named, "__module__", "") or ""

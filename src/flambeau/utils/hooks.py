@@ -6,6 +6,7 @@ from typing import Any, Callable
 from ..autograd.grad_mode import is_grad_enabled
 from ..core.hooks import RemovableHandle
 from ..core.naming import public
+from ..ops.creation import zeros
 from ..tensor import Tensor
 
 __all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks", "BackwardHook"]
@@ -51,11 +52,13 @@ class BackwardHook:
         self.user_pre_hooks = user_pre_hooks
         self.grad_outputs: tuple | None = None
         self.n_inputs = self.n_outputs = -1
+        self.inputs_like: list[tuple[Any, Any, Any]] = []
         self.input_tensors_index: list[int] | None = None
         self.output_tensors_index: list[int] | None = None
 
     def setup_input_hook(self, args: tuple) -> tuple:
         """The positional arguments of the call, tied to the inputs' node."""
+        self.inputs_like = [(arg.shape, arg.dtype, arg.device) for arg in args if isinstance(arg, Tensor)]
         args, self.input_tensors_index = self._through_identity(args, self._at_inputs)
         self.n_inputs = len(args)
         return args
@@ -85,7 +88,12 @@ class BackwardHook:
     def _at_inputs(self, grad_input: tuple, _: Any) -> tuple | None:
         if self.grad_outputs is None:
             return None  # the outputs were not part of this backward pass
-        gradients: Any = _spread(self.input_tensors_index, grad_input, self.n_inputs)
+        # An input that no gradient reaches shows zeros, as the identity would pass them on.
+        filled = [
+            zeros(shape, dtype=dtype, device=device) if grad is None else grad
+            for grad, (shape, dtype, device) in zip(grad_input, self.inputs_like)
+        ]
+        gradients: Any = _spread(self.input_tensors_index, filled, self.n_inputs)
         for hook in self.user_hooks:
             changed = hook(self.module, gradients, self.grad_outputs)
             if changed is None:

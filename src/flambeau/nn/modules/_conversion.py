@@ -4,9 +4,9 @@ import warnings
 from typing import Any, Callable
 
 from ...autograd.grad_mode import no_grad
-from ...autograd.node import tensors
 from ...core import device as devices
 from ...core.dtype import dtype as Dtype
+from ...ops.creation import empty_like
 from ...tensor import Tensor
 from ..parameter import Parameter
 
@@ -108,7 +108,7 @@ def bfloat16(self: Any) -> Any:
 
 def to_empty(self: Any, *, device: Any, recurse: bool = True) -> Any:
     """Gives all parameters and buffers new, unset memory on `device`; the way off the meta device."""
-    return self._apply(lambda t: tensors.empty_like(t, device=device), recurse=recurse)
+    return self._apply(lambda t: empty_like(t, device=device), recurse=recurse)
 
 
 def to(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -138,8 +138,8 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
             if str(error) != "Cannot copy out of meta tensor; no data!":
                 raise
             raise NotImplementedError(
-                f"{error} Please use torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module from meta to a different "
-                "device."
+                f"{error} Please use torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module from meta to a "
+                "different device."
             ) from None
 
     return self._apply(convert)

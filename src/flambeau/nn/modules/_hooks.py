@@ -10,6 +10,7 @@ import weakref
 from collections import OrderedDict
 from typing import Any, Callable
 
+from ...core.naming import public
 from ...tensor import Tensor
 from ...utils.hooks import BackwardHook, RemovableHandle
 
@@ -113,6 +114,7 @@ def _has_any_global_hook() -> bool:
     )
 
 
+@public("torch.nn.modules.module")
 class _WrappedHook:
     """A hook that may be given its module as first argument, held weakly so that module and hook are no cycle."""
 
@@ -168,7 +170,7 @@ def call(module: Any, args: tuple, kwargs: dict) -> Any:
 class _Call:
     """One call with hooks: what the arguments and the result have become, and which `always_call` hooks have run."""
 
-    __slots__ = ("module", "args", "kwargs", "result", "done")
+    __slots__ = ("args", "done", "kwargs", "module", "result")
 
     def __init__(self, module: Any, args: tuple, kwargs: dict) -> None:
         self.module = module

@@ -113,7 +113,7 @@ class Sequential(Module):
 
     def __iadd__(self, other: Any) -> Any:
         self._check_sequential(other)
-        return self.extend(list(other))
+        return self.extend(other)
 
     def _check_sequential(self, other: Any) -> None:
         if not isinstance(other, Sequential):

@@ -14,7 +14,7 @@ from ...tensor import Tensor
 from ...utils._typename import typename
 from ..parameter import Buffer, Parameter
 from . import _conversion, _hooks, _state_dict
-from ._hooks import (
+from ._hooks import (  # noqa: F401  (some only for those who look for them here)
     _global_backward_hooks,
     _global_backward_pre_hooks,
     _global_buffer_registration_hooks,
@@ -35,7 +35,7 @@ from ._hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from ._state_dict import _EXTRA_STATE_KEY_SUFFIX, _IncompatibleKeys
+from ._state_dict import _EXTRA_STATE_KEY_SUFFIX, _IncompatibleKeys  # noqa: F401
 
 __all__ = [
     "register_module_forward_pre_hook",
@@ -73,6 +73,11 @@ class Module:
     """
 
     training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Any]
+    _modules: "dict[str, Module | None]"
+    _non_persistent_buffers_set: set[str]
+    _is_full_backward_hook: bool | None
     call_super_init: bool = False
     _version: int = 1
     _compiled_call_impl: Callable | None = None
@@ -114,7 +119,9 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if _hooks.in_use:
             return _hooks.call(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        if kwargs:
+            return self.forward(*args, **kwargs)
+        return self.forward(*args)
 
     _call_impl = __call__
 
@@ -149,9 +156,7 @@ class Module:
         self._check_name("parameter", name, self._parameters)
         if param is not None:
             if not isinstance(param, Parameter):
-                raise TypeError(
-                    f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
-                )
+                raise TypeError(f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")
             if param.grad_fn is not None:
                 raise ValueError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To express "
@@ -196,9 +201,9 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
-        if isinstance(value, (Tensor, Module)):
-            self._set_registered(name, value)
-        elif "_modules" in own and (name in own["_parameters"] or name in own["_modules"] or name in own["_buffers"]):
+        if isinstance(value, (Tensor, Module)) or (
+            "_modules" in own and (name in own["_parameters"] or name in own["_modules"] or name in own["_buffers"])
+        ):
             self._set_registered(name, value)
         else:
             super().__setattr__(name, value)
@@ -231,11 +236,9 @@ class Module:
 
     def _set_buffer(self, name: str, value: Any) -> None:
         if not (value is None or isinstance(value, Tensor) or hasattr(value, "__torch_function__")):
-            raise TypeError(
-                f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
-            )
+            raise TypeError(f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
         if isinstance(value, Buffer):
-            persistent = value.persistent
+            persistent = value.persistent  # type: ignore[attr-defined]
         else:
             persistent = name not in self._non_persistent_buffers_set
         if type(self).register_buffer is not Module.register_buffer and not _takes_persistent(self.register_buffer):
@@ -344,9 +347,7 @@ class Module:
 
         `with_kwargs`: `hook(module, args, kwargs)`, which may return `(args, kwargs)`. `prepend`: ahead of the others.
         """
-        return _hooks.add(
-            self._forward_pre_hooks, hook, prepend, with_kwargs=(self._forward_pre_hooks_with_kwargs, with_kwargs)
-        )
+        return _hooks.add(self._forward_pre_hooks, hook, prepend, with_kwargs=(self._forward_pre_hooks_with_kwargs, with_kwargs))
 
     def register_forward_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 from ...autograd.grad_mode import no_grad
 from ...autograd.node import tensors as operators
 from ...kernels.elementwise import maximum, minimum, multiply
+from ...kernels.quiet import quiet
 from ...tensor import Tensor, bump_version, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_"]
@@ -60,12 +61,13 @@ def get_total_norm(tensors: _Tensors, norm_type: float = 2.0, error_if_nonfinite
         total = _norm_of_norms(values, order)
     if error_if_nonfinite and not np.isfinite(total._array):
         raise RuntimeError(
-            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this error "
-            "and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this "
+            "error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
     return total
 
 
+@quiet
 def _fast_norm(arrays: list[Any]) -> Tensor | None:
     """The 2-norm with one pass over each array; None unless all are dense, of one dtype, float32 or float64."""
     dtype = arrays[0].dtype
@@ -83,7 +85,9 @@ def _fast_norm(arrays: list[Any]) -> Tensor | None:
 @no_grad()
 def _norm_of_norms(values: list[Tensor], order: float) -> Tensor:
     if order in (float("inf"), float("-inf")) and any(tensor.numel() == 0 for tensor in values):
-        raise RuntimeError("_foreach_norm cannot compute the infinity norm on an empty tensor because the operation does not have an identity")
+        raise RuntimeError(
+            "_foreach_norm cannot compute the infinity norm on an empty tensor because the operation does not have an identity"
+        )
     return operators.vector_norm(operators.stack([operators.vector_norm(tensor, order) for tensor in values]), order)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ...autograd.grad_mode import no_grad
 from ...autograd.node import tensors
 from ...core.naming import public
+from ...ops.creation import eye, zeros_like
 from ...tensor import Tensor
 from ..modules.module import Module
 from . import parametrize
@@ -35,7 +36,7 @@ def _make_orthogonal(matrix: Any) -> Any:
 
 def _is_orthogonal(matrix: Any) -> bool:
     rows, columns = matrix.shape[-2:]
-    identity = tensors.eye(columns, dtype=matrix.dtype)
+    identity = eye(columns, dtype=matrix.dtype)
     return tensors.allclose(matrix.mH @ matrix, identity, atol=10.0 * rows * np.finfo(matrix._array.dtype).eps)
 
 
@@ -76,7 +77,7 @@ class _Orthogonal(Module):
         if self.orthogonal_map is _OrthMaps.matrix_exp:
             Q = tensors.matrix_exp(A)
         else:
-            identity = tensors.eye(rows, dtype=A.dtype)
+            identity = eye(rows, dtype=A.dtype)
             Q = tensors.solve(identity - A * 0.5, identity + A * 0.5)
         return Q if rows == columns else Q[..., :columns]
 
@@ -112,7 +113,7 @@ class _Orthogonal(Module):
             Q = Q.clone() if _is_orthogonal(Q) else _make_orthogonal(Q)
         self.base = Q
         # With the base at Q, minus the identity is mapped to it: its strictly lower part is zero.
-        start = tensors.zeros_like(given)
+        start = zeros_like(given)
         start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
         return start
 
@@ -131,9 +132,7 @@ def orthogonal(module: Any, name: str = "weight", orthogonal_map: str | None = N
     chosen = getattr(_OrthMaps, orthogonal_map, None)
     if chosen is None:
         raise ValueError(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
-    parametrize.register_parametrization(
-        module, name, _Orthogonal(weight, chosen, use_trivialization=use_trivialization), unsafe=True
-    )
+    parametrize.register_parametrization(module, name, _Orthogonal(weight, chosen, use_trivialization=use_trivialization), unsafe=True)
     return module
 
 

@@ -240,9 +240,7 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         _inject_property(module, tensor_name)
         module.parametrizations[tensor_name] = parametrizations
     else:
-        raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
-        )
+        raise ValueError(f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'")
     return module
 
 
@@ -267,8 +265,8 @@ def _check_further(module: Module, name: str, parametrization: Any) -> None:
         wanted, found = getattr(before, kind), getattr(back, kind)
         if wanted != found:
             raise ValueError(
-                f"The tensor returned by parametrization.right_inverse must have the same {kind} as module.{name}, unless the `unsafe` flag "
-                f"is enabled.\nmodule.{name}.{kind}: {wanted}\nreturned {kind}: {found}"
+                f"The tensor returned by parametrization.right_inverse must have the same {kind} as module.{name}, unless the `unsafe` "
+                f"flag is enabled.\nmodule.{name}.{kind}: {wanted}\nreturned {kind}: {found}"
             )
 
 

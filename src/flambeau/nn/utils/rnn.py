@@ -8,6 +8,7 @@ import numpy as np
 from ...autograd.node import tensors
 from ...core.dtype import int64
 from ...core.naming import PUBLIC, public, rebuild
+from ...ops.creation import arange, as_tensor
 from ...ops.packing import pack_rows, unpack_rows
 from ...tensor import Tensor, wrap
 
@@ -157,7 +158,7 @@ def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False, en
     if isinstance(lengths, Tensor):
         lengths = lengths.to(dtype=int64)
     else:
-        lengths = tensors.as_tensor(lengths, dtype=int64, device="cpu")
+        lengths = as_tensor(lengths, dtype=int64, device="cpu")
     sorted_indices = None
     if not enforce_sorted:
         lengths, sorted_indices = tensors.sort(lengths, descending=True)
@@ -171,9 +172,7 @@ def _packed_order(input: Tensor, lengths: Any, batch_first: bool) -> tuple[Any, 
     if input._array.size == 0:
         raise RuntimeError("Cannot pack empty tensors.")
     if lengths.dim() != 1 or not lengths.is_cpu:
-        raise RuntimeError(
-            f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D {lengths.device} Long tensor"
-        )
+        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D {lengths.device} Long tensor")
     steps, batch = input.size(1 if batch_first else 0), input.size(0 if batch_first else 1)
     counts = lengths._array
     if counts.size != batch:
@@ -249,21 +248,34 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
     if padding_side == "left":
         step += np.repeat(longest - lengths, lengths)
     index = sequence_number * longest + step if batch_first else step * batch + sequence_number
-    rows: Any = tensors.cat([sequence.to(first.dtype) for sequence in sequences])
+    rows: Any = tensors.cat([_like(first, sequence) for sequence in sequences])
     return unpack_rows.function(rows, index, (batch, longest) if batch_first else (longest, batch), padding_value)
+
+
+def _like(first: Any, sequence: Any) -> Any:
+    """A sequence in the dtype of the first one, its elements broadcast to the shape of that one's."""
+    sequence = sequence.to(first.dtype)
+    wanted, found = (sequence.size(0), *first.shape[1:]), tuple(sequence.shape)
+    if wanted == found:
+        return sequence
+    last = max(len(wanted), len(found)) - 1
+    for back, (a, b) in enumerate(zip(reversed(wanted), reversed(found))):
+        if a != b and a != 1 and b != 1:
+            raise RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {last - back}")
+    return sequence.expand(wanted)
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
     """The sequences of a padded batch, cut to their lengths. Without `batch_first` it transposes its argument in place."""
     if not batch_first:
         padded_sequences.transpose_(0, 1)
-    steps = tensors.arange(padded_sequences.shape[1])
+    steps = arange(padded_sequences.shape[1])
     return [sequence[steps < length] for sequence, length in zip(padded_sequences, lengths, strict=True)]
 
 
 def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence:
     """Packs a list of tensors (L, *), in decreasing order of length unless `enforce_sorted` is False."""
-    lengths = tensors.as_tensor([sequence.size(0) for sequence in sequences])
+    lengths = as_tensor([sequence.size(0) for sequence in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 

@@ -436,13 +436,12 @@ def bernoulli_from_(array: Any, p: Any, generator: Any = None) -> Any:
         return array
     if array.dtype.kind == "c" or array.dtype in WIDE_UNSIGNED:
         raise not_implemented("bernoulli_tensor_cpu_self_", array.dtype)
+    p = expand(p, array.shape)
     if p.dtype not in FLOATS:
         raise not_implemented("bernoulli_tensor_cpu_p_", p.dtype)
     generator = generator or default_generator
-    p = np.broadcast_to(p, array.shape)
-    order = sorted(range(array.ndim), key=lambda dim: -array.strides[dim])
     if not array.flags.c_contiguous:
-        p = p.transpose(order)
+        p = p.transpose(sorted(range(array.ndim), key=lambda dim: -array.strides[dim]))
     flat, target = memory_order(array)
     p = p.reshape(-1) if p.dtype == F64 else p.reshape(-1).astype(F32, copy=False)
     valid = (p >= 0) & (p <= 1)
@@ -462,6 +461,22 @@ def bernoulli_from_(array: Any, p: Any, generator: Any = None) -> Any:
     if target is not None:
         target[...] = flat.reshape(target.shape)
     return array
+
+
+def expand(p: Any, shape: tuple[int, ...]) -> Any:
+    """`p` broadcast to that shape; raises RuntimeError where PyTorch's `expand` does."""
+    if p.ndim > len(shape):
+        raise RuntimeError(
+            f"expand(torch.{scalar_name(p.dtype)}Tensor{{{list(p.shape)}}}, size={list(shape)}): the number of sizes provided "
+            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({p.ndim})"
+        )
+    for dim in range(1, p.ndim + 1):
+        if p.shape[-dim] not in (1, shape[-dim]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({shape[-dim]}) must match the existing size ({p.shape[-dim]}) at non-singleton "
+                f"dimension {len(shape) - dim}.  Target sizes: {list(shape)}.  Tensor sizes: {list(p.shape)}"
+            )
+    return np.broadcast_to(p, shape)
 
 
 def random_(array: Any, low: int | None = None, high: int | None = None, generator: Any = None) -> Any:
@@ -516,8 +531,8 @@ def largest_integer(dtype: Any) -> int:
 def as_float_dtype(number: int, dtype: Any) -> int:
     """The integer after a cast to a floating-point dtype and back."""
     single = np.array(number, np.int64)
-    cast = single.astype(dtype) if dtype in (F32, F64) else single.astype(F32).astype(dtype)
-    value = float(cast)
+    with np.errstate(over="ignore"):
+        value = float(single.astype(dtype) if dtype in (F32, F64) else single.astype(F32).astype(dtype))
     return int(value) if math.isfinite(value) and abs(value) < 2**63 else -(2**63)
 
 

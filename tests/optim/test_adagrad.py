@@ -3,14 +3,14 @@
 import pytest
 
 from harness import parity
-from optim.training import train
+from optim.training import DENSE, train
 
 OPTIONS = [
     dict(),
     dict(lr=0.1, lr_decay=0.1),
     dict(weight_decay=0.1, initial_accumulator_value=0.2, eps=0.001),
     dict(maximize=True, foreach=True),
-    dict(fused=True),
+    dict(fused=True, shapes=DENSE),
     dict(lr="tensor"),
     dict(grouped=True),
     dict(shapes=[(150, 120), (3,)]),

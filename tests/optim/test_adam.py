@@ -3,7 +3,7 @@
 import pytest
 
 from harness import parity
-from optim.training import train
+from optim.training import DENSE, train
 
 OPTIONS = [
     dict(),
@@ -13,7 +13,7 @@ OPTIONS = [
     dict(lr=0.1, betas=(0.3, 0.9), eps=0.001),
     dict(lr=0.1, decoupled_weight_decay=True, weight_decay=0.1, maximize=True),
     dict(lr=0.1, foreach=True),
-    dict(lr=0.1, fused=True, amsgrad=True),
+    dict(lr=0.1, fused=True, amsgrad=True, shapes=DENSE),
     dict(lr="tensor"),
     dict(grouped=True),
     dict(shapes=[(150, 120), (3,)]),

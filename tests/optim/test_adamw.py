@@ -3,13 +3,13 @@
 import pytest
 
 from harness import parity
-from optim.training import train
+from optim.training import DENSE, train
 
 OPTIONS = [
     dict(),
     dict(lr=0.1, weight_decay=0.3),
     dict(lr=0.1, amsgrad=True, maximize=True),
-    dict(lr=0.1, fused=True),
+    dict(lr=0.1, fused=True, shapes=DENSE),
     dict(lr="tensor"),
     dict(grouped=True),
     dict(shapes=[(150, 120), (3,)]),

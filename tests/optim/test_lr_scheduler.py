@@ -96,11 +96,12 @@ def test_a_schedule_continues_from_its_state_dict(torch, name):
     scheduler = SCHEDULES[name](Schedulers(torch), optimizer)
     rates(optimizer, scheduler, 9)
     states = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+    keys = sorted(states[1])
     optimizer = optimizer_of(torch, momentum=0.9)
     scheduler = SCHEDULES[name](Schedulers(torch), optimizer)
     optimizer.load_state_dict(states[0])
     scheduler.load_state_dict(states[1])
-    return rates(optimizer, scheduler, 9), sorted(states[1])
+    return rates(optimizer, scheduler, 9), keys
 
 
 CHAINABLE = ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR", "CyclicLR"]

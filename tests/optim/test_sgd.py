@@ -3,7 +3,7 @@
 import pytest
 
 from harness import parity
-from optim.training import train
+from optim.training import DENSE, train
 
 OPTIONS = [
     dict(lr=0.1),
@@ -12,7 +12,7 @@ OPTIONS = [
     dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
     dict(lr=0.1, momentum=0.5, maximize=True, weight_decay=0.1),
     dict(lr=0.1, foreach=True, momentum=0.9),
-    dict(lr=0.1, fused=True, weight_decay=0.1),
+    dict(lr=0.1, fused=True, weight_decay=0.1, shapes=DENSE),
     dict(lr=0.1, fused=True, momentum=0.9, shapes=[(3, 4)]),
     dict(lr="tensor", momentum=0.9),
     dict(lr=0.1, grouped=True, momentum=0.9),

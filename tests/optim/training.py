@@ -4,6 +4,9 @@ import numpy as np
 
 SHAPES = [(3, 4), (5,), (), (2, 3), (0, 2)]
 
+DENSE = [(3, 4), (5,), ()]
+"""For PyTorch's fused updates, which go wrong without a word where a gradient lies in another order than its parameter."""
+
 
 def numbers(seed, shape, dtype="float32"):
     array = np.random.RandomState(seed).standard_normal(shape)

@@ -8,7 +8,7 @@ import numpy as np
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..core.naming import public
 from ..tensor import Tensor
-from .optimizer import Group, KernelOptimizer, ParamsT, State, _new_scalar, _to_scalar
+from .optimizer import Group, KernelOptimizer, ParamsT, State, _new_scalar, _number
 
 __all__ = ["Adafactor"]
 
@@ -109,7 +109,7 @@ def _adafactor(p: Tensor, state: State, group: Group) -> None:
     """One step of one parameter."""
     any_p: Any = p
     grad: Any = -any_p._grad if group["maximize"] else any_p._grad
-    lr = _to_scalar(group["lr"])
+    lr = _number(group["lr"])
     eps1, eps2 = group["eps"]
     if eps1 is None:
         eps1 = float(np.spacing(np.ones((), p._array.dtype)))

@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..core.naming import public
 from ..tensor import Tensor
-from .optimizer import Optimizer, ParamsT, _to_scalar, _zeros_like
+from .optimizer import Optimizer, ParamsT, _number, _zeros_like
 
 __all__ = ["Muon"]
 
@@ -106,7 +106,7 @@ class Muon(Optimizer):
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            lr = _to_scalar(group["lr"])
+            lr = _number(group["lr"])
             momentum = group["momentum"]
             for p in group["params"]:
                 grad = p._grad

@@ -7,7 +7,7 @@ from ..autograd.grad_mode import enable_grad, no_grad
 from ..autograd.node import tensors
 from ..core.naming import public
 from ..tensor import Tensor, bump_version, wrap
-from .optimizer import Optimizer, ParamsT, _check_lr, _to_scalar
+from .optimizer import Optimizer, ParamsT, _check_lr, _number, _to_scalar
 
 __all__ = ["LBFGS"]
 
@@ -182,7 +182,7 @@ class LBFGS(Optimizer):
             if part is not p:
                 bump_version(p)
             numel = part.numel()
-            part.add_(update[offset : offset + numel].view_as(part), alpha=step_size)
+            part.add_(update[offset : offset + numel].view_as(part), alpha=_number(step_size))
             offset += numel
 
     def _directional_evaluate(self, closure: Callable, x: list[Tensor], t: Any, d: Tensor) -> tuple[float, Tensor]:
@@ -212,10 +212,10 @@ class LBFGS(Optimizer):
         q = flat_grad.neg()
         for i in range(len(old_dirs) - 1, -1, -1):
             al[i] = old_stps[i].dot(q) * ro[i]
-            q.add_(old_dirs[i], alpha=-al[i])
+            q.add_(old_dirs[i], alpha=-al[i].item())
         r = q.mul(memory["H_diag"])
         for i in range(len(old_dirs)):
-            r.add_(old_stps[i], alpha=al[i] - old_dirs[i].dot(r) * ro[i])
+            r.add_(old_stps[i], alpha=(al[i] - old_dirs[i].dot(r) * ro[i]).item())
         return r
 
     @no_grad()

@@ -292,8 +292,8 @@ class Optimizer:
         groups = []
         start = 0
         for group in self.param_groups:
-            for i, p in enumerate(group["params"], start):
-                numbers.setdefault(id(p), i)
+            # a parameter that is in the group twice gets its last number
+            numbers.update({id(p): i for i, p in enumerate(group["params"], start) if id(p) not in numbers})
             packed = {key: value for key, value in group.items() if key != "params"}
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)

@@ -7,6 +7,9 @@ from typing import Any, Iterator
 ZIP32_MAX = 0xFFFFFFFF
 """Sizes and offsets from here on need the ZIP64 fields."""
 
+_IN_ZIP64 = 0xFFFFFFFF
+"""Stands in a field of 32 bits whose number is in a ZIP64 field."""
+
 _UTF8, _SIZES_FOLLOW = 0x800, 0x8
 
 
@@ -63,7 +66,7 @@ class ZipWriter:
             extra = pack(f"<HH{len(fields)}Q", 1, 8 * len(fields), *fields)
         before = start + 30 + len(path) + len(extra) + 4
         extra += pack("<2sH", b"FB", -before % self.alignment) + b"Z" * (-before % self.alignment)
-        size = ZIP32_MAX if nbytes >= ZIP32_MAX else 0
+        size = _IN_ZIP64 if nbytes >= ZIP32_MAX else 0
         self.write(pack("<4s5H3I2H", b"PK\3\4", 0, flags, 0, 0, 0, 0, size, size, len(path), len(extra)) + path + extra)
         self.position = start + 30 + len(path) + len(extra)
         self.entries.append((path, flags, nbytes, crc, start))
@@ -91,9 +94,9 @@ class ZipWriter:
         for path, flags, nbytes, crc, start in self.entries:
             fields = ([nbytes, nbytes] if nbytes >= ZIP32_MAX else []) + ([start] if start >= ZIP32_MAX else [])
             extra = pack(f"<HH{len(fields)}Q", 1, 8 * len(fields), *fields) if fields else b""
-            size = min(nbytes, ZIP32_MAX)
+            size, begin = (_IN_ZIP64 if number >= ZIP32_MAX else number for number in (nbytes, start))
             entry = pack(
-                "<4s6H3I5H2I", b"PK\1\2", 0, 0, flags, 0, 0, 0, crc, size, size, len(path), len(extra), 0, 0, 0, 0, min(start, ZIP32_MAX)
+                "<4s6H3I5H2I", b"PK\1\2", 0, 0, flags, 0, 0, 0, crc, size, size, len(path), len(extra), 0, 0, 0, 0, begin
             )  # fmt: skip
             self.write(entry + path + extra)
             self.position += len(entry) + len(path) + len(extra)
@@ -103,7 +106,18 @@ class ZipWriter:
         self.write(pack("<4sQ2H2I4Q", b"PK\6\6", 44, 0x31E, 45, 0, 0, count, count, size, directory))
         self.write(pack("<4sIQI", b"PK\6\7", 0, end, 1))
         count = min(count, 0xFFFF)
-        self.write(pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, min(size, ZIP32_MAX), min(directory, ZIP32_MAX), 0))
+        self.write(
+            pack(
+                "<4s4H2IH",
+                b"PK\5\6",
+                0,
+                0,
+                count,
+                count,
+                *(_IN_ZIP64 if number >= ZIP32_MAX else number for number in (size, directory)),
+                0,
+            )
+        )
 
 
 def archive_root(path: str) -> str:

@@ -24,13 +24,19 @@ def _zeropower_via_newtonschulz(grad: Any, ns_coefficients: tuple[float, float, 
         raise ValueError("Coefficients must be a tuple of exactly 3 values")
     a, b, c = ns_coefficients
     tall = grad.size(0) > grad.size(1)
-    x = grad.bfloat16()
+    x = _rounded(grad)
     x = x.T if tall else x
-    x = x / x.norm().clamp(min=eps)  # the spectral norm is then at most 1
+    x = _rounded(x / _rounded(x.norm()).clamp(min=eps))  # the spectral norm is then at most 1
     for _ in range(ns_steps):
-        gram = x @ x.T
-        x = x.addmm(gram.addmm(gram, gram, beta=b, alpha=c), x, beta=a)
+        gram = _rounded(x @ x.T)
+        x = _rounded(a * x + _rounded(b * gram + c * (gram @ gram)) @ x)
+    x = x.bfloat16()
     return x.T if tall else x
+
+
+def _rounded(x: Any) -> Any:
+    """The numbers of bfloat16, in float32: sums of products are then rounded once, as PyTorch's matrix products are."""
+    return x.bfloat16().float()
 
 
 def _adjust_lr(lr: Any, adjust_lr_fn: str | None, param_shape: Any) -> Any:

@@ -47,7 +47,7 @@ lcm = quiet_binary(np.lcm)
 
 negative = quiet_unary(np.negative)
 absolute = quiet_unary(np.absolute)
-sign = quiet_unary(np.sign)
+_sign = quiet_unary(np.sign)
 exp = quiet_unary(np.exp)
 expm1 = quiet_unary(np.expm1)
 log = quiet_unary(np.log)
@@ -286,6 +286,17 @@ def _put(result: Any, out: Any) -> Any:
         return result
     np.copyto(out, result, casting="unsafe")
     return out
+
+
+def sign(x: Any, out: Any = None) -> Any:
+    """-1, 0 or 1; booleans as they are, of complex numbers `x / |x|`, and 0 for NaN."""
+    if x.dtype.kind == "b":
+        return _put(x.copy(), out)
+    result = _sign(x, out)
+    if x.dtype.kind in "fV" and result is not out or out is not None and x.dtype.kind in "fV":
+        result = np.asarray(result)
+        np.copyto(result, 0, where=np.isnan(result))
+    return result
 
 
 def sgn(x: Any, out: Any = None) -> Any:

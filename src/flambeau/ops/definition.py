@@ -791,6 +791,8 @@ def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     try:
         return slow_path(op, args, out)
     except TypeError:
+        if not isinstance(args[0], Tensor):
+            raise
         return NotImplemented
 
 
@@ -869,6 +871,8 @@ def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple
     try:
         return slow_in_place(op, function, args)
     except TypeError:
+        if not isinstance(args[0], Tensor):
+            raise
         return NotImplemented
 
 

@@ -288,6 +288,8 @@ def reversed_operands(name: str, function: Any) -> None:
     """Attaches a reflected dunder: `function(other, self)`."""
 
     def reflected(self: Any, other: Any) -> Any:
+        if not isinstance(self, Tensor):
+            raise TypeError(f"descriptor '{name}' requires a 'torch.Tensor' object but received '{type(self).__name__}'")
         try:
             return function(other, self)
         except TypeError:
@@ -298,7 +300,7 @@ def reversed_operands(name: str, function: Any) -> None:
 
 
 def _rtruediv(self: Any, other: Any) -> Any:
-    if other.__class__ not in NUMBERS and not isinstance(other, Tensor):
+    if other.__class__ not in NUMBERS and not isinstance(other, (Tensor, int, float, complex)) and not hasattr(other, "dtype"):
         return NotImplemented
     return reciprocal.function(self) * other
 
@@ -363,13 +365,21 @@ def _sgn_input(F: Any, grad: Any, input: Any, result: Any) -> Any:
 sgn.derivative(input=_sgn_input)
 
 
-@operator("torch.conj_physical", "torch.conj_physical_", "Tensor.conj_physical", "Tensor.conj_physical_", node="ConjPhysicalBackward0")
+@operator("torch.conj_physical_", "Tensor.conj_physical_", node="ConjPhysicalBackward0")
 def conj_physical(input: Array, out: Any = None) -> Array:
     """The complex conjugate."""
-    return k.conjugate(input, out)
+    return k.conjugate(input, out) if input.dtype.kind == "c" else k.positive(input, out) if input.dtype.kind != "b" else input.copy()
 
 
 conj_physical.derivative(input=lambda F, grad: F.conj(grad))
+
+
+@composite("torch.conj_physical", "Tensor.conj_physical")
+def _conj_physical(input: Any, *, out: Any = None) -> Any:
+    """The complex conjugate in new memory; a real tensor itself."""
+    if out is None and input._array.dtype.kind != "c":
+        return input
+    return conj_physical.function(input, out=out)
 
 
 @composite("torch.resolve_conj", "torch.resolve_neg", "Tensor.resolve_conj", "Tensor.resolve_neg", hot=True)

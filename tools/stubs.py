@@ -16,7 +16,6 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "flambeau"
 sys.path.insert(0, str(PACKAGE.parent))
 
-import flambeau  # noqa: E402
 from flambeau.core import naming  # noqa: E402
 from flambeau.core.dtype import dtype  # noqa: E402
 from flambeau.core.missing import torch_names  # noqa: E402
@@ -33,7 +32,9 @@ from typing import Any, Callable, Self
 import numpy as np
 
 """
-KINDS = {"tensor": "Tensor", "optional": "Tensor | None", "number": "Tensor | complex", "list": "Sequence[Tensor]"}
+KINDS = {"tensor": "Tensor", "optional": "Tensor | None", "number": "Tensor | builtins.complex", "list": "Sequence[Tensor]"}
+IGNORED = dict.fromkeys(("__eq__", "__ne__"), "  # type: ignore[override]")
+"""object's own give a bool; ours an element-wise answer."""
 PLAIN = {"int", "float", "bool", "str", "complex", "bytes", "None", "Any", "Tensor", "Self"}
 
 
@@ -79,7 +80,8 @@ def parameters(signature: inspect.Signature, kinds: dict[str, str], method: bool
     for number, parameter in enumerate(signature.parameters.values()):
         if method and number == 0:
             parts.append("self")
-            continue
+            if parameter.kind is not parameter.VAR_POSITIONAL:
+                continue
         if parameter.kind is parameter.KEYWORD_ONLY and not star:
             parts.append("*")
             star = True
@@ -112,7 +114,7 @@ def function(name: str, member: Any, public: str, method: bool = False) -> str:
             if operator.outputs == 1
             else "Any"
         )
-        return f"def {name}({text}) -> {result}: ..."
+        return f"def {name}({text}) -> {result}: ...{IGNORED.get(name, '')}"
     try:
         signature = inspect.signature(member)
     except (TypeError, ValueError):
@@ -123,7 +125,7 @@ def function(name: str, member: Any, public: str, method: bool = False) -> str:
 
 def tensor_stub() -> str:
     """`tensor.pyi`: the class with all that is attached to it, then the module's own functions."""
-    lines = ["class Tensor:"]
+    lines = ["class _TensorMeta(type): ...", "class Tensor(metaclass=_TensorMeta):"]
     for name, member in sorted(vars(Tensor).items()):
         if isinstance(member, (staticmethod, classmethod)):
             decorator = "staticmethod" if isinstance(member, staticmethod) else "classmethod"

@@ -48,3 +48,128 @@ def strided_gradient(grad: Any, input_shape: Any, input_strides: Any, shape: Any
         np.add.at(counts, places, 1)
         storage /= np.maximum(counts, 1)
     return layout.strided_view(storage, input_shape, input_strides, -low)
+
+
+def unfold_gradient(grad: Any, shape: Sequence[int], dim: int, size: int, step: int) -> Any:
+    """The gradient of a tensor whose windows of `size` elements, `step` apart, have gradient `grad` (windows last)."""
+    result = np.zeros(shape, grad.dtype)
+    count = grad.shape[dim] if len(shape) else grad.shape[0]
+    if not len(shape):
+        result += grad.sum()
+        return result
+    lead = (slice(None),) * dim
+    for k in range(size):
+        result[lead + (slice(k, k + step * (count - 1) + 1, step),)] += grad[..., k]
+    return result
+
+
+def repeat(x: Any, repeats: Sequence[int]) -> Any:
+    """`x` laid `repeats` times side by side in each dimension (as many repeats as dimensions, or more)."""
+    lead = len(repeats) - x.ndim
+    shape = (1,) * lead + x.shape
+    result = np.empty([n for pair in zip(repeats, shape) for n in pair], x.dtype)
+    result[...] = x.reshape([n for m in shape for n in (1, m)])
+    return result.reshape([r * n for r, n in zip(repeats, shape)])
+
+
+def flip(x: Any, dims: Sequence[int]) -> Any:
+    """A copy with the order along some dimensions reversed."""
+    index = [slice(None)] * x.ndim
+    for d in dims:
+        index[d] = slice(None, None, -1)
+    result = np.empty_like(x)
+    result[...] = x[tuple(index)]
+    return result
+
+
+def roll(x: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
+    """A copy shifted along dimensions; what leaves at the end comes in at the start."""
+    for shift, dim in zip(shifts, dims):
+        n = x.shape[dim]
+        shift = shift % n if n else 0
+        result = np.empty(x.shape, x.dtype)
+        lead = (slice(None),) * dim
+        result[lead + (slice(shift, None),)] = x[lead + (slice(None, n - shift),)]
+        result[lead + (slice(None, shift),)] = x[lead + (slice(n - shift, None),)]
+        x = result
+    return x
+
+
+def triangle(x: Any, diagonal: int, lower: bool) -> Any:
+    """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions."""
+    result = np.empty_like(x)
+    result[...] = x
+    rows, columns = x.shape[-2:]
+    inside = np.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)
+    np.copyto(result, np.zeros((), x.dtype), where=~inside if lower else inside)
+    return result
+
+
+def block_diagonal(blocks: Sequence[Any], dtype: Any) -> Any:
+    """Matrices along the diagonal of a larger one, zeros elsewhere."""
+    result = np.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)), dtype)
+    i = j = 0
+    for b in blocks:
+        result[i : i + b.shape[0], j : j + b.shape[1]] = b
+        i, j = i + b.shape[0], j + b.shape[1]
+    return result
+
+
+def pad_constant(x: Any, pads: Sequence[tuple[int, int]], value: Any) -> Any:
+    """`x` with `pads[d]` elements before and behind in each dimension, all `value`; negative pads cut off."""
+    shape = [n + a + b for n, (a, b) in zip(x.shape, pads)]
+    result = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    source = tuple([slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, pads)])
+    target = tuple([slice(max(0, a), n - max(0, b)) for n, (a, b) in zip(shape, pads)])
+    result[target] = x[source]
+    return result
+
+
+def _pad_places(n: int, before: int, behind: int, mode: str) -> Any:
+    """Where each element of a padded dimension comes from."""
+    places = np.arange(-before, n + behind)
+    if mode == "replicate":
+        return np.clip(places, 0, n - 1)
+    if mode == "circular":
+        return places % n
+    places = np.abs(places)
+    return np.where(places >= n, 2 * (n - 1) - places, places)
+
+
+def pad_from_inside(x: Any, pads: Sequence[tuple[int, int]], mode: str) -> Any:
+    """Padding with elements of `x` itself: `reflect`, `replicate` or `circular`."""
+    for d, (before, behind) in enumerate(pads):
+        if before or behind:
+            x = x.take(_pad_places(x.shape[d], before, behind, mode), d)
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def pad_gradient(grad: Any, shape: Sequence[int], pads: Sequence[tuple[int, int]], mode: str) -> Any:
+    """The gradient of what `pad_from_inside` padded."""
+    for d, (before, behind) in enumerate(pads):
+        if not before and not behind:
+            continue
+        n = shape[d]
+        places = _pad_places(n, before, behind, mode)
+        lead = (slice(None),) * d
+        start, stop = max(0, before), before + n + min(0, behind)
+        result = np.zeros((*grad.shape[:d], n, *grad.shape[d + 1 :]), grad.dtype)
+        result[lead + (slice(max(0, -before), n + min(0, behind)),)] = grad[lead + (slice(start, stop),)]
+        for k in [*range(start), *range(stop, grad.shape[d])]:
+            result[lead + (places[k],)] += grad[lead + (k,)]
+        grad = result
+    return grad
+
+
+def choices(n: int, r: int, with_replacement: bool) -> Any:
+    """A mask over `r` dimensions of size `n`: where the coordinates ascend."""
+    grids = np.meshgrid(*[np.arange(n)] * r, indexing="ij", sparse=True)
+    mask = np.ones((n,) * r, bool)
+    for a, b in zip(grids, grids[1:]):
+        mask &= a <= b if with_replacement else a < b
+    return mask
+
+
+def repeated_places(counts: Any) -> Any:
+    """Each index as often as its count says."""
+    return np.repeat(np.arange(counts.size, dtype=counts.dtype), counts)

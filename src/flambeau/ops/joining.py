@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtype import OF_NUMPY
-from ..core.layout import normalize_dim
+from ..core.layout import broadcast_shapes as broadcast_shapes_of
+from ..core.layout import contiguous_format, normalize_dim
 from ..core.promotion import promote_types
-from ..kernels import placing
-from .definition import Array, operator
+from ..kernels import memory, placing
+from ..tensor import Tensor, wrap
+from .definition import Array, composite, operator, tensors
+from .shape import as_dim, clone_tensor, expand, ints, reshape_tensor, unsqueeze, view
+
+_view, _expand, _unsqueeze = view.function, expand.function, unsqueeze.function
 
 
 def joined_dtype(arrays: Any) -> Any:
@@ -95,3 +100,291 @@ def stack(tensors: list[Array], dim: int = 0) -> Array:
 
 
 stack.derivative(tensors=lambda F, grad, dim: F.unbind(grad, dim))
+
+
+# --- tensors of some least number of dimensions, and joining these -------------------------------------------------
+
+
+def _each(tensors_: Any, one: Any) -> Any:
+    """`one` of a tensor, or of each of several."""
+    if len(tensors_) == 1 and isinstance(tensors_[0], (tuple, list)):
+        tensors_ = tensors_[0]
+    elif len(tensors_) == 1:
+        if not isinstance(tensors_[0], Tensor):
+            raise TypeError(f"{one.__name__}(): argument 'tensors' must be tuple of Tensors, not {type(tensors_[0]).__name__}")
+        return one(tensors_[0])
+    for i, t in enumerate(tensors_):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return tuple([one(t) for t in tensors_])
+
+
+def _at_least_1(x: Tensor) -> Tensor:
+    return _view(x, (1,)) if not x._array.ndim else x
+
+
+def _at_least_2(x: Tensor) -> Tensor:
+    ndim = x._array.ndim
+    return _view(x, (1, 1)) if ndim == 0 else _unsqueeze(x, 0) if ndim == 1 else x
+
+
+def _at_least_3(x: Tensor) -> Tensor:
+    ndim = x._array.ndim
+    if ndim == 0:
+        return _view(x, (1, 1, 1))
+    return _unsqueeze(_unsqueeze(x, 0), 2) if ndim == 1 else _unsqueeze(x, 2) if ndim == 2 else x
+
+
+@composite("torch.atleast_1d")
+def atleast_1d(*tensors: Any) -> Any:
+    """Views with at least one dimension."""
+    return _each(tensors, _at_least_1)
+
+
+@composite("torch.atleast_2d")
+def atleast_2d(*tensors: Any) -> Any:
+    """Views with at least two dimensions, new ones in front."""
+    return _each(tensors, _at_least_2)
+
+
+@composite("torch.atleast_3d")
+def atleast_3d(*tensors: Any) -> Any:
+    """Views with at least three dimensions: a vector becomes (1, n, 1), a matrix (m, n, 1)."""
+    return _each(tensors, _at_least_3)
+
+
+def _some(tensors: Any, name: str) -> Any:
+    if not isinstance(tensors, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return tensors
+
+
+@composite("torch.hstack")
+def hstack(tensors: Any, *, out: Any = None) -> Tensor:
+    """Joins along the second dimension; vectors along their only one."""
+    parts = [_at_least_1(t) for t in _some(tensors, "hstack")]
+    return cat.function(parts, 0 if parts[0]._array.ndim == 1 else 1, out=out)
+
+
+@composite("torch.vstack", "torch.row_stack")
+def vstack(tensors: Any, *, out: Any = None) -> Tensor:
+    """Joins along the first dimension; vectors count as rows."""
+    return cat.function([_at_least_2(t) for t in _some(tensors, "vstack")], 0, out=out)
+
+
+@composite("torch.dstack")
+def dstack(tensors: Any, *, out: Any = None) -> Tensor:
+    """Joins along the third dimension."""
+    return cat.function([_at_least_3(t) for t in _some(tensors, "dstack")], 2, out=out)
+
+
+@composite("torch.column_stack")
+def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
+    """Joins along the second dimension; vectors count as columns."""
+    parts = []
+    for t in _some(tensors, "column_stack"):
+        parts.append(reshape_tensor(t, (t._array.size, 1)) if t._array.ndim <= 1 else t)
+    return hstack(parts, out=out)
+
+
+@operator(node="BlockDiagBackward0")
+def joined_blocks(tensors: list[Array]) -> Array:
+    """Matrices along the diagonal."""
+    return placing.block_diagonal(tensors, joined_dtype(tensors))
+
+
+def _block_gradients(F: Any, grad: Any, shapes: Any) -> list[Any]:
+    found = []
+    i = j = 0
+    for m, n in shapes:
+        found.append(F.slice_dim(F.slice_dim(grad, 0, i, i + m, 1), 1, j, j + n, 1))
+        i, j = i + m, j + n
+    return found
+
+
+joined_blocks.derivative(tensors=lambda F, grad, tensors_shape: _block_gradients(F, grad, tensors_shape))
+
+
+@composite("torch.block_diag")
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Matrices (vectors count as rows) along the diagonal of a larger matrix."""
+    for i, t in enumerate(tensors):
+        if t._array.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t._array.ndim} dimensions")
+    return joined_blocks.function([_at_least_2(t) for t in tensors])
+
+
+# --- grids and combinations ----------------------------------------------------------------------------------------
+
+
+@composite("torch.broadcast_tensors")
+def broadcast_tensors(*tensors: Any) -> Any:
+    """The tensors expanded to their common shape."""
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    shape = broadcast_shapes_of(*[t._array.shape for t in tensors])
+    return tuple([_expand(t, shape) for t in tensors])
+
+
+@composite("torch.meshgrid")
+def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
+    """Coordinates of a grid: each vector expanded over the dimensions of the others, in matrix (`ij`) or picture (`xy`) order."""
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    if not tensors:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    if indexing is None:
+        import warnings
+
+        warnings.warn(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", stacklevel=3
+        )
+        indexing = "ij"
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    for t in tensors:
+        if t._array.ndim > 1:
+            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {t}")
+    for t in tensors[1:]:
+        if t._array.dtype != tensors[0]._array.dtype:
+            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
+    swap = indexing == "xy" and len(tensors) >= 2
+    given = [tensors[1], tensors[0], *tensors[2:]] if swap else list(tensors)
+    shape = tuple([t._array.size for t in given])
+    grids = []
+    for i, t in enumerate(given):
+        grids.append(_expand(_view(t, (1,) * i + (t._array.size,) + (1,) * (len(given) - i - 1)), shape))
+    if swap:
+        grids = [g.swapdims(0, 1) for g in grids]
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+@composite("torch.cartesian_prod")
+def cartesian_prod(*tensors: Any) -> Tensor:
+    """All combinations of one element from each vector, a row each."""
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    for t in tensors:
+        if t._array.ndim != 1:
+            raise RuntimeError(f"Expect a 1D vector, but got shape {list(t._array.shape)}")
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack.function([reshape_tensor(g, (-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
+
+
+@composite("torch.combinations")
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of `r` elements of a vector in their order, a row each."""
+    if input._array.ndim != 1:
+        raise RuntimeError(f"Expect a 1D vector, but got shape {list(input._array.shape)}")
+    if r < 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
+    if r == 0:
+        return wrap(memory.empty(0, input._array.dtype))
+    n = input._array.size
+    mask = wrap(placing.choices(n, r, with_replacement))
+    grids = meshgrid(*[input] * r, indexing="ij")
+    return stack.function([tensors.masked_select(g, mask) for g in grids], 1)
+
+
+# --- repeating -----------------------------------------------------------------------------------------------------
+
+
+@operator(out=False)
+def repeat(input: Array, repeats: Any) -> Array:
+    """Copies side by side."""
+    return placing.repeat(input, repeats)
+
+
+def _repeat_gradient(F: Any, grad: Any, shape: Any, repeats: Any) -> Any:
+    lead = len(repeats) - len(shape)
+    if 0 in repeats:
+        return F.zeros(shape, getattr(grad, "_array", grad).dtype)
+    full = (1,) * lead + tuple(shape)
+    split = F.reshape(grad, tuple([n for pair in zip(repeats, full) for n in pair]))
+    return F.reshape(F.sum_to(split, tuple([n for m in full for n in (1, m)])), shape)
+
+
+repeat.derivative(input=lambda F, grad, input_shape, repeats: _repeat_gradient(F, grad, input_shape, repeats))
+
+
+@composite("Tensor.repeat")
+def repeat_method(self: Tensor, *repeats: Any) -> Tensor:
+    """Copies side by side, so many in each dimension; more repeats than dimensions add new ones in front."""
+    repeats = ints(repeats, "repeat", "repeats")
+    shape = self._array.shape
+    if len(repeats) < len(shape):
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if repeats and min(repeats) < 0:
+        full = (1,) * (len(repeats) - len(shape)) + shape
+        sizes = [r * n for r, n in zip(repeats, full)]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {next(n for n in sizes if n < 0)}: {sizes}")
+    return repeat.function(self, repeats)
+
+
+repeat_method.__name__ = repeat_method.__qualname__ = "repeat"
+
+
+@composite("Tensor.tile")
+def tile_method(self: Tensor, *dims: Any) -> Tensor:
+    """Copies side by side; missing repeats count as 1."""
+    dims = ints(dims, "tile", "dims")
+    return repeat_method(self, (1,) * (self._array.ndim - len(dims)) + dims)
+
+
+tile_method.__name__ = tile_method.__qualname__ = "tile"
+
+
+@composite("torch.tile")
+def tile(input: Tensor, dims: Any) -> Tensor:
+    """Copies side by side; missing repeats count as 1."""
+    return tile_method(input, dims)
+
+
+@composite("torch.repeat_interleave", "Tensor.repeat_interleave")
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Each element (or each part along `dim`) several times in a row: `repeats` times, or as often as a tensor of counts says.
+
+    With only one argument, a vector of counts: the indices that would repeat accordingly.
+    """
+    if repeats is None:
+        counts = input._array
+        if counts.dtype.kind not in "iu" or counts.itemsize < 4:
+            raise RuntimeError("repeats has to be Long or Int tensor")
+        if counts.ndim != 1:
+            raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+        if counts.size and counts.min() < 0:
+            raise RuntimeError("repeats can not be negative")
+        return wrap(placing.repeated_places(counts))
+    if dim is None:
+        input, dim = reshape_tensor(input, (-1,)), 0
+    ndim = input._array.ndim
+    d = normalize_dim(dim, ndim)
+    if not isinstance(repeats, Tensor):
+        count = as_dim(repeats, "repeat_interleave", "repeats", 2)
+        if count < 0:
+            raise RuntimeError("Repeats must be non-negative")
+        if not ndim:
+            return repeat_interleave(reshape_tensor(input, (1,)), count, 0)
+        wide = list(input._array.shape)
+        wide.insert(d + 1, count)
+        shape = list(input._array.shape)
+        shape[d] *= count
+        return _view(clone_tensor(_expand(_unsqueeze(input, d + 1), tuple(wide)), contiguous_format), tuple(shape))
+    counts = repeats._array
+    if counts.ndim > 1:
+        raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
+    n = input._array.shape[d] if ndim else 1
+    if counts.size == 1:
+        counts = memory.full(n, int(counts.reshape(-1)[0]), counts.dtype)
+    elif counts.size != n:
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({d}) = {n}"
+        )
+    return tensors.index_select(input, d, repeat_interleave(wrap(counts)))

@@ -444,3 +444,239 @@ def relayout(input: Array, shape: Any, strides: Any) -> Array:
 
 
 relayout.derivative(input=lambda F, grad: grad)
+
+
+def _check_strided(array: Array, size: Any, stride: Any, name: str) -> None:
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+
+
+def strided_place(input: Tensor, size: Any, stride: Any, storage_offset: Any, name: str = "as_strided") -> tuple[Any, Any, int]:
+    """Size, stride and offset from the input's first element, after checking that the storage holds them."""
+    array = input._array
+    size, stride = ints((size,), name), ints((stride,), name, "stride")
+    _check_strided(array, size, stride, name)
+    here = input.storage_offset()
+    offset = here if storage_offset is None else as_dim(storage_offset, name, "storage_offset", 4)
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    if array.__class__ is layout.ndarray and 0 not in size:
+        held = layout.root_of(array).nbytes
+        needed = (offset + layout.extent(size, stride)) * array.itemsize
+        if needed > held:
+            raise RuntimeError(
+                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {array.itemsize} requiring a "
+                f"storage size of {needed} are out of bounds for storage of size {held}"
+            )
+    return size, stride, offset - here
+
+
+@composite("torch.as_strided", "Tensor.as_strided")
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """A view of the input's storage with any size, strides and offset (in elements). Raises RuntimeError where it is too small."""
+    size, stride, offset = strided_place(input, size, stride, storage_offset)
+    return as_strided_view.function(input, size, stride, offset, strides_of(input._array))
+
+
+# --- diagonals and windows -----------------------------------------------------------------------------------------
+
+
+def _diagonal_place(shape: Any, strides: Any, offset: int, dim1: int, dim2: int) -> tuple[Any, Any, int]:
+    """Shape, strides and offset of a diagonal."""
+    ndim = len(shape)
+    a, b = normalize_dim(dim1, ndim), normalize_dim(dim2, ndim)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    count = max(min(shape[a], shape[b] - offset) if offset >= 0 else min(shape[a] + offset, shape[b]), 0)
+    start = 0 if count == 0 else offset * strides[b] if offset >= 0 else -offset * strides[a]
+    rest = [d for d in range(ndim) if d != a and d != b]
+    return (*[shape[d] for d in rest], count), (*[strides[d] for d in rest], strides[a] + strides[b]), start
+
+
+def diagonal_of(array: Array, offset: int, dim1: int, dim2: int) -> Array:
+    """A diagonal as a view, its elements in the last dimension."""
+    return strided_view(array, *_diagonal_place(array.shape, strides_of(array), offset, dim1, dim2))
+
+
+@operator("torch.diagonal", "Tensor.diagonal", view=True)
+def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    """The diagonal of two dimensions, `offset` to the right, as the last dimension."""
+    return diagonal_of(input, offset, dim1, dim2)
+
+
+diagonal.derivative(input=lambda F, grad, input_shape, offset, dim1, dim2: F.diagonal_backward(grad, input_shape, offset, dim1, dim2))
+
+
+@operator(node="DiagonalBackwardBackward0")
+def diagonal_backward(grad: Array, input_sizes: Any, offset: int, dim1: int, dim2: int) -> Array:
+    """Zeros with `grad` on a diagonal."""
+    result = memory.zeros(input_sizes, grad.dtype)
+    diagonal_of(result, offset, dim1, dim2)[...] = grad
+    return result
+
+
+diagonal_backward.derivative(grad=lambda F, grad, offset, dim1, dim2: F.diagonal(grad, offset, dim1, dim2))
+
+
+@operator("torch.diag_embed", "Tensor.diag_embed")
+def diag_embed(input: Array, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Array:
+    """Matrices with the last dimension of the input on a diagonal of `dim1` and `dim2`, zeros elsewhere."""
+    ndim = input.ndim + 1
+    a, b = normalize_dim(dim1, ndim), normalize_dim(dim2, ndim)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    n = input.shape[-1] + abs(offset)
+    shape = list(input.shape[:-1])
+    for d in sorted((a, b)):
+        shape.insert(d, n)
+    result = memory.zeros(shape, input.dtype)
+    diagonal_of(result, offset, a, b)[...] = input
+    return result
+
+
+diag_embed.derivative(input=lambda F, grad, offset, dim1, dim2: F.diagonal(grad, offset, dim1, dim2))
+
+
+@operator("torch.diagonal_copy", node="DiagonalBackward0_copy")
+def diagonal_copy(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    """A copy of a diagonal."""
+    return diagonal_of(input, offset, dim1, dim2).copy()
+
+
+diagonal_copy.formulas = diagonal.formulas
+
+
+@composite("torch.diag", "Tensor.diag")
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """A matrix with the input on a diagonal, or a copy of the diagonal of a matrix."""
+    ndim = input._array.ndim
+    if ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
+    return diag_embed.function(input, diagonal) if ndim == 1 else diagonal_copy.function(input, diagonal)
+
+
+@composite("torch.diagflat", "Tensor.diagflat")
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """A matrix with all elements of the input on a diagonal."""
+    return diag(input.contiguous().view(-1), offset)
+
+
+@operator("Tensor.unfold", view=True)
+def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
+    """All windows of `size` elements along a dimension, `step` apart; the windows become the last dimension."""
+    ndim = input.ndim
+    d = normalize_dim(dimension, ndim)
+    n = input.shape[d] if ndim else 1
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {d} is {n} but size is {size}")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    shape, strides = list(input.shape), list(strides_of(input))
+    if not ndim:
+        return strided_view(input, (size,), (1,))
+    inner = strides[d]
+    shape[d] = (n - size) // step + 1
+    strides[d] *= step
+    return strided_view(input, (*shape, size), (*strides, inner))
+
+
+unfold.derivative(
+    input=lambda F, grad, input_shape, dimension, size, step: F.unfold_backward(grad, input_shape, dimension, size, step)
+)
+
+
+@operator()
+def unfold_backward(grad: Array, input_sizes: Any, dim: int, size: int, step: int) -> Array:
+    """The gradient of what was unfolded: windows that overlap add up."""
+    return placing.unfold_gradient(grad, input_sizes, normalize_dim(dim, len(input_sizes)), size, step)
+
+
+unfold_backward.derivative(grad=lambda F, grad, dim, size, step: F.unfold(grad, dim, size, step))
+
+
+# --- a copy with a part replaced -----------------------------------------------------------------------------------
+
+
+def _replaced(input: Array, part: Any, src: Array) -> Array:
+    """A copy of the input with `src` in the part that `part(copy)` shows."""
+    result = input.copy()
+    target = part(result)
+    if target.shape != src.shape:
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(target.shape)}"
+        )
+    target[...] = src
+    return result
+
+
+@operator("torch.select_scatter", "Tensor.select_scatter")
+def select_scatter(input: Array, src: Array, dim: int, index: int) -> Array:
+    """A copy with `src` at one index of a dimension."""
+    return _replaced(input, lambda x: select.forward(x, dim, index), src)
+
+
+select_scatter.derivative(
+    input=lambda F, grad, src_shape, src_dtype, dim, index: F.select_scatter(grad, F.zeros(src_shape, src_dtype), dim, index),
+    src=lambda F, grad, dim, index: F.select(grad, dim, index),
+)
+
+
+@operator("torch.slice_scatter", "Tensor.slice_scatter")
+def slice_scatter(input: Array, src: Array, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Array:
+    """A copy with `src` in a range of a dimension."""
+    return _replaced(input, lambda x: slice_dim.forward(x, dim, start, end, step), src)
+
+
+slice_scatter.derivative(
+    input=lambda F, grad, src_shape, src_dtype, dim, start, end, step: F.slice_scatter(
+        grad, F.zeros(src_shape, src_dtype), dim, start, end, step
+    ),
+    src=lambda F, grad, dim, start, end, step: F.slice_dim(grad, dim, start, end, step),
+)
+
+
+@operator("torch.diagonal_scatter", "Tensor.diagonal_scatter")
+def diagonal_scatter(input: Array, src: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    """A copy with `src` on a diagonal."""
+    return _replaced(input, lambda x: diagonal_of(x, offset, dim1, dim2), src)
+
+
+diagonal_scatter.derivative(
+    input=lambda F, grad, src_shape, src_dtype, offset, dim1, dim2: F.diagonal_scatter(
+        grad, F.zeros(src_shape, src_dtype), offset, dim1, dim2
+    ),
+    src=lambda F, grad, offset, dim1, dim2: F.diagonal(grad, offset, dim1, dim2),
+)
+
+
+@operator(node="AsStridedScatterBackward0")
+def strided_scatter(input: Array, src: Array, input_stride: Any, size: Any, stride: Any, offset: int) -> Array:
+    """A copy in the input's memory order with `src` in a strided part of it."""
+    result = layout.empty_strided(input.shape, input_stride, input.dtype)
+    result[...] = input
+    target = strided_view(result, size, stride, offset)
+    if target.shape != src.shape:
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(target.shape)}"
+        )
+    target[...] = src
+    return result
+
+
+strided_scatter.derivative(
+    input=lambda F, grad, src_shape, src_dtype, input_stride, size, stride, offset: F.strided_scatter(
+        grad, F.zeros(src_shape, src_dtype), input_stride, size, stride, offset
+    ),
+    src=lambda F, grad, input_stride, size, stride, offset: F.strided_reading(grad, input_stride, size, stride, offset),
+)
+
+
+@composite("torch.as_strided_scatter", "Tensor.as_strided_scatter")
+def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """A copy with `src` in a strided part of it."""
+    size, stride, offset = strided_place(input, size, stride, storage_offset)
+    return strided_scatter.function(input, src, strides_of(input._array), size, stride, offset)

@@ -1,0 +1,730 @@
+"""Reading and writing at index tensors and masks by name: gather, scatter, index_add, masked_fill, take, nonzero, ..."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.layout import broadcast_shapes, normalize_dim
+from ..kernels import memory
+from ..kernels import scattering as k
+from ..tensor import Tensor, wrap
+from .definition import Array, Number, attach, composite, formula_function, operator, tensors
+from .indexing import index_with, number_array, put as put_at
+from .shape import reshape_tensor
+
+Int = np.int64
+
+
+def _name(array: Array) -> str:
+    return SCALAR_NAMES[OF_NUMPY[array.dtype]]
+
+
+def is_index(array: Array) -> bool:
+    """Whether the dtype is int32 or int64."""
+    return array.dtype.kind == "i" and array.itemsize >= 4
+
+
+def _start(input: Array, out: Any) -> Array:
+    """The array to write into: a copy of the input, or where the result belongs."""
+    if out is None:
+        return input.copy()
+    if out is not input:
+        out[...] = input
+    return out
+
+
+# --- gather and scatter --------------------------------------------------------------------------------------------
+
+
+@operator("torch.gather", "Tensor.gather")
+def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
+    """`result[i][j] = input[index[i][j]][j]` for dim 0, and likewise for others: as large as `index`."""
+    if not is_index(index):
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
+    d = normalize_dim(dim, input.ndim)
+    if max(input.ndim, 1) != max(index.ndim, 1) and index.size:
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for i, (n, m) in enumerate(zip(index.shape, input.shape)):
+        if i != d and n > m and index.size:
+            raise RuntimeError(
+                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart "
+                f"from dimension {d}"
+            )
+    return k.gather(input, d, index)
+
+
+gather.derivative(input=lambda F, grad, input_shape, dim, index: F.scatter_add(F.zeros(input_shape, _dtype(grad)), dim, index, grad))
+
+
+def _dtype(grad: Any) -> Any:
+    """The NumPy dtype of a gradient in either form."""
+    return getattr(grad, "_array", grad).dtype
+
+
+def _check_scatter(name: str, input: Array, dim: int, index: Array, src: Any = None) -> int:
+    if not is_index(index):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    d = normalize_dim(dim, input.ndim)
+    if src is not None and src.dtype != input.dtype:
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
+    if not index.size:
+        return d
+    if max(input.ndim, 1) != max(index.ndim, 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
+    if src is not None and max(src.ndim, 1) != max(index.ndim, 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    too_large = any(n > m for i, (n, m) in enumerate(zip(index.shape, input.shape)) if i != d)
+    if src is None:
+        if too_large:
+            raise RuntimeError(f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {d}")
+    elif too_large or any(n > m for n, m in zip(index.shape, src.shape)):
+        raise RuntimeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {d} and to be no larger "
+            f"size than src {list(src.shape)}"
+        )
+    return d
+
+
+@operator(node="ScatterBackward0", out=False)
+def scatter_src(input: Array, dim: int, index: Array, src: Array, out: Any = None) -> Array:
+    """`result[index[i][j]][j] = src[i][j]` for dim 0, and likewise for others."""
+    d = _check_scatter("scatter", input, dim, index, src)
+    result = _start(input, out)
+    k.scatter(result, d, index, src)
+    return result
+
+
+scatter_src.derivative(
+    input=lambda F, grad, dim, index: F.scatter_value(grad, dim, index, 0),
+    src=lambda F, grad, dim, index, src_shape: F.fitted_gather(grad, dim, index, src_shape),
+)
+
+
+@operator(node="ScatterBackward1", out=False)
+def scatter_value(input: Array, dim: int, index: Array, value: Any, out: Any = None) -> Array:
+    """One number written where the index points."""
+    d = _check_scatter("scatter", input, dim, index)
+    number = number_array(value, input.dtype)
+    result = _start(input, out)
+    k.scatter(result, d, index, number)
+    return result
+
+
+scatter_value.derivative(input=lambda F, grad, dim, index: F.scatter_value(grad, dim, index, 0))
+
+
+@operator()
+def fitted_gather(input: Array, dim: int, index: Array, shape: Any) -> Array:
+    """`gather`, in the lower corner of zeros of another shape: the gradient of a source larger than its index."""
+    found = gather.forward(input, dim, index)
+    if found.shape == shape:
+        return found
+    result = memory.zeros(shape, found.dtype)
+    if not shape:
+        return found.reshape(())
+    result[tuple([slice(n) for n in found.shape])] = found
+    return result
+
+
+def _gathered_back(F: Any, grad: Any, dim: int, index: Any, input_shape: Any) -> Any:
+    return F.scatter_add(F.zeros(input_shape, _dtype(grad)), dim, index, grad)
+
+
+fitted_gather.derivative(input=lambda F, grad, dim, index, input_shape: _gathered_back(F, grad, dim, index, input_shape))
+
+
+@operator(node="ScatterBackward2", out=False)
+def scatter_reduced(input: Array, dim: int, index: Array, src: Array | Number, reduce: str, out: Any = None) -> Array:
+    """Numbers added to, or multiplied into, where the index points."""
+    is_array = hasattr(src, "dtype")
+    d = _check_scatter("scatter", input, dim, index, src if is_array else None)
+    if reduce not in ("add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    result = _start(input, out)
+    k.scatter_with(result, d, index, src if is_array else number_array(src, input.dtype), "sum" if reduce == "add" else "prod")
+    return result
+
+
+def _scatter(input: Any, dim: Any, index: Any, src: Any, value: Any, reduce: Any, call: Any) -> Any:
+    if src is None and value is None:
+        raise TypeError('scatter() missing 1 required positional arguments: "src"')
+    source = value if src is None else src
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError("reduce argument must be either add or multiply.")
+        return call(scatter_reduced, (dim, index, source, reduce))
+    if isinstance(source, Tensor):
+        return call(scatter_src, (dim, index, source))
+    return call(scatter_value, (dim, index, source))
+
+
+@composite("torch.scatter", "Tensor.scatter")
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None) -> Tensor:
+    """A copy in which `result[index[i][j]][j] = src[i][j]` (for dim 0, and likewise for others); `src` may be a number.
+
+    `reduce`: `add` or `multiply` combine with what is there. Raises RuntimeError where shapes do not fit or an index is out of range.
+    """
+    result = _scatter(input, dim, index, src, value, reduce, lambda op, args: op.function(input, *args))
+    return result if out is None else _into(out, result)
+
+
+def _into(out: Tensor, result: Tensor) -> Tensor:
+    from .definition import write_out
+
+    return write_out(result, out)
+
+
+@composite("Tensor.scatter_")
+def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """`scatter` into the tensor itself."""
+    from .definition import apply_in_place
+
+    return _scatter(self, dim, index, src, value, reduce, lambda op, args: apply_in_place(op, self, args, "scatter_"))
+
+
+@operator("torch.scatter_add", "Tensor.scatter_add", "Tensor.scatter_add_")
+def scatter_add(input: Array, dim: int, index: Array, src: Array, out: Any = None) -> Array:
+    """A copy in which `src[i][j]` is added to `result[index[i][j]][j]` (for dim 0, and likewise for others)."""
+    d = _check_scatter("scatter", input, dim, index, src)
+    result = _start(input, out)
+    k.scatter_with(result, d, index, src, "sum")
+    return result
+
+
+scatter_add.derivative(
+    input=lambda F, grad: grad, src=lambda F, grad, dim, index, src_shape: F.fitted_gather(grad, dim, index, src_shape)
+)
+
+_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+@operator("torch.scatter_reduce", "Tensor.scatter_reduce", "Tensor.scatter_reduce_")
+def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str, *, include_self: bool = True) -> Array:
+    """A copy in which all that `src` has for a place is reduced to one number: `sum`, `prod`, `mean`, `amax` or `amin`.
+
+    `include_self`: what was there counts, too.
+    """
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    d = _check_scatter("scatter", input, dim, index, src)
+    result = input.copy()
+    k.scatter_reduce(result, d, index, src, reduce, include_self)
+    return result
+
+
+@scatter_reduce.joint("input", "src")
+def _scatter_reduce_gradient(F: Any, grad: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, result: Any) -> Any:
+    def spread(x: Any) -> Any:
+        return F.fitted_gather(x, dim, index, getattr(src, "_array", src).shape)
+
+    def add(x: Any, values: Any) -> Any:
+        return F.scatter_add(x, dim, index, values)
+
+    def fill(x: Any, value: Any) -> Any:
+        return F.scatter_value(x, dim, index, value)
+
+    return _reduce_gradient(F, grad, input, src, reduce, include_self, result, spread, add, fill)
+
+
+def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, include_self: bool, result: Any, spread: Any, add: Any, fill: Any) -> Any:  # fmt: skip
+    """The gradients of `scatter_reduce` and `index_reduce`, given how they read (`spread`), add and write."""
+    if reduce == "sum":
+        d_input, d_src = grad, spread(grad)
+    elif reduce == "mean":
+        ones = F.ones_like(input)
+        counts = add(ones if include_self else F.zeros_like(ones), F.ones_like(src))
+        counts = F.where(counts == 0, F.ones_like(counts), counts)
+        d_input, d_src = grad / counts, spread(grad / counts)
+    elif reduce == "prod":
+        zero = src == 0
+        zeros_there = add(F.zeros_like(input), F.cast(zero, _dtype(input)))
+        src_zeros = spread(zeros_there)
+        own = F.where(input == 0, F.ones_like(input), input)
+        d_input = F.where(input == 0, _product_without(F, input, src, include_self, add, spread, fill, own), result / own) * grad
+        start = input if include_self else fill(input, 1)
+        nonzero_product = _masked_product(F, start, src, zero, spread, add)
+        alone = (src_zeros == 1) & zero
+        full = F.where(zero, F.ones_like(src), src)
+        d_src = F.where(alone, spread(grad * nonzero_product), spread(grad * result) / full)
+        d_src = F.where(zero & (src_zeros > 1), F.zeros_like(d_src), d_src)
+    else:
+        mine = F.cast(input == result, _dtype(input))
+        theirs = F.cast(src == spread(result), _dtype(src))
+        start = mine if include_self else fill(mine, 0)
+        shared = add(start, theirs)
+        each = grad / F.where(shared == 0, F.ones_like(shared), shared)
+        d_input, d_src = mine * each, theirs * spread(each)
+    if not include_self:
+        d_input = fill(d_input, 0)
+    return d_input, d_src
+
+
+def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: Any) -> Any:
+    """The product of `start` with the nonzero sources, by logarithms of magnitudes and counts of signs."""
+    magnitude = F.where(zero, F.ones_like(src), F.abs(src))
+    logs = add(F.zeros_like(start), F.log(magnitude))
+    negative = add(F.zeros_like(start), F.cast(src < 0, _dtype(src)))
+    sign = 1 - 2 * (negative - 2 * F.floor(negative / 2))
+    return start * F.exp(logs) * sign
+
+
+def _product_without(F: Any, input: Any, src: Any, include_self: bool, add: Any, spread: Any, fill: Any, own: Any) -> Any:
+    """The product of the sources alone."""
+    zero = src == 0
+    any_zero = add(F.zeros_like(input), F.cast(zero, _dtype(input)))
+    return F.where(any_zero > 0, F.zeros_like(input), _masked_product(F, F.ones_like(input), src, zero, spread, add))
+
+
+# --- whole parts along a dimension ---------------------------------------------------------------------------------
+
+
+@operator("torch.index_select", "Tensor.index_select")
+def index_select(input: Array, dim: int, index: Array) -> Array:
+    """The parts along a dimension that a vector of indices names, as a copy."""
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    if not is_index(index):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
+    d = normalize_dim(dim, input.ndim)
+    return k.index_select(input, d, index)
+
+
+index_select.derivative(
+    input=lambda F, grad, input_shape, dim, index: F.index_add(F.zeros(input_shape, _dtype(grad)), dim, index, grad)
+)
+
+
+@operator("torch.index_add", "Tensor.index_add", "Tensor.index_add_")
+def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any = 1, out: Any = None) -> Array:
+    """A copy with the parts of `source`, times `alpha`, added at the indices along a dimension."""
+    d = normalize_dim(dim, input.ndim)
+    if index.ndim > 1:
+        raise IndexError(
+            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {_name(index)} and size: {list(index.shape)}"
+        )
+    if not is_index(index):
+        raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {_name(index)}")
+    if input.dtype != source.dtype:
+        raise RuntimeError(f"index_add_(): self ({_name(input)}) and source ({_name(source)}) must have the same scalar type")
+    if source.ndim == 0:
+        if index.size != 1:
+            raise RuntimeError(f"index_add_(): Number of indices ({index.size}) should be equal to source.numel() for a 0-dim source")
+    elif d >= source.ndim or index.size != source.shape[d]:
+        raise RuntimeError(
+            f"index_add_(): Number of indices ({index.size}) should be equal to source.size(dim): ({source.shape[d] if d < source.ndim else 0}), for dim: {d}"
+        )
+    if input.ndim and source.ndim and (*input.shape[:d], *input.shape[d + 1 :]) != (*source.shape[:d], *source.shape[d + 1 :]):
+        raise RuntimeError("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+                           f"{list(input.shape)} source.shape = {list(source.shape)}")  # fmt: skip
+    result = _start(input, out)
+    k.index_add(result, d, index, source if alpha == 1 else source * np.asarray(alpha, source.dtype))
+    return result
+
+
+index_add.derivative(
+    input=lambda F, grad: grad,
+    source=lambda F, grad, dim, index, alpha, source_shape: F.reshape(F.index_select(grad, dim, index), source_shape) * alpha
+    if alpha != 1
+    else F.reshape(F.index_select(grad, dim, index), source_shape),
+)
+
+
+@operator("torch.index_copy", "Tensor.index_copy", "Tensor.index_copy_")
+def index_copy(input: Array, dim: int, index: Array, source: Array, out: Any = None) -> Array:
+    """A copy with the parts of `source` written at the indices along a dimension."""
+    d = normalize_dim(dim, input.ndim)
+    if index.ndim > 1:
+        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
+    if source.ndim == 0 and index.size != 1:
+        raise IndexError(f"index_copy_(): When source is scalar, index should have one element (got {index.size})")
+    if source.ndim and input.ndim and source.ndim != input.ndim:
+        raise IndexError(
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source dimensionality "
+            f"({source.ndim}), destination dimensionality ({input.ndim})"
+        )
+    if index.dtype != Int:
+        raise IndexError(f"index_copy_(): Expected a long tensor for index, but got {_name(index)}")
+    if input.dtype != source.dtype:
+        raise RuntimeError(
+            f"index_copy_(): self and source expected to have the same dtype, but got (self) {_name(input)} and (source) {_name(source)}"
+        )
+    if source.ndim and input.ndim:
+        a, b = (*input.shape[:d], *input.shape[d + 1 :]), (*source.shape[:d], *source.shape[d + 1 :])
+        if a != b:
+            raise RuntimeError(
+                f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {_spaced(a)} at dimension {d} "
+                f"and source slice shape: {_spaced(b)} at dimension 0."
+            )
+        if index.size != source.shape[d]:
+            raise IndexError(f"index_copy_(): Number of indices ({index.size}) should be equal to source.size(dim) ({source.shape[d]})")
+    result = _start(input, out)
+    k.index_copy(result, d, index, source)
+    return result
+
+
+def _spaced(shape: Any) -> str:
+    return " ".join(map(str, shape))
+
+
+index_copy.derivative(
+    input=lambda F, grad, dim, index: F.index_fill(grad, dim, index, 0),
+    source=lambda F, grad, dim, index, source_shape: F.reshape(F.index_select(grad, dim, index), source_shape),
+)
+
+
+@operator("torch.index_fill", "Tensor.index_fill", "Tensor.index_fill_", out=False,
+          node=lambda *given: "IndexFillBackward0" if not hasattr(given[-1], "ndim") else "IndexFillBackward1")  # fmt: skip
+def index_fill(input: Array, dim: int, index: Array, value: Array | Number, out: Any = None) -> Array:
+    """A copy with one number written at the indices along a dimension."""
+    if hasattr(value, "ndim"):
+        if value.ndim:
+            raise RuntimeError(
+                f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            )
+        number = value.astype(input.dtype)
+    else:
+        number = number_array(value, input.dtype)
+    d = normalize_dim(dim, input.ndim)
+    if index.dtype != Int:
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
+    if index.ndim > 1:
+        raise IndexError("Index has to be a vector/scalar")
+    result = _start(input, out)
+    k.index_copy(result, d, index, number, True)
+    return result
+
+
+index_fill.derivative(
+    input=lambda F, grad, dim, index: F.index_fill(grad, dim, index, 0),
+    value=lambda F, grad, dim, index: F.sum(F.index_select(grad, dim, index)),
+)
+
+
+@operator("torch.index_reduce", "Tensor.index_reduce", "Tensor.index_reduce_")
+def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: str, *, include_self: bool = True) -> Array:
+    """A copy in which all parts of `source` for one index are reduced to one: `prod`, `mean`, `amax` or `amin`."""
+    if reduce not in _REDUCTIONS[1:]:
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    d = normalize_dim(dim, input.ndim)
+    if index.ndim > 1:
+        raise IndexError(f"index_reduce_(): Index is supposed to be a vector, but got dim: {index.ndim}")
+    if not is_index(index):
+        raise RuntimeError("index_reduce_(): Expected dtype int32/int64 for index")
+    if input.dtype != source.dtype:
+        raise RuntimeError("index_reduce_(): self and source must have the same scalar type")
+    result = input.copy()
+    k.scatter_reduce(result, d, k.along(index, source, d), source, reduce, include_self)
+    return result
+
+
+@index_reduce.joint("input", "source")
+def _index_reduce_gradient(F: Any, grad: Any, input: Any, dim: Any, index: Any, source: Any, reduce: Any, include_self: Any, result: Any) -> Any:
+    def spread(x: Any) -> Any:
+        return F.index_select(x, dim, index)
+
+    def add(x: Any, values: Any) -> Any:
+        return F.index_add(x, dim, index, values)
+
+    def fill(x: Any, value: Any) -> Any:
+        return F.index_fill(x, dim, index, value)
+
+    return _reduce_gradient(F, grad, input, source, reduce, include_self, result, spread, add, fill)
+
+
+# --- masks ---------------------------------------------------------------------------------------------------------
+
+
+@operator("torch.masked_fill", "Tensor.masked_fill", "Tensor.masked_fill_", out=False,
+          node=lambda *given: "MaskedFillBackward0" if not hasattr(given[-1], "ndim") else "MaskedFillBackward1")  # fmt: skip
+def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = None) -> Array:
+    """A copy with one number wherever a mask, broadcast, holds."""
+    if mask.dtype.kind != "b":
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(mask)}")
+    if value.__class__ is not float and value.__class__ is not int:
+        if hasattr(value, "ndim"):
+            if value.ndim:
+                raise RuntimeError(
+                    f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+                )
+        else:
+            value = number_array(value, input.dtype)
+    elif not (input.dtype.kind == "f" and input.itemsize > 2 and -1e38 < value < 1e38):
+        value = number_array(value, input.dtype)
+    if out is not None and mask.shape == input.shape:
+        result = _start(input, out)
+    else:
+        shape = input.shape if mask.shape == input.shape else broadcast_shapes(mask.shape, input.shape)
+        result = input.copy() if shape == input.shape else np.broadcast_to(input, shape).copy()
+    k.masked_fill(result, mask, value)
+    return result
+
+
+def _c_name(array: Array) -> str:
+    name = _name(array)
+    return {
+        "Byte": "unsigned char", "Char": "signed char", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int",
+        "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>", "Short": "short int",
+    }.get(name, name.lower())  # fmt: skip
+
+
+masked_fill.derivative(
+    input=lambda F, grad, mask: F.masked_fill(grad, mask, 0),
+    value=lambda F, grad, mask: F.sum(F.where(mask, grad, F.zeros((), _dtype(grad)))),
+)
+
+
+@operator("torch.masked_select", "Tensor.masked_select")
+def masked_select(input: Array, mask: Array) -> Array:
+    """The elements where a mask holds, in one dimension; both broadcast."""
+    if mask.dtype.kind != "b":
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    return k.masked_select(input, mask, mask.shape == input.shape or broadcast_shapes(mask.shape, input.shape))
+
+
+masked_select.derivative(input=lambda F, grad, input_shape, mask: F.masked_place(grad, input_shape, mask))
+
+
+@operator()
+def masked_place(grad: Array, shape: Any, mask: Array) -> Array:
+    """Zeros with `grad` where the mask holds, summed to a shape: the gradient of `masked_select`."""
+    return k.masked_place(grad, shape, mask, broadcast_shapes(mask.shape, shape))
+
+
+masked_place.derivative(grad=lambda F, grad, mask: F.masked_select(grad, mask))
+
+
+@operator("torch.masked_scatter", "Tensor.masked_scatter", "Tensor.masked_scatter_", out=False)
+def masked_scatter(input: Array, mask: Array, source: Array) -> Array:
+    """A copy with the elements of `source`, one after the other, where a mask holds."""
+    if mask.dtype.kind != "b":
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {_name(mask)}")
+    if input.dtype != source.dtype:
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got{_name(input)} and {_name(source)}")
+    return k.masked_scatter(input, mask, source, broadcast_shapes(mask.shape, input.shape))
+
+
+masked_scatter.derivative(
+    input=lambda F, grad, mask: F.masked_fill(grad, mask, 0),
+    source=lambda F, grad, mask, source_shape: F.first_elements(F.masked_select(grad, mask), source_shape),
+)
+
+
+@operator()
+def first_elements(input: Array, shape: Any) -> Array:
+    """The elements of a vector followed by zeros, in a shape."""
+    result = memory.zeros(shape, input.dtype)
+    result.reshape(-1)[: input.size] = input
+    return result
+
+
+first_elements.derivative(input=lambda F, grad, input_shape: F.slice_dim(F.reshape(grad, (-1,)), 0, 0, input_shape[0], 1))
+
+
+# --- elements by their number in row-major order -------------------------------------------------------------------
+
+
+def _check_take(input: Array, index: Array) -> None:
+    n = input.size
+    if index.size:
+        bad = index[(index < -n) | (index >= n)]
+        if bad.size:
+            raise IndexError(f"out of range: tried to access index {bad.flat[0]} on a tensor of {n} elements.")
+
+
+@operator("torch.take", "Tensor.take")
+def take(input: Array, index: Array) -> Array:
+    """The elements with the given numbers, counted row by row, in the shape of `index`."""
+    if index.dtype != Int:
+        raise RuntimeError(f"take(): Expected a long tensor for index, but got {_name(index)}")
+    if not input.size and index.size:
+        raise IndexError("take(): tried to take from an empty tensor")
+    _check_take(input, index)
+    return k.take(input, index)
+
+
+take.derivative(input=lambda F, grad, input_shape, index: F.put(F.zeros(input_shape, _dtype(grad)), index, grad, True))
+
+
+@operator("torch.put", "Tensor.put", "Tensor.put_", out=False)
+def put(input: Array, index: Array, source: Array, accumulate: bool = False) -> Array:
+    """A copy with elements written (or added) at the given numbers, counted row by row."""
+    if index.dtype != Int:
+        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {_name(index)}")
+    if input.dtype != source.dtype:
+        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {_name(input)} and source.dtype = {_name(source)}")
+    if index.size != source.size:
+        raise IndexError(
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, "
+            f"index.numel() = {index.size}"
+        )
+    if not input.size and index.size:
+        raise IndexError("put_(): Tried to put elements into an empty tensor")
+    _check_take(input, index)
+    return k.put(input, index, source, accumulate)
+
+
+put.derivative(
+    input=lambda F, grad, index, accumulate: grad if accumulate else F.put(grad, index, F.zeros(_shape(index), _dtype(grad)), False),
+    source=lambda F, grad, index, source_shape: F.reshape(F.take(grad, index), source_shape),
+)
+
+
+def _shape(x: Any) -> Any:
+    return getattr(x, "_array", x).shape
+
+
+@composite("torch.take_along_dim", "Tensor.take_along_dim")
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
+    """`gather` whose input and indices broadcast in all other dimensions; over all elements without a `dim`."""
+    a, b = input._array, indices._array
+    if dim is None:
+        return gather.function(reshape_tensor(input, (-1,)), 0, reshape_tensor(indices, (-1,)), out=out)
+    if a.ndim != b.ndim:
+        raise RuntimeError(
+            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {a.ndim} dimensions for input, "
+            f"and {b.ndim} dimensions for indices"
+        )
+    if b.dtype != Int:
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {_name(b)}")
+    d = normalize_dim(dim, a.ndim)
+    others = broadcast_shapes((*a.shape[:d], 1, *a.shape[d + 1 :]), (*b.shape[:d], 1, *b.shape[d + 1 :])) if a.ndim else ()
+    if a.ndim:
+        input = tensors.expand(input, (*others[:d], a.shape[d], *others[d + 1 :]))
+        indices = tensors.expand(indices, (*others[:d], b.shape[d], *others[d + 1 :]))
+    return gather.function(input, d, indices, out=out)
+
+
+# --- where something holds -----------------------------------------------------------------------------------------
+
+
+@operator("torch.argwhere", "Tensor.argwhere", differentiable=False)
+def argwhere(input: Array) -> Array:
+    """The indices of nonzero elements, a row each."""
+    return k.argwhere(input)
+
+
+@operator(differentiable=False)
+def nonzero_rows(input: Array) -> Array:
+    """The indices of nonzero elements, a row each."""
+    return k.argwhere(input)
+
+
+@composite("torch.nonzero", "Tensor.nonzero")
+def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
+    """The indices of nonzero elements: a row each, or with `as_tuple` a vector per dimension."""
+    if not as_tuple:
+        return nonzero_rows.function(input, out=out)
+    if not input._array.ndim:
+        input = tensors.unsqueeze(input, 0)
+    return tensors.unbind(nonzero_rows.function(input), 1)
+
+
+@composite("Tensor.fill_diagonal_")
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Writes a number on the main diagonal; with `wrap`, the diagonal of a tall matrix goes on after each block."""
+    shape = self._array.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) != 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    step = sum(self.stride())
+    diagonal = self.as_strided((min(shape),), (step,), self.storage_offset())
+    diagonal.fill_(fill_value)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        n = shape[1]
+        stride0 = self.stride(0)
+        start = (n + 1) * stride0
+        while start // stride0 < shape[0]:
+            count = min(n, shape[0] - start // stride0)
+            self.as_strided((count,), (step,), self.storage_offset() + start).fill_(fill_value)
+            start += (n + 1) * stride0
+    return self
+
+
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """Rows of zeros with a 1 at each number: a new last dimension of `num_classes` (default: the largest number plus 1)."""
+    array = input._array
+    if array.dtype != Int:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if not array.size:
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return wrap(memory.zeros((*array.shape, num_classes), Int))
+    if array.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if num_classes == -1:
+        num_classes = int(array.max()) + 1
+    elif num_classes < 1:
+        raise RuntimeError("num_classes should be positive")
+    elif num_classes <= array.max():
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    return wrap(k.one_hot(array, num_classes))
+
+
+attach("F.one_hot", composite()(one_hot))
+
+
+# --- by index tensors, by name -------------------------------------------------------------------------------------
+
+
+def _indices(indices: Any) -> Any:
+    return [None if i is None else i._array for i in indices]
+
+
+@composite("torch.index_put_", "Tensor.index_put_")
+def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """Writes (or adds) values where the index tensors point."""
+    from ..kernels.indexing import expanded
+
+    if not isinstance(values, Tensor):
+        raise TypeError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
+    return put_at(self, expanded(self._array, _indices(indices)), values, accumulate)
+
+
+@composite("torch.index_put", "Tensor.index_put")
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with values written (or added) where the index tensors point."""
+    from ..kernels.indexing import expanded
+
+    from .indexing import _check_values, _mismatch
+    from .indexing import index_put as op
+
+    places = expanded(input._array, _indices(indices))
+    _check_values(input, places, values)
+    try:
+        return op.function(input, places, values, accumulate)
+    except ValueError:
+        raise _mismatch(input._array, places, values) from None
+
+
+formula_function("index_put", lambda x, i, v, accumulate=False: op_index_put().forward(x, i, v, accumulate), lambda x, i, v, accumulate=False: op_index_put().function(x, i, v, accumulate))  # fmt: skip
+
+
+def op_index_put() -> Any:
+    """The operator behind `index_put`."""
+    from .indexing import index_put as op
+
+    return op
+
+
+@composite()
+def contains(self: Tensor, element: Any) -> bool:
+    """Whether any element equals a number or tensor."""
+    if isinstance(element, (Tensor, int, float, complex)):
+        return bool((element == self).any().item())
+    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+
+
+attach("Tensor.__contains__", contains)
+
+
+@composite()
+def reverse(self: Tensor) -> Tensor:
+    """The parts along the first dimension in reverse order; a 0-dim tensor itself."""
+    return tensors.flip(self, (0,)) if self._array.ndim else self
+
+
+attach("Tensor.__reversed__", reverse)

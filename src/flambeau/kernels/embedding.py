@@ -26,3 +26,12 @@ def add_rows(rows: Any, indices: Any, count: int) -> Any:
 def counts(indices: Any, count: int) -> Any:
     """How often each index from 0 to `count` - 1 occurs."""
     return np.bincount(indices, minlength=count)
+
+
+def renormalize_rows(table: Any, indices: Any, max_norm: float, p: float) -> None:
+    """Scales each indexed row whose p-norm exceeds `max_norm` down to it, in place."""
+    used = np.unique(indices)
+    rows = table[used]
+    norms = np.linalg.norm(rows, ord=p, axis=1)
+    long = norms > max_norm
+    table[used[long]] = rows[long] * (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)

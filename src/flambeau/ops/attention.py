@@ -1,1 +1,317 @@
+"""Attention: scaled dot products, and several heads of them."""
+
 from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import dtype as dt
+from ..core.dtype import SCALAR_NAMES
+from ..core.layout import broadcast_shapes
+from ..kernels import attention as k
+from ..tensor import Tensor, wrap
+from .definition import NAMES, Array, composite, formula_function, operator, tensors
+
+F = NAMES["F"]
+
+
+def _attention_node(query: Array, key: Array, value: Array, mask: Any, dropout: float, scale: float) -> str:
+    return "ScaledDotProductFlashAttentionForCpuBackward0" if dropout == 0 and query.ndim == 4 else "UnsafeViewBackward0"
+
+
+@operator(outputs=3, hidden=2, node=_attention_node, out=False)
+def attention(query: Array, key: Array, value: Array, mask: Any, dropout: Any, scale: Any) -> Array:
+    """softmax(query @ key.T * scale + mask) @ value, the probabilities and the dropout mask. `mask` is an array or None."""
+    return k.attention(query, key, value, mask, dropout, scale)
+
+
+def _attention_gradients(
+    F: Any, grads: Any, query: Any, key: Any, value: Any, mask: Any, dropout: Any, scale: Any, result1: Any, result2: Any
+) -> Any:
+    return F.attention_backward(grads[0], query, key, value, result1, result2, dropout, scale, mask)
+
+
+attention.joint("query", "key", "value")(_attention_gradients)
+
+
+def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any) -> Any:
+    """The kernel's formula in operators; the probabilities are computed anew so that they are differentiated as well."""
+    scores = tensors.matmul(q, tensors.transpose(key, -2, -1)) * scale
+    if mask is not None:
+        extra = wrap(np.where(mask, 0, -np.inf).astype(q._array.dtype) if mask.dtype.kind == "b" else mask)
+        scores = scores + extra
+    p = tensors.softmax(scores, -1)
+    noise = kept.to(q.dtype) * (1 / (1 - dropout)) if dropout > 0 else None
+    used = p if noise is None else p * noise
+    grad_v = tensors.matmul(tensors.transpose(used, -2, -1), grad)
+    grad_p = tensors.matmul(grad, tensors.transpose(v, -2, -1))
+    if noise is not None:
+        grad_p = grad_p * noise
+    product = grad_p * p
+    product = (product - p * product.sum(-1, True)) * scale
+    return tensors.matmul(product, key), tensors.matmul(tensors.transpose(product, -2, -1), q), grad_v
+
+
+formula_function(
+    "attention_backward",
+    lambda grad, q, key, v, p, kept, dropout, scale, mask: k.attention_backward(grad, q, key, v, p, kept, dropout, scale),
+    _backward_tensors,
+)
+
+
+def causal_mask(rows: int, columns: int) -> Any:
+    """True where a query may look: at keys no later than itself."""
+    return np.tri(rows, columns, dtype=np.bool_)
+
+
+@composite("F.scaled_dot_product_attention")
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """softmax(query @ key.T * scale + mask) @ value, with dropout on the probabilities.
+
+    Shapes: query (..., heads, L, E), key (..., heads, S, E), value (..., heads, S, Ev), result (..., heads, L, Ev).
+    attn_mask: bool (False forbids) or a float that is added, broadcast to (..., L, S). scale: 1 / sqrt(E) unless given.
+    enable_gqa: keys and values of fewer heads are shared among groups of query heads. Vaswani et al., 2017.
+    """
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if x.dim() < 2:
+            raise RuntimeError(
+                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim(): {query.dim()}, key.dim(): {key.dim()} "
+                f"and value.dim(): {value.dim()} instead."
+            )
+    if not query.dtype is key.dtype is value.dtype:
+        names = (str(x.dtype).removeprefix("torch.") for x in (query, key, value))
+        raise RuntimeError("Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and value.dtype: {} instead.".format(*names))
+    if attn_mask is not None:
+        if is_causal:
+            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+        if attn_mask.dtype is not dt.bool and attn_mask.dtype is not query.dtype and attn_mask.dtype is not dt.float32:
+            raise RuntimeError(
+                f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+                f"{_c_name(attn_mask)} and  query.dtype: {_c_name(query)} instead."
+            )
+    if enable_gqa:
+        groups = query.shape[-3] // key.shape[-3]
+        if groups > 1:
+            key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    if query.shape[-1] != key.shape[-1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{math.prod(query.shape[:-2])}, {query.shape[-1]}] but got: "
+            f"[{math.prod(key.shape[:-2])}, {key.shape[-1]}]."
+        )
+    batch = broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    query, key, value = (x if x.shape[:-2] == batch else x.expand(*batch, *x.shape[-2:]) for x in (query, key, value))
+    if attn_mask is not None and attn_mask.requires_grad:
+        weights = (query @ key.transpose(-2, -1)) * scale + attn_mask
+        return F["dropout"](tensors.softmax(weights, -1), dropout_p) @ value
+    mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else None if attn_mask is None else attn_mask._array
+    return attention.function(query, key, value, mask, dropout_p, scale)
+
+
+def _c_name(x: Tensor) -> str:
+    return {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long", "Int": "int"}.get(SCALAR_NAMES[x.dtype], SCALAR_NAMES[x.dtype])
+
+
+def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: Any, check_other: bool = True) -> Any:
+    """A mask as a float that is added: bool True becomes minus infinity. Warns where two masks differ in type."""
+    if mask is None:
+        return None
+    if mask.dtype is not dt.bool and not mask.dtype.is_floating_point:
+        raise AssertionError(f"only bool and floating types of {name} are supported")
+    if check_other and other is not None and mask.dtype is not other:
+        import warnings
+
+        warnings.warn(
+            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.", stacklevel=4
+        )
+    if not mask.dtype.is_floating_point:
+        return wrap(np.where(mask._array, -np.inf, 0).astype(target.numpy))
+    return mask
+
+
+def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_mask: Any, num_heads: int) -> bool:
+    """Whether the input is batched. Raises AssertionError where shapes do not go together."""
+    if query.dim() == 3:
+        batched = True
+        assert key.dim() == 3 and value.dim() == 3, (
+            f"For batched (3-D) `query`, expected `key` and `value` to be 3-D but found {key.dim()}-D and {value.dim()}-D tensors respectively"
+        )
+        if key_padding_mask is not None:
+            assert key_padding_mask.dim() == 2, (
+                f"For batched (3-D) `query`, expected `key_padding_mask` to be `None` or 2-D but found {key_padding_mask.dim()}-D tensor instead"
+            )
+        if attn_mask is not None:
+            assert attn_mask.dim() in (2, 3), (
+                f"For batched (3-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask.dim()}-D tensor instead"
+            )
+    elif query.dim() == 2:
+        batched = False
+        assert key.dim() == 2 and value.dim() == 2, (
+            f"For unbatched (2-D) `query`, expected `key` and `value` to be 2-D but found {key.dim()}-D and {value.dim()}-D tensors respectively"
+        )
+        if key_padding_mask is not None:
+            assert key_padding_mask.dim() == 1, (
+                f"For unbatched (2-D) `query`, expected `key_padding_mask` to be `None` or 1-D but found {key_padding_mask.dim()}-D tensor instead"
+            )
+        if attn_mask is not None:
+            assert attn_mask.dim() in (2, 3), (
+                f"For unbatched (2-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask.dim()}-D tensor instead"
+            )
+            if attn_mask.dim() == 3:
+                expected = (num_heads, query.shape[0], key.shape[0])
+                assert tuple(attn_mask.shape) == expected, f"Expected `attn_mask` shape to be {expected} but got {attn_mask.shape}"
+    else:
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor")
+    return batched
+
+
+def in_projection(q: Any, key: Any, v: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """Queries, keys and values by one packed weight (3 E, E), in one product where they are the same tensor."""
+    linear = F["linear"]
+    width = q.shape[-1]
+    if key is v:
+        if q is key:
+            packed = linear(q, weight, bias)
+            packed = packed.unflatten(-1, (3, width)).unsqueeze(0).transpose(0, -2).squeeze(-2)
+            return packed[0], packed[1], packed[2]
+        w_q, w_kv = weight.split([width, 2 * width])
+        b_q, b_kv = (None, None) if bias is None else bias.split([width, 2 * width])
+        packed = linear(key, w_kv, b_kv).unflatten(-1, (2, width)).unsqueeze(0).transpose(0, -2).squeeze(-2)
+        return linear(q, w_q, b_q), packed[0], packed[1]
+    w = weight.chunk(3)
+    b = (None, None, None) if bias is None else bias.chunk(3)
+    return linear(q, w[0], b[0]), linear(key, w[1], b[1]), linear(v, w[2], b[2])
+
+
+@composite("F.multi_head_attention_forward")
+def multi_head_attention_forward(
+    query: Any,
+    key: Any,
+    value: Any,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Any,
+    in_proj_bias: Any,
+    bias_k: Any,
+    bias_v: Any,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Any,
+    out_proj_bias: Any,
+    training: bool = True,
+    key_padding_mask: Any = None,
+    need_weights: bool = True,
+    attn_mask: Any = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Any = None,
+    k_proj_weight: Any = None,
+    v_proj_weight: Any = None,
+    static_k: Any = None,
+    static_v: Any = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Any, Any]:
+    """Attention of several heads: project, attend in each head, join and project; `nn.MultiheadAttention` gives the details.
+
+    Shapes: query (L, N, E), key and value (S, N, E), without N if unbatched. Returns the output (L, N, E) and the weights
+    (N, L, S), averaged over the heads unless told otherwise, or None.
+    """
+    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    if is_causal and attn_mask is None:
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    if not batched:
+        query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
+        if key_padding_mask is not None:
+            key_padding_mask = key_padding_mask.unsqueeze(0)
+    length, batch, width = query.shape
+    source = key.shape[0]
+    key_padding_mask = canonical_mask(
+        key_padding_mask, "key_padding_mask", None if attn_mask is None else attn_mask.dtype, "attn_mask", query.dtype
+    )
+    if is_causal and key_padding_mask is None and not need_weights:
+        attn_mask = None  # the hint says all that the mask says
+    else:
+        attn_mask = canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
+        if key_padding_mask is not None:
+            is_causal = False
+    assert width == embed_dim_to_check, f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}"
+    head = width // num_heads
+    assert head * num_heads == width, f"embed_dim {width} not divisible by num_heads {num_heads}"
+    if use_separate_proj_weight:
+        assert key.shape[:2] == value.shape[:2], f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+        b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+        linear = F["linear"]
+        q, kk, v = linear(query, q_proj_weight, b[0]), linear(key, k_proj_weight, b[1]), linear(value, v_proj_weight, b[2])
+    else:
+        assert key.shape == value.shape, f"key shape {key.shape} does not match value shape {value.shape}"
+        q, kk, v = in_projection(query, key, value, in_proj_weight, in_proj_bias)
+    if attn_mask is not None:
+        if attn_mask.dim() == 2:
+            expected: tuple[int, ...] = (length, source)
+            if tuple(attn_mask.shape) != expected:
+                raise RuntimeError(f"The shape of the 2D attn_mask is {attn_mask.shape}, but should be {expected}.")
+            attn_mask = attn_mask.unsqueeze(0)
+        elif attn_mask.dim() == 3:
+            expected = (batch * num_heads, length, source)
+            if tuple(attn_mask.shape) != expected:
+                raise RuntimeError(f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be {expected}.")
+        else:
+            raise RuntimeError(f"attn_mask's dimension {attn_mask.dim()} is not supported")
+
+    def lengthen(mask: Any) -> Any:
+        return None if mask is None else F["pad"](mask, (0, 1))
+
+    if bias_k is not None and bias_v is not None:
+        assert static_k is None and static_v is None, "bias cannot be added to static key and value."
+        kk = tensors.cat([kk, bias_k.repeat(1, batch, 1)], 0)
+        v = tensors.cat([v, bias_v.repeat(1, batch, 1)], 0)
+        attn_mask, key_padding_mask = lengthen(attn_mask), lengthen(key_padding_mask)
+    # Heads become a dimension beside the batch, (N, heads, L, head), without copying.
+    q = q.unflatten(-1, (num_heads, head)).permute(1, 2, 0, 3)
+    kk = kk.unflatten(-1, (num_heads, head)).permute(1, 2, 0, 3) if static_k is None else static_k.view(batch, num_heads, -1, head)
+    v = v.unflatten(-1, (num_heads, head)).permute(1, 2, 0, 3) if static_v is None else static_v.view(batch, num_heads, -1, head)
+    if add_zero_attn:
+        zeros = kk.new_zeros((batch, num_heads, 1, head))
+        kk, v = tensors.cat([kk, zeros], 2), tensors.cat([v, zeros], 2)
+        attn_mask, key_padding_mask = lengthen(attn_mask), lengthen(key_padding_mask)
+    source = kk.shape[2]
+    if attn_mask is not None:
+        attn_mask = attn_mask.view(-1, num_heads if attn_mask.shape[0] > 1 else 1, length, source)
+    if key_padding_mask is not None:
+        assert tuple(key_padding_mask.shape) == (batch, source), (
+            f"expecting key_padding_mask shape of {(batch, source)}, but got {tuple(key_padding_mask.shape)}"
+        )
+        merged = key_padding_mask.view(batch, 1, 1, source)
+        attn_mask = merged if attn_mask is None else attn_mask + merged
+    if not training:
+        dropout_p = 0.0
+    if need_weights:
+        weights = tensors.matmul(q * (1.0 / math.sqrt(head)), kk.transpose(-2, -1))
+        if attn_mask is not None:
+            weights = weights + attn_mask
+        weights = tensors.softmax(weights, -1)
+        if dropout_p > 0.0:
+            weights = F["dropout"](weights, dropout_p)
+        out = tensors.matmul(weights, v)
+        if average_attn_weights:
+            weights = weights.mean(1)
+    else:
+        weights = None
+        out = scaled_dot_product_attention(q, kk, v, attn_mask, dropout_p, is_causal and attn_mask is None)
+    out = out.permute(2, 0, 1, 3).reshape(length * batch, width)
+    out = F["linear"](out, out_proj_weight, out_proj_bias).view(length, batch, out_proj_weight.shape[0])
+    if not batched:
+        out, weights = out.squeeze(1), None if weights is None else weights.squeeze(0)
+    return out, weights

@@ -6,11 +6,11 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import embedding as k
-from .definition import Array, operator
+from .definition import Array, composite, operator
 
 
 @operator(node="EmbeddingBackward0", out=False)
-def embedding(weight: Array, indices: Array, padding_idx: Any = -1, scale_grad_by_freq: Any = False, sparse: Any = False) -> Array:
+def embedding(weight: Array, indices: Array, padding_idx: Any = -1, scale_grad_by_freq: Any = False) -> Array:
     """The rows of `weight` (count, width) at `indices` (any shape): (..., width). Raises IndexError out of range."""
     if indices.dtype.kind != "i" or indices.dtype.itemsize < 4:
         raise RuntimeError(
@@ -53,3 +53,41 @@ def _back(F: Any, grad: Any, indices: Any, padding_idx: Any, scale_grad_by_freq:
 
 
 embedding_backward.derivative(grad_output=_back)
+
+
+@composite("F.embedding", hot=True)
+def embedding_function(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """The rows of `weight` (count, width) at the indices `input` (any shape): (..., width).
+
+    `max_norm`: rows longer than that are scaled down in place first. `sparse` gradients are not supported.
+    """
+    if padding_idx is not None:
+        if padding_idx >= 0:
+            assert padding_idx < weight.size(0), "Padding_idx must be within num_embeddings"
+        else:
+            assert padding_idx >= -weight.size(0), "Padding_idx must be within num_embeddings"
+            padding_idx += weight.size(0)
+    if sparse:
+        raise NotImplementedError("flambeau has no sparse tensors: embedding(sparse=True) is not supported")
+    if max_norm is not None:
+        renormalize(weight, input, max_norm, norm_type)
+    return embedding.function(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
+
+
+embedding_function.__name__ = embedding_function.__qualname__ = "embedding"
+
+
+def renormalize(weight: Any, indices: Any, max_norm: float, norm_type: float) -> None:
+    """Scales the used rows down, in place, to a norm of at most `max_norm`."""
+    from ..tensor import bump_version
+
+    k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
+    bump_version(weight)

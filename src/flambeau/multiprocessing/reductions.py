@@ -123,7 +123,7 @@ def reduce_tensor(tensor: Tensor) -> Any:
     """
     if tensor.requires_grad and not tensor.is_leaf:
         raise RuntimeError(COWARDLY)
-    if not CAN_SHARE or type(tensor._array) is not np.ndarray or tensor._array.size == 0:
+    if not CAN_SHARE or type(tensor._array) is not np.ndarray:
         return tensor.__reduce_ex__(2)
     block = find_block(tensor._array)
     if block is not None and block.descriptor is not None:

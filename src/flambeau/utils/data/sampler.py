@@ -3,8 +3,10 @@
 from itertools import islice
 from typing import Any, Generic, Iterable, Iterator, Sequence, TypeVar
 
+from ...core.dtype import float64
 from ...core.generator import Generator
 from ...core.naming import public
+from ...ops.creation import as_tensor
 from ._utils.random import draw_seed, multinomial, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
@@ -110,9 +112,6 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
-        from ...core.dtype import float64
-        from ...ops import as_tensor
-
         self.weights = as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:
             raise ValueError(f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}")
@@ -121,7 +120,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        yield from multinomial(self.weights, self.num_samples, self.replacement, self.generator)
+        yield from multinomial(self.weights._array, self.num_samples, self.replacement, self.generator)
 
     def __len__(self) -> int:
         return self.num_samples

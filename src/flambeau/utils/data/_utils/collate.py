@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ....core.dtype import float64
+from ....ops.creation import as_tensor, tensor
+from ....ops.joining import stack
+from ....ops.modes import modes
 from ....tensor import Tensor, wrap
 
 default_collate_err_msg_format = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
@@ -29,8 +33,6 @@ def default_convert(data: Any) -> Any:
     if cls.__module__ == "numpy" and cls.__name__ not in ("str_", "string_"):
         if cls.__name__ == "ndarray" and np_str_obj_array_pattern.search(data.dtype.str):
             return data
-        from ....ops import as_tensor
-
         return as_tensor(data)
     if isinstance(data, Mapping):
         return _rebuild_mapping(data, {key: default_convert(data[key]) for key in data})
@@ -101,13 +103,11 @@ def collate_tensor_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None
     """Stacks tensors of one shape along a new dimension 0. Raises RuntimeError where the shapes differ."""
     # Plain tensors outside any graph, the usual samples, go to NumPy at once; everything else is the operator's affair.
     arrays = [t._array for t in batch if type(t) is Tensor and not t._requires_grad and (t._view is None or not t.requires_grad)]
-    if len(arrays) == len(batch):
+    if len(arrays) == len(batch) and not modes.active:
         stacked = stack_arrays(arrays)
         if stacked is not None:
             return wrap(stacked)
-    from ....ops import stack
-
-    return stack(batch, 0)
+    return stack.function(list(batch), 0)
 
 
 def stack_arrays(arrays: list[Any]) -> Any:
@@ -116,8 +116,10 @@ def stack_arrays(arrays: list[Any]) -> Any:
     if type(first) is not np.ndarray or len({array.dtype for array in arrays}) != 1:
         return None
     if first.size > 1024 and not first.flags.c_contiguous:
-        # np.array walks such elements one by one.
-        return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else None
+        # np.array would walk these element by element; np.stack alone would keep their order in memory.
+        if len({array.shape for array in arrays}) != 1:
+            return None
+        return np.stack(arrays, out=np.empty((len(arrays), *first.shape), first.dtype))
     try:
         return np.array(arrays)
     except ValueError:  # shapes that differ
@@ -128,37 +130,21 @@ def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap |
     """Stacks NumPy arrays as a tensor. Raises TypeError for arrays of strings or objects."""
     if np_str_obj_array_pattern.search(batch[0].dtype.str):
         raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
-    from ....ops import as_tensor
-
     return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 
 def collate_numpy_scalar_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Any:
     """A tensor of NumPy scalars, in their dtype."""
-    from ....ops import as_tensor
-
     return as_tensor(batch)
 
 
 def collate_float_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Any:
     """A float64 tensor of Python floats."""
-    if {type(number) for number in batch} == {float}:
-        return wrap(np.array(batch, np.float64))
-    from ....core.dtype import float64
-    from ....ops import tensor
-
     return tensor(batch, dtype=float64)
 
 
 def collate_int_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Any:
     """An int64 tensor of Python ints; what `tensor(batch)` makes of mixed numbers."""
-    if {type(number) for number in batch} == {int}:
-        try:
-            return wrap(np.array(batch, np.int64))
-        except OverflowError:
-            pass  # tensor() below raises PyTorch's error
-    from ....ops import tensor
-
     return tensor(batch)
 
 

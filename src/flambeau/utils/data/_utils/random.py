@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from ....core.generator import Generator, default_generator
+from ....kernels import sampling
+from ....kernels.random import random_
 
 
 def draw_seed(generator: Generator | None) -> int:
@@ -14,24 +18,14 @@ def draw_seed(generator: Generator | None) -> int:
 
 def randperm(n: int, generator: Generator | None) -> list[int]:
     """A random permutation of 0..n-1."""
-    a = list(range(n))
-    if n > 1:
-        words = (generator or default_generator).raw(n - 1).tolist()
-        for i in range(n - 1):
-            j = i + words[i] % (n - i)
-            a[i], a[j] = a[j], a[i]
-    return a
+    return sampling.randperm(n, generator=generator).tolist()
 
 
 def randint(high: int, count: int, generator: Generator) -> list[int]:
     """`count` random ints from 0 to high - 1."""
-    if high >= 1 << 28:
-        return (generator.raw64(count) % high).tolist()
-    return (generator.raw(count) % high).tolist() if count else []
+    return random_(np.empty(count, np.int64), 0, high, generator).tolist()
 
 
 def multinomial(weights: Any, count: int, replacement: bool, generator: Generator | None) -> list[int]:
-    """`count` indices drawn with the probabilities that `weights`, a one-dimensional tensor, gives."""
-    from ....ops import multinomial as draw
-
-    return draw(weights, count, replacement, generator=generator).tolist()
+    """`count` indices drawn with the probabilities that `weights`, a one-dimensional array, gives."""
+    return sampling.multinomial(weights, count, replacement, generator).tolist()

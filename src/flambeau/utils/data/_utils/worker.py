@@ -64,8 +64,12 @@ class ExceptionWrapper:
         try:
             error = self.exc_type(message)
         except Exception:
-            raise RuntimeError(message) from None
-        raise error
+            error = RuntimeError(message)
+            error.__suppress_context__ = True
+        try:
+            raise error
+        finally:
+            del error  # else the traceback keeps the loader's iterator, and its workers, alive
 
 
 class Job(NamedTuple):

@@ -107,7 +107,8 @@ class Generator:
             if isinstance(seed, np.integer):
                 raise TypeError("an integer is required")
             if isinstance(seed, bool) or not isinstance(seed, int):
-                raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
+                name = type(seed).__name__
+                raise RuntimeError(f"manual_seed expected a long, but got {'numpy.' * isinstance(seed, np.generic)}{name}")
             seed = int(seed)
         if not -(2**63) <= seed < 2**64:
             raise ValueError("Overflow when unpacking long long")

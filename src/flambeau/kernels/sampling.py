@@ -47,7 +47,7 @@ def randperm(n: int, dtype: Any = INT64, generator: Any = None) -> Any:
     dtype = np.dtype(dtype)
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-    if dtype in INTEGER_RANGE and n > INTEGER_RANGE[dtype][1] and dtype != BOOL:
+    if dtype in INTEGER_RANGE and n - 1 > INTEGER_RANGE[dtype][1] and dtype != BOOL:
         name = {"i": "int", "u": "uint"}[dtype.kind] + str(8 * dtype.itemsize)
         raise RuntimeError(f"value cannot be converted to type {name}_t without overflow")
     for small, largest, text in (
@@ -157,25 +157,15 @@ def multinomial(weights: Any, count: int, replacement: bool = False, generator: 
     shape = (*weights.shape[:-1], count)
     if 0 in shape:
         return np.empty(shape, INT64)
-    if not weights.size:
+    generator = generator or default_generator
+    if replacement and count > 1:
+        return with_replacement(np.atleast_2d(weights), count, generator).reshape(shape)
+    if not categories:
         raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
     if not (weights.max() < np.inf and weights.min() >= 0):
-        if replacement and count > 1:  # looked at one by one
-            first = weights[~((weights >= 0) & (weights < np.inf))][0]
-            trouble = "= infinity or NaN" if first >= 0 else "< 0"
-            raise RuntimeError(f"invalid multinomial distribution (encountering probability entry {trouble})")
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.max(-1) == 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    generator = generator or default_generator
-    if replacement and count > 1:
-        wide = weights if dtype in (F32, F64) else weights.astype(F32)
-        shares = np.cumsum(wide, -1).reshape(-1, categories)
-        shares /= shares[:, -1:]
-        shares[:, -1] = 1
-        uniform = u53(generator, len(shares) * count).reshape(-1, count)
-        found = np.stack([np.searchsorted(row, u) for row, u in zip(shares.astype(F64), uniform)])
-        return found.reshape(shape).astype(INT64, copy=False)
     score = weights / exponential_(np.empty(weights.shape, dtype), 1.0, generator)
     if count == 1:
         return score.argmax(-1, keepdims=True)
@@ -190,6 +180,25 @@ def multinomial(weights: Any, count: int, replacement: bool = False, generator: 
     for row in np.flatnonzero((first[:, 1:] == first[:, :-1]).any(-1)).tolist():
         order[row] = top_order(keys[row].tolist(), count)
     return np.ascontiguousarray(order).reshape(shape)
+
+
+def with_replacement(weights: Any, count: int, generator: Any) -> Any:
+    """`count` categories for each row. A row that is no distribution raises, after the rows before it were drawn."""
+    dtype = weights.dtype
+    shares = np.cumsum(weights if dtype in (F32, F64) else weights.astype(F32), -1)
+    valid = (weights >= 0) & (weights < np.inf)
+    good = valid.all(-1) & (weights != 0).any(-1)
+    rows = len(shares) if good.all() else int(good.argmin())
+    uniform = u53(generator, rows * count).reshape(rows, count)
+    if rows < len(shares):
+        bad = weights[rows][~valid[rows]]
+        why = "sum of probabilities <= 0"
+        if bad.size:
+            why = "encountering probability entry = infinity or NaN" if bad[0] > 0 else "encountering probability entry < 0"
+        raise RuntimeError(f"invalid multinomial distribution ({why})")
+    shares /= shares[:, -1:]
+    shares[:, -1] = 1
+    return np.stack([np.searchsorted(row, u) for row, u in zip(shares.astype(F64), uniform)]).astype(INT64, copy=False)
 
 
 @quiet

@@ -337,7 +337,8 @@ def test_refusals_read_as_pytorchs(torch):
 
 # --- files that PyTorch wrote ----------------------------------------------------------------------------------
 
-FILES = {f"{case.__name__}.{kind}": (case, kind) for case in [*SAFE, module, generator, conjugate] for kind in ("zip", "legacy")}
+FILES = {f"{case.__name__}.{kind}": (case, kind) for case in [*SAFE, module, conjugate] for kind in ("zip", "legacy")}
+FILES["generator.zip"] = generator, "zip"  # PyTorch itself cannot load one from the legacy format
 
 
 @pytest.fixture(scope="session")
@@ -389,10 +390,13 @@ def test_a_module_declared_safe_loads_with_weights_only(files):
     assert flambeau.serialization.get_safe_globals() == []
 
 
-@pytest.mark.parametrize("kind", ["zip", "legacy"])
-def test_stored_generator_and_conjugates(files, kind):
-    loaded = read(flambeau, files[f"generator.{kind}"], weights_only=False)
+def test_stored_generator(files):
+    loaded = read(flambeau, files["generator.zip"], weights_only=False)
     assert flambeau.rand(2, generator=loaded).tolist() == flambeau.rand(2, generator=generator(flambeau)).tolist()
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_stored_conjugates(files, kind):
     conjugated, negated = read(flambeau, files[f"conjugate.{kind}"])
     assert conjugated.tolist() == [1 - 2j] and negated.tolist() == [-2.0]
 
@@ -547,7 +551,7 @@ def test_file_objects(tmp_path):
 def test_other_pickle_modules():
     cloudpickle = pytest.importorskip("cloudpickle")
     state = {"a": flambeau.arange(3.0), "f": lambda x: x + 1, "layer": flambeau.nn.Linear(1, 1)}
-    loaded = read(flambeau, written(flambeau, state, pickle_module=cloudpickle), pickle_module=cloudpickle)
+    loaded = read(flambeau, written(flambeau, state, pickle_module=cloudpickle), weights_only=False)
     same(loaded["a"], state["a"])
     assert loaded["f"](1) == 2 and type(loaded["layer"]) is flambeau.nn.Linear
 

@@ -353,7 +353,7 @@ class UntypedStorage:
         if protocol >= 5:
             import pickle
 
-            return storage_of_buffer, (pickle.PickleBuffer(self._memory),)
+            return storage_of_buffer, (pickle.PickleBuffer(self._memory.data),)
         return storage_of_buffer, (self._memory.tobytes(),)
 
     @classmethod

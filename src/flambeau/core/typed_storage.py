@@ -325,7 +325,7 @@ class TypedStorage:
                         f"from_buffer: '{name}' can only be specified in UntypedStorage.from_buffer and TypedStorage.from_buffer"
                     )
             dtype = cls.dtype
-        return TypedStorage.over(UntypedStorage.from_buffer(*args, dtype=dtype, **kwargs), dtype)
+        return TypedStorage.over(UntypedStorage.from_buffer(*args, **kwargs, dtype=dtype), dtype)  # type: ignore[misc]
 
     @classmethod
     def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> "TypedStorage":

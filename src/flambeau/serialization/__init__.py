@@ -14,7 +14,7 @@ from typing import Any, Iterator
 
 from ..core.naming import public
 from .locations import default_restore_location, location_tag, register_package
-from .rebuild import storage_of
+from .rebuild import is_layout, storage_of
 from .stored import StorageType, ZipStorages
 
 __all__ = [
@@ -199,7 +199,7 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
         archive = ZipReader(file)
         if "constants.pkl" in archive:
             raise ValueError("Expected input to be a checkpoint returned by torch.save but got a torchscript checkpoint")
-        names = unpickler.globals_in(io.BytesIO(archive.bytes("data.pkl")))
+        names = unpickler.globals_in(io.BytesIO(archive.content("data.pkl")))
     return list(names - unpickler.allowed_globals().keys() - unpickler.user_globals().keys())
 
 
@@ -399,7 +399,7 @@ def _load(file: Any, f: Any, map_location: Any, pickle_module: Any, mmap: bool, 
         if not isinstance(f, (str, os.PathLike)):
             raise ValueError("f must be a file path in order to use the mmap argument")
         mapped = _map(file, os.fspath(f), archive.size)
-    reader = unpickler(io.BytesIO(archive.bytes("data.pkl")), **arguments)
+    reader = unpickler(io.BytesIO(archive.content("data.pkl")), **arguments)
     reader.persistent_load = ZipStorages(archive, map_location, mapped, _local.skip_data)
     return reader.load()
 
@@ -518,10 +518,12 @@ def _is_zip(file: Any) -> bool:
 
 
 def _get_layout(name: str) -> Any:
-    """Unpickles a layout (`"torch.strided"`)."""
-    from .. import tensor
-
-    return tensor.layout_object(name.removeprefix("torch."))
+    """Unpickles a layout (`"torch.strided"`). Raises KeyError for a name that is none."""
+    package = sys.modules[__package__.rpartition(".")[0]]
+    found = getattr(package, name.removeprefix("torch."), None)
+    if not is_layout(found):
+        raise KeyError(name)
+    return found
 
 
 def _load_from_bytes(data: bytes) -> Any:
@@ -542,9 +544,10 @@ def mkdtemp() -> Iterator[str]:
 
 def normalize_storage_type(storage_type: type) -> Any:
     """The class called as `storage_type` is, in the package itself."""
-    from ..core import storage
+    from ..core.storage import UntypedStorage
+    from ..core.typed_storage import LEGACY
 
-    return getattr(storage, storage_type.__name__, None) or storage.LEGACY[storage_type.__name__]
+    return UntypedStorage if storage_type.__name__ == "UntypedStorage" else LEGACY[storage_type.__name__]
 
 
 def storage_to_tensor_type(storage: Any) -> Any:

@@ -12,6 +12,7 @@ from ..core.storage import UntypedStorage
 from ..core.typed_storage import TypedStorage
 from . import locations
 from .pickler import StorageIds, make_pickler
+from .rebuild import _rebuild_tensor, waiting
 from .stored import dtype_of, text
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
@@ -77,7 +78,7 @@ def save(obj: Any, file: Any, pickle_module: Any, protocol: int) -> None:
         storage, itemsize = ids.sizes[key]
         file.write(struct.pack("<q", storage.nbytes() // itemsize))
         if storage.nbytes():
-            file.write(memoryview(storage.memory))
+            file.write(storage.memory.data)
     file.flush()
 
 
@@ -112,7 +113,7 @@ class _Bounded:
 
 def read_storage(file: Any, storage: UntypedStorage) -> None:
     """Fills a storage. Raises RuntimeError where the file is too short."""
-    view = memoryview(storage.memory)
+    view = storage.memory.data
     readinto = getattr(file, "readinto", None)
     while len(view):
         if readinto is not None:
@@ -222,12 +223,19 @@ def load(
     storages = _LegacyStorages(bounded, map_location, skip_data)
     unpickler = make_unpickler(bounded, **arguments)
     unpickler.persistent_load = storages
-    result = unpickler.load()
+    before, waiting.computations = waiting.computations, []
+    try:
+        result = unpickler.load()
+        computations = waiting.computations
+    finally:
+        waiting.computations = before
     keys = pickle_module.load(bounded, **arguments)
     if type(keys) is not list:
         raise RuntimeError("the list of storages is missing; the file might be corrupted")
     if not skip_data:
         storages.fill(keys)
+    for compute, source, target in computations:
+        compute(source, out=target)
     return result
 
 
@@ -267,8 +275,6 @@ def _is_tar(file: Any) -> bool:
 
 def _load_tar(file: Any, map_location: Any, pickle_module: Any, make_unpickler: Any, **arguments: Any) -> Any:
     import tarfile
-
-    from .rebuild import _rebuild_tensor
 
     restore = locations.restorer(map_location)
     objects: dict[Any, Any] = {}

@@ -16,6 +16,7 @@ from ..core.typed_storage import LEGACY, TypedStorage
 from ..tensor import Tensor, wrap
 from . import locations
 from .names import torch_name
+from .rebuild import is_layout
 
 
 class StorageIds:
@@ -52,6 +53,8 @@ class StorageIds:
 
 def make_pickler(pickle_module: Any, file: Any, protocol: int, persistent_id: Callable[[Any], Any]) -> Any:
     """A pickler of `pickle_module` that writes to `file`."""
+    from . import _get_layout
+
     base = getattr(pickle_module, "_Pickler", pickle_module.Pickler)
     if not isinstance(getattr(base, "dispatch", None), dict) or not hasattr(base, "save_global"):
         return _compiled_pickler(base, file, protocol, persistent_id)
@@ -79,6 +82,8 @@ def make_pickler(pickle_module: Any, file: Any, protocol: int, persistent_id: Ca
             if func is dtypes.by_name:
                 self.write_name(obj, "torch", args[0])
                 return
+            if is_layout(obj):
+                func, args, rest = _get_layout, (str(obj),), ()
             func, args, rest = _torch_reduce(func, args, rest)
             base.save_reduce(self, func, args, *rest, obj=obj, **fields)
 

@@ -48,7 +48,7 @@ class ZipReader:
     def __contains__(self, name: str) -> bool:
         return name in self.records
 
-    def bytes(self, name: str) -> bytes:
+    def content(self, name: str) -> bytes:
         """The content of a record. Raises RuntimeError where there is none of that name, or it is damaged."""
         return bytes(self.array(name))
 
@@ -102,7 +102,7 @@ class ZipReader:
         self._fill(offset, source, f"reading file {name}")
         inflater = zlib.decompressobj(-15)
         try:
-            content = inflater.decompress(source, nbytes + 1)
+            content = inflater.decompress(source.data, nbytes + 1)
         except zlib.error:
             content = b""
         if len(content) != nbytes:
@@ -219,7 +219,7 @@ class ZipReader:
                 'Expected hasRecord("version") to be true, but got false.  (Could this error message be improved?  If so, please report an '
                 "enhancement request to PyTorch.)"
             )
-        text = self.bytes(name)[:64].decode("ascii", "replace")
+        text = self.content(name)[:64].decode("ascii", "replace")
         try:
             version = int(text)
         except ValueError:

@@ -5,6 +5,7 @@ those that model files name (`torch._utils._rebuild_tensor_v2`).
 """
 
 import copyreg
+import threading
 from collections import OrderedDict
 from typing import Any, Callable
 
@@ -19,6 +20,17 @@ from ..tensor import Tensor, wrap, wrap_as
 
 ENGINE_FIELDS = frozenset({"_accumulator", "_post_accumulate_grad_hooks", "_retains_grad", "_inference", "_metadata"})
 """What the graph keeps in a tensor's `__dict__`; everything else there is the user's."""
+
+
+class _Waiting(threading.local):
+    """`computations`: those that wait until the storages are read, where a format holds them behind the object; else None."""
+
+    computations: list[tuple[Callable, Any, Any]] | None = None
+
+
+waiting = _Waiting()
+
+_FIELDS = ENGINE_FIELDS | set(vars(Tensor)["__slots__"])
 
 
 def storage_of(tensor: Tensor) -> UntypedStorage:
@@ -57,7 +69,7 @@ def _parts(self: Tensor) -> tuple[Callable, tuple]:
 def _user_state(self: Tensor) -> Any:
     getstate = getattr(type(self), "__getstate__", None)
     if getstate is not getattr(object, "__getstate__", None) and getstate is not None:
-        return self.__getstate__()  # type: ignore[attr-defined]
+        return self.__getstate__()
     state = {name: value for name, value in self.__dict__.items() if name not in ENGINE_FIELDS}
     slots = {name: getattr(self, name) for name in _own_slots(type(self)) if hasattr(self, name)}
     return (state or None, slots) if slots else state or None
@@ -94,7 +106,7 @@ def set_state(obj: Any, state: Any) -> Any:
         parts = (state, None)
     for part in parts:
         for name, value in (part or {}).items():
-            if name in Tensor.__slots__ or name in ENGINE_FIELDS or name.startswith("__"):
+            if name in _FIELDS or name.startswith("__"):
                 raise RuntimeError(f"Invalid serialized state: it sets {name!r}")
             setattr(obj, name, value)
     return obj
@@ -126,10 +138,14 @@ def _rebuild_tensor_v3(
 def _finish(tensor: Tensor, requires_grad: bool, metadata: Any) -> Tensor:
     if metadata:
         # Conjugates and negatives are computed here at once; PyTorch keeps a mark on shared memory.
-        if metadata.get("conj"):
-            tensor = wrap(np.conjugate(tensor._array))
-        if metadata.get("neg"):
-            tensor = wrap(np.asarray(np.negative(tensor._array)))
+        for mark, compute in (("conj", np.conjugate), ("neg", np.negative)):
+            if metadata.get(mark):
+                source = tensor._array
+                tensor = wrap(np.empty_like(source))
+                if waiting.computations is None:
+                    compute(source, out=tensor._array)
+                else:
+                    waiting.computations.append((compute, source, tensor._array))
     if requires_grad:
         tensor.requires_grad_()
     return tensor
@@ -160,7 +176,7 @@ def _rebuild_parameter_with_state(data: Any, requires_grad: bool, backward_hooks
 
 def _rebuild_device_tensor_from_cpu_tensor(data: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     """A tensor that was saved from a device without storages (XLA and the like), on the CPU."""
-    return data.to(dtype=dtype).requires_grad_(requires_grad)  # type: ignore[attr-defined]
+    return data.to(dtype=dtype).requires_grad_(requires_grad)
 
 
 def _rebuild_device_tensor_from_numpy(data: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -223,7 +239,7 @@ def deepcopy_tensor(self: Tensor, memo: dict[int, Any]) -> Any:
         return memo[id(self)]
     array = self._array
     if array.__class__ is not np.ndarray:
-        new = wrap_as(type(self), self.clone()._array, self._requires_grad)  # type: ignore[attr-defined]
+        new = wrap_as(type(self), self.clone()._array, self._requires_grad)
     else:
         memory = UntypedStorage.of_array(array).__deepcopy__(memo).memory
         copied = strided_array(memory, self.dtype, self.storage_offset(), array.shape, self.stride())
@@ -242,6 +258,11 @@ def deepcopy_tensor(self: Tensor, memo: dict[int, Any]) -> Any:
     return new
 
 
+def is_layout(obj: Any) -> bool:
+    """Whether `obj` is a `torch.layout`."""
+    return (type(obj).__module__, type(obj).__name__) == ("torch", "layout")
+
+
 def _class(module: str, name: str, home: str | None = None) -> type:
     """Unpickles a tensor class of ours."""
     return Tensor if home is None else find_class(module, name, home)
@@ -255,6 +276,6 @@ def _reduce_class(cls: type) -> Any:
     return (_class, (*key, HOME[key])) if PUBLIC.get(key) is cls else cls.__qualname__
 
 
-copyreg.pickle(type(Tensor), _reduce_class)  # type: ignore[arg-type]
-Tensor.__reduce_ex__ = reduce_tensor  # type: ignore[assignment]
-Tensor.__deepcopy__ = deepcopy_tensor  # type: ignore[attr-defined]
+copyreg.pickle(type(Tensor), _reduce_class)
+setattr(Tensor, "__reduce_ex__", reduce_tensor)  # noqa: B010 (the package has put stand-ins there)
+setattr(Tensor, "__deepcopy__", deepcopy_tensor)  # noqa: B010

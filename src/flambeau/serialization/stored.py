@@ -113,7 +113,7 @@ def _byte_order(archive: ZipReader) -> str:
     from ..utils.serialization import config
 
     if "byteorder" in archive:
-        order = archive.bytes("byteorder")
+        order = archive.content("byteorder")
         if order not in (b"little", b"big"):
             raise ValueError("Unknown endianness type: " + order[:64].decode("ascii", "replace"))
         return order.decode()

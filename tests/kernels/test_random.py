@@ -241,6 +241,15 @@ def test_threads_change_nothing(name: str, dtype: Any, monkeypatch: pytest.Monke
     assert results[0] == results[1]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [5, 50, random_support.THREADED])
+def test_overflow_is_silent(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random_support, "THREADS", 2)
+    for name, args in (("normal_", (0.0, 1e6)), ("exponential_", (1e-6,)), ("cauchy_", (0.0, 1e6)), ("log_normal_", (20.0, 1.0))):
+        if size < 1000 or name in ("normal_", "exponential_"):
+            assert np.isinf(getattr(random, name)(np.empty(size, np.float16), *args)).any()
+
+
 def test_failure_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random_support, "THREADS", 2)
 

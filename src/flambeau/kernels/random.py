@@ -153,6 +153,7 @@ def uniform64(flat: Any, low: float, high: float, generator: Any) -> None:
             clamp(part, low, high)
 
 
+@quiet
 def normal_(array: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
     """Normal numbers. Complex: each part has std / sqrt(2).
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, bfloat16
 from .box_muller import PAIRS
+from .quiet import quiet
 
 CHUNK = 2 * PAIRS
 """Elements in one go, so that what is computed on stays in the cache."""
@@ -104,6 +105,7 @@ def spread(items: Iterator[Any], make_work: Callable[[], Callable[[Any], None]],
     queue: Any = SimpleQueue()
     failures: list[BaseException] = []
 
+    @quiet
     def serve(work: Callable[[Any], None] | None = None) -> None:
         try:
             work = work or make_work()

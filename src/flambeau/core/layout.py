@@ -211,7 +211,38 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     return result
 
 
-# --- memory formats ----------------------------------------------------------------------------------------------
+# --- the objects `torch.strided`, `torch.channels_last` and so on ---------------------------------------------------
+
+
+@public("torch")
+class layout:
+    """How a tensor's elements are stored: dense with strides, or sparse in one of several ways."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> Any:
+        return layout_by_name, (self.name,)
+
+    def __copy__(self) -> "layout":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "layout":
+        return self
+
+
+LAYOUTS = {name: layout(name) for name in ("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged")}
+strided = LAYOUTS["strided"]
+
+
+def layout_by_name(name: str) -> layout:
+    """The layout called `name`."""
+    return LAYOUTS[name]
 
 
 @public("torch")

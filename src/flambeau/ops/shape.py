@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import index as as_int
 from typing import Any
 
+from .. import tensor as tensor_module
 from ..autograd.views import make_view
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype
@@ -19,6 +20,10 @@ from .modes import modes
 for _format in layout.MEMORY_FORMATS:
     attach(f"torch.{_format.name}", _format)  # type: ignore[arg-type]
 attach("torch.memory_format", layout.memory_format)
+for _name, _layout in layout.LAYOUTS.items():
+    attach(f"torch.{_name}", _layout)  # type: ignore[arg-type]
+attach("torch.layout", layout.layout)
+tensor_module.layout_object = layout.layout_by_name
 
 
 def ints(values: Any, name: str, argument: str = "size") -> tuple[int, ...]:

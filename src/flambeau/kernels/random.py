@@ -198,6 +198,17 @@ def normal_blocks32(flat: Any, mean: float, std: float, generator: Any) -> None:
     size = flat.size
     full = size & ~15
     small = flat.dtype != F32
+    if size != full and size <= SMALL:  # the last 16 elements go along in the same transformation
+        numbers = np.empty(full + 16, F32)
+        words = numbers.view(np.int32)
+        words[:full] = generator.raw(full)
+        if not small:
+            generator.raw(size - full)  # PyTorch draws a number for each element first
+        words[full:] = generator.raw(16)
+        transform(numbers, mean, std, Workspace(numbers.size // 2), fused32)
+        flat[:full] = numbers[:full]
+        flat[size - 16 :] = numbers[full:]
+        return
 
     def draw() -> Iterator[tuple[Any, Any]]:
         for start, stop in chunks(full):
@@ -222,7 +233,7 @@ def normal_blocks32(flat: Any, mean: float, std: float, generator: Any) -> None:
     spread(draw(), make_work, size)
     if size != full:
         if not small:
-            generator.raw(size - full)  # PyTorch draws a number for each element first
+            generator.raw(size - full)
         numbers = np.empty(16, F32)
         numbers.view(np.int32)[...] = generator.raw(16)
         transform(numbers, mean, std, Workspace(8), fused32)

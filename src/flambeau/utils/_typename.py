@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..core.dtype import SCALAR_NAMES
+
 
 def typename(obj: Any) -> str:
     """The name of a class, or of an object's class, with its module (`"torch.nn.modules.linear.Linear"`).
@@ -9,7 +11,7 @@ def typename(obj: Any) -> str:
     Builtins go without a module (`"int"`); a tensor is named by its element type (`"torch.FloatTensor"`).
     """
     if hasattr(type(obj), "_array"):
-        return obj.type()
+        return f"torch.{SCALAR_NAMES[obj.dtype]}Tensor"
     named = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
     module = getattr(named, "__module__", "") or ""
     name = getattr(named, "__qualname__", None) or named.__name__

@@ -161,7 +161,8 @@ def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False, en
         lengths = as_tensor(lengths, dtype=int64, device="cpu")
     sorted_indices = None
     if not enforce_sorted:
-        lengths, sorted_indices = tensors.sort(lengths, descending=True)
+        order = np.argsort(-lengths._array, kind="stable")
+        lengths, sorted_indices = wrap(lengths._array[order]), wrap(order)
         input = input.index_select(0 if batch_first else 1, sorted_indices)
     batch_sizes, index = _packed_order(input, lengths, batch_first)
     return PackedSequence(pack_rows.function(input, index), wrap(batch_sizes), sorted_indices, None)

@@ -1,1 +1,173 @@
+"""Running sums, products and extremes."""
+
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.layout import normalize_dim
+from ..core.return_types import return_type
+from ..kernels import sorting as k
+from .creation import numpy_dtype
+from .definition import Array, composite, formula_function, operator, tensors, write_out
+
+_INT64 = np.dtype(np.int64)
+
+
+def _target(input: Array, dtype: Any) -> Any:
+    if dtype is not None:
+        return numpy_dtype(dtype)
+    return _INT64 if input.dtype.kind in "iub" else input.dtype
+
+
+formula_function("reverse_cumsum", k.reverse_cumsum, lambda x, dim: tensors.cumsum(x.flip([dim]), dim).flip([dim]))
+
+
+@operator("torch.cumsum", "Tensor.cumsum", "Tensor.cumsum_")
+def cumsum(input: Array, dim: Any, *, dtype: Any = None) -> Array:
+    """Running sums along `dim`; integers and bools sum in int64."""
+    axis = normalize_dim(dim, input.ndim)
+    target = _target(input, dtype)
+    return k.cumsum(input, axis, target) if input.ndim else input.astype(target)
+
+
+cumsum.derivative(input=lambda F, grad, dim: F.reverse_cumsum(grad, dim) if len(grad.shape) else grad)
+
+
+@operator("torch.cumprod", "Tensor.cumprod", "Tensor.cumprod_")
+def cumprod(input: Array, dim: Any, *, dtype: Any = None) -> Array:
+    """Running products along `dim`; integers and bools multiply in int64."""
+    axis = normalize_dim(dim, input.ndim)
+    target = _target(input, dtype)
+    return k.cumprod(input, axis, target) if input.ndim else input.astype(target)
+
+
+def _cumprod_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any) -> Any:
+    if not len(input.shape):
+        return grad
+    return F.cumprod_backward(grad, input, result, dim)
+
+
+def _cumprod_backward_arrays(grad: Any, x: Any, result: Any, dim: int) -> Any:
+    """sum over j >= i of grad[j] * (the product of x[:j + 1] without x[i]); the quick form where there is no zero."""
+    if np.all(x != 0):
+        return k.reverse_cumsum(grad * result.conj(), dim) / x.conj()
+    return _cumprod_steps(grad, x, dim, np.moveaxis, lambda parts, axis: np.stack(parts, axis), np.ones_like)
+
+
+def _cumprod_backward_tensors(grad: Any, x: Any, result: Any, dim: int) -> Any:
+    if bool((x != 0).all()):
+        return tensors.reverse_cumsum(grad * tensors.conj(result), dim) / tensors.conj(x)
+    return _cumprod_steps(grad, x, dim, tensors.movedim, lambda parts, axis: tensors.stack(parts, axis), tensors.ones_like)
+
+
+def _cumprod_steps(grad: Any, x: Any, dim: int, move: Any, stack: Any, ones_like: Any) -> Any:
+    x, grad = move(x, dim, 0), move(grad, dim, 0)
+    parts, before = [], ones_like(x[0])
+    for i in range(x.shape[0]):
+        product, total = before, 0
+        for j in range(i, x.shape[0]):
+            if j > i:
+                product = product * x[j]
+            total = total + grad[j] * (product.conj() if hasattr(product, "conj") else product)
+        parts.append(total)
+        before = before * x[i]
+    return stack(parts, dim)
+
+
+formula_function("cumprod_backward", _cumprod_backward_arrays, _cumprod_backward_tensors)
+cumprod.derivative(input=_cumprod_derivative)
+
+
+def _running(name: str, largest: bool) -> None:
+    def forward(input: Array, dim: Any) -> Array:
+        axis = normalize_dim(dim, input.ndim)
+        if not input.ndim or not input.size:
+            return input.copy(), np.zeros(input.shape, np.int64)
+        return k.running_extreme(input, axis, largest)
+
+    forward.__name__ = name
+    forward.__doc__ = f"The {'largest' if largest else 'smallest'} element so far along `dim`, and its index."
+    forward.__annotations__ = {"input": "Array"}
+    op = operator(f"torch.{name}", f"Tensor.{name}", outputs=2, result_type=return_type(name, "values", "indices"))(forward)
+    op.joint("input")(lambda F, grads, result1, input_shape, dim: (F.scatter_sum(grads[0], result1, input_shape, dim),))
+
+
+def _scatter_sum(grad: Any, indices: Any, shape: Any, dim: int) -> Any:
+    if not grad.ndim:
+        return grad
+    result = np.zeros(shape, grad.dtype)
+    where = list(np.indices(grad.shape, sparse=True))
+    where[dim] = indices
+    np.add.at(result, tuple(where), grad)
+    return result
+
+
+formula_function(
+    "scatter_sum",
+    _scatter_sum,
+    lambda grad, indices, shape, dim: grad.new_zeros(shape).scatter_add(dim, indices, grad) if grad.dim() else grad,
+)
+_running("cummax", True)
+_running("cummin", False)
+
+
+@operator("torch.logcumsumexp", "Tensor.logcumsumexp")
+def logcumsumexp(input: Array, dim: Any) -> Array:
+    """The logarithm of running sums of exp(input) along `dim`."""
+    if input.dtype.kind in "iub":
+        from .activation import unimplemented
+
+        raise unimplemented("logcumsumexp_out_cpu", input)
+    axis = normalize_dim(dim, input.ndim)
+    return k.logcumsumexp(input, axis) if input.ndim else input.copy()
+
+
+logcumsumexp.derivative(
+    input=lambda F, grad, input, result, dim: F.exp(input) * F.reverse_cumsum(grad * F.exp(-result), dim) if len(input.shape) else grad
+)
+
+
+@composite("torch.trapezoid", "torch.trapz")
+def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    """The integral of y along `dim` by the trapezoidal rule, over points x or at distance dx."""
+    n = y.shape[dim]
+    left, right = y.narrow(dim, 0, max(n - 1, 0)), y.narrow(dim, min(1, n), max(n - 1, 0))
+    if x is None:
+        return (left + right).sum(dim) * (dx / 2)
+    if x.dim() == 1:
+        shape = [1] * y.dim()
+        shape[dim] = x.shape[0]
+        x = x.reshape(shape)
+    step = x.narrow(dim, 1, x.shape[dim] - 1) - x.narrow(dim, 0, x.shape[dim] - 1)
+    return ((left + right) * step).sum(dim) / 2
+
+
+@composite("torch.cumulative_trapezoid")
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    """The running integral of y along `dim` by the trapezoidal rule."""
+    n = y.shape[dim]
+    sums = y.narrow(dim, 0, n - 1) + y.narrow(dim, 1, n - 1)
+    if x is None:
+        return cumsum.function(sums, dim) * (dx / 2)
+    if x.dim() == 1:
+        shape = [1] * y.dim()
+        shape[dim] = x.shape[0]
+        x = x.reshape(shape)
+    step = x.narrow(dim, 1, x.shape[dim] - 1) - x.narrow(dim, 0, x.shape[dim] - 1)
+    return cumsum.function(sums * step, dim) / 2
+
+
+@composite("torch.diff", "Tensor.diff")
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, *, out: Any = None) -> Any:
+    """The n-th differences of neighbours along `dim`."""
+    if input.dim() == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    parts = [p for p in (prepend, input, append) if p is not None]
+    x = tensors.cat(parts, dim) if len(parts) > 1 else input
+    for _ in range(min(n, x.shape[dim])):
+        size = x.shape[dim]
+        after, before = x.narrow(dim, 1, size - 1), x.narrow(dim, 0, size - 1)
+        x = tensors.logical_xor(after, before) if x.dtype.name == "bool" else after - before
+    return x if out is None else write_out(x, out)

@@ -133,6 +133,9 @@ class CopySlices(Node):
 
     __slots__ = ("strides", "steps", "inner")
 
+    def name(self) -> str:
+        return "torch::autograd::CopySlices"
+
     def apply(self, F: Namespace, grad: Any, saved: Any) -> Any:
         inner = self.inner
         inner_saved = inner.unpack()

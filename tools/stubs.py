@@ -184,8 +184,10 @@ def package_stub(name: str, prefix: str, root: str) -> str:
 
 def stubs() -> dict[Path, str]:
     """Every stub file and what must be in it."""
-    import flambeau.nn.functional  # noqa: F401
+    import flambeau.nn.functional
 
+    for name in (*flambeau._SUBMODULES, *flambeau._LAZY):  # what is imported when it is first named
+        getattr(flambeau, name, None)
     texts = {
         PACKAGE / "tensor.pyi": tensor_stub(),
         PACKAGE / "__init__.pyi": package_stub("flambeau", "torch", "."),

@@ -235,6 +235,41 @@ def test_whole_modules_pass_both_ways(torch, legacy):
     assert type(ours) is flambeau.nn.Sequential
 
 
+def test_modules_have_pytorchs_fields(torch):
+    """A whole module is its class's name and its fields: both must agree."""
+    different = []
+    for name, theirs in vars(torch.nn).items():
+        ours = vars(flambeau.nn).get(name)
+        if not (isinstance(ours, type) and isinstance(theirs, type) and issubclass(theirs, torch.nn.Module)):
+            continue
+        if (ours.__module__, ours.__qualname__) != (theirs.__module__, theirs.__qualname__):
+            different.append((name, ours.__module__))
+        for arguments in ((), (2,), (4, 4), (4, 4, 3), (4, 2, 4)):
+            try:
+                fields = vars(theirs(*arguments))
+            except (TypeError, ValueError, AssertionError, IndexError):
+                continue
+            if vars(ours(*arguments)).keys() != fields.keys():
+                different.append((name, vars(ours(*arguments)).keys() ^ fields.keys()))
+            break
+    assert different == []
+
+
+def test_whole_optimizers_pass_both_ways(torch):
+    def made(package):
+        optimizer = package.optim.SGD([package.nn.Parameter(package.ones(2))], lr=0.5, momentum=0.9)
+        optimizer.param_groups[0]["params"][0].grad = package.ones(2)
+        optimizer.step()
+        return optimizer
+
+    expected = made(torch).state_dict()
+    for writer, reader in ((torch, flambeau), (flambeau, torch), (flambeau, flambeau)):
+        loaded = read(reader, written(writer, made(writer)), weights_only=False)
+        assert type(loaded) is reader.optim.SGD
+        close(loaded.state_dict(), expected)
+        assert loaded.param_groups[0]["params"][0].tolist() == [0.5, 0.5]
+
+
 def test_files_are_the_same_byte_for_byte(torch):
     """But for the record that identifies a file, and its checksum in the directory."""
     ours, theirs = (written(package, {"a": package.arange(10.0), "b": package.ones(2, 2)}) for package in (flambeau, torch))

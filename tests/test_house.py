@@ -90,3 +90,12 @@ def test_operators_use_numpy_for_views_alone(path):
 
 
 VIEWS = {"broadcast_to", "moveaxis", "swapaxes", "expand_dims", "transpose", "ndarray", "dtype", "may_share_memory", "shares_memory"}
+
+
+def test_the_package_shows_pytorchs_names_alone():
+    """`hasattr(torch, name)` is how programs ask what there is."""
+    source = (
+        "import flambeau; from flambeau.core.missing import torch_names;"
+        "print(*sorted(n for n in vars(flambeau) if not n.startswith('_') and n not in torch_names()['torch']))"
+    )
+    assert set(run_python("-c", source).stdout.split()) <= {"alias", "alias_torch", "autograd", "cli", "core", "kernels", "ops", "tensor"}

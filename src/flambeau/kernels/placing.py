@@ -127,11 +127,12 @@ def pad_constant(x: Any, pads: Sequence[tuple[int, int]], value: Any) -> Any:
 
 def _pad_places(n: int, before: int, behind: int, mode: str) -> Any:
     """Where each element of a padded dimension comes from."""
+    if mode == "circular":  # what is cut off does not come round again
+        kept = np.arange(max(-before, 0), n - max(-behind, 0))
+        return np.concatenate((kept[len(kept) - max(before, 0) :], kept, kept[: max(behind, 0)]))
     places = np.arange(-before, n + behind)
     if mode == "replicate":
         return np.clip(places, 0, n - 1)
-    if mode == "circular":
-        return places % n
     places = np.abs(places)
     return np.where(places >= n, 2 * (n - 1) - places, places)
 

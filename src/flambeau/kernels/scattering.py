@@ -269,3 +269,20 @@ def one_hot(numbers: Any, classes: int) -> Any:
     result = np.zeros((numbers.size, classes), np.int64)
     result[np.arange(numbers.size), numbers.reshape(-1)] = 1
     return result.reshape(*numbers.shape, classes)
+
+
+def first_rows(rows: Any, size: int, fill: int) -> Any:
+    """The first `size` rows; missing ones are filled."""
+    result = np.full((size, rows.shape[1]), fill, rows.dtype)
+    result[: len(rows)] = rows[:size]
+    return result
+
+
+def distinct(index: Any) -> Any:
+    """The numbers of a vector, each once."""
+    return np.unique(index)
+
+
+def from_the_front(index: Any, n: int) -> Any:
+    """Negative indices counted from the front."""
+    return np.where(index < 0, index + n, index)

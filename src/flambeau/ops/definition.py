@@ -455,6 +455,8 @@ class Operator:
         scope: dict[str, Any] = {"formula": self.joint_formula}
         lines = [f"    {', '.join(names)}, = saved"] if names else []
         gradient = "grads" if self.outputs != 1 else "grad"
+        if self.outputs == 0:
+            lines += ["    if self.outputs == 1:", "        grads = [grads]"]
         params = self.differentiable_params
         if self.joint_formula is not None:
             args = ", ".join(
@@ -569,7 +571,7 @@ class Operator:
         else:
             lines += ["node.shape = [r.shape for r in result]", "node.dtype = [r.dtype for r in result]"]
             if self.outputs == 0:
-                lines.append("node.outputs = len(result)")
+                lines += ["if len(result) == 1:", "    node.shape, node.dtype = result[0].shape, result[0].dtype", "node.outputs = len(result)"]
         lines += ["node.pre_hooks = node.post_hooks = None"]
         lines += ["if stacks.node_hooks:", "    call_node_hooks(node)"]
         lines.append("return node")
@@ -845,6 +847,8 @@ def write_out(result: Any, out: Any) -> Any:
             )
         out._array = source.astype(target.dtype)
     else:
+        if target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
+            raise_overlap()
         copy_into(target, source)
     bump_version(out)
     return out

@@ -7,6 +7,7 @@ from typing import Any
 from ..core.dtype import OF_NUMPY
 from ..core.layout import broadcast_shapes as broadcast_shapes_of
 from ..core.layout import contiguous_format, normalize_dim
+from ..core.size import Size
 from ..core.promotion import promote_types
 from ..kernels import memory, placing
 from ..tensor import Tensor, wrap
@@ -222,6 +223,27 @@ def block_diag(*tensors: Tensor) -> Tensor:
 # --- grids and combinations ----------------------------------------------------------------------------------------
 
 
+@composite("torch.broadcast_shapes")
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The common shape of shapes that broadcast together. Raises RuntimeError where there is none."""
+    result: list[int] = [1] * max((1 if hasattr(s, "__index__") else len(s) for s in shapes), default=0)
+    for number, shape in enumerate(shapes):
+        shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+        for back in range(-1, -1 - len(shape), -1):
+            n = shape[back]
+            if n < 0:
+                raise ValueError("Attempting to broadcast a dimension with negative length!")
+            if n == 1 or n == result[back]:
+                continue
+            if result[back] != 1:
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {n} at {back}! Mismatching argument at index {number} had {shape}; but "
+                    f"expected shape should be broadcastable to {result}"
+                )
+            result[back] = n
+    return Size(result)
+
+
 @composite("torch.broadcast_tensors")
 def broadcast_tensors(*tensors: Any) -> Any:
     """The tensors expanded to their common shape."""
@@ -260,7 +282,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     for i, t in enumerate(given):
         grids.append(_expand(_view(t, (1,) * i + (t._array.size,) + (1,) * (len(given) - i - 1)), shape))
     if swap:
-        grids = [g.swapdims(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
@@ -315,9 +336,9 @@ repeat.derivative(input=lambda F, grad, input_shape, repeats: _repeat_gradient(F
 
 
 @composite("Tensor.repeat")
-def repeat_method(self: Tensor, *repeats: Any) -> Tensor:
+def repeat_method(self: Tensor, *args: Any, repeats: Any = None) -> Tensor:
     """Copies side by side, so many in each dimension; more repeats than dimensions add new ones in front."""
-    repeats = ints(repeats, "repeat", "repeats")
+    repeats = ints(args if repeats is None else (repeats,), "repeat", "repeats")
     shape = self._array.shape
     if len(repeats) < len(shape):
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -332,9 +353,9 @@ repeat_method.__name__ = repeat_method.__qualname__ = "repeat"
 
 
 @composite("Tensor.tile")
-def tile_method(self: Tensor, *dims: Any) -> Tensor:
+def tile_method(self: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """Copies side by side; missing repeats count as 1."""
-    dims = ints(dims, "tile", "dims")
+    dims = ints(args if dims is None else (dims,), "tile", "dims")
     return repeat_method(self, (1,) * (self._array.ndim - len(dims)) + dims)
 
 

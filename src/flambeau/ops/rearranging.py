@@ -22,9 +22,9 @@ flip.derivative(input=lambda F, grad, dims: F.flip(grad, dims))
 
 
 @composite("torch.flip", "Tensor.flip")
-def flip_any(input: Tensor, *dims: Any) -> Tensor:
+def flip_any(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """A copy with the order along some dimensions reversed."""
-    return flip.function(input, ints(dims, "flip", "dims"))
+    return flip.function(input, ints(args if dims is None else (dims,), "flip", "dims"))
 
 
 flip_any.__name__ = flip_any.__qualname__ = "flip"
@@ -59,6 +59,8 @@ def roll(input: Array, shifts: Any, dims: Any = ()) -> Array:
     if not along and len(by) == 1:
         flat = input.reshape(-1)
         return placing.roll(flat, by, (0,)).reshape(input.shape)
+    if not input.ndim and along:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if len(by) != len(along):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
     return placing.roll(input, by, [normalize_dim(d, input.ndim) for d in along])

@@ -30,7 +30,7 @@ def is_index(array: Array) -> bool:
 def _start(input: Array, out: Any) -> Array:
     """The array to write into: a copy of the input, or where the result belongs."""
     if out is None:
-        return input.copy()
+        return np.array(input)  # also of the scalars that formulas may bring
     if out is not input:
         out[...] = input
     return out
@@ -42,7 +42,7 @@ def _start(input: Array, out: Any) -> Array:
 @operator("torch.gather", "Tensor.gather")
 def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
     """`result[i][j] = input[index[i][j]][j]` for dim 0, and likewise for others: as large as `index`."""
-    if not is_index(index):
+    if index.size and not is_index(index):
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     d = normalize_dim(dim, input.ndim)
     if max(input.ndim, 1) != max(index.ndim, 1) and index.size:
@@ -65,7 +65,7 @@ def _dtype(grad: Any) -> Any:
 
 
 def _check_scatter(name: str, input: Array, dim: int, index: Array, src: Any = None) -> int:
-    if not is_index(index):
+    if index.size and not is_index(index):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     d = normalize_dim(dim, input.ndim)
     if src is not None and src.dtype != input.dtype:
@@ -210,7 +210,7 @@ def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     d = _check_scatter("scatter", input, dim, index, src)
-    result = input.copy()
+    result = np.array(input)
     k.scatter_reduce(result, d, index, src, reduce, include_self)
     return result
 
@@ -234,28 +234,28 @@ def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, inclu
     if reduce == "sum":
         d_input, d_src = grad, spread(grad)
     elif reduce == "mean":
-        ones = F.ones_like(input)
-        counts = add(ones if include_self else F.zeros_like(ones), F.ones_like(src))
-        counts = F.where(counts == 0, F.ones_like(counts), counts)
+        ones = F.ones_of(input)
+        counts = add(ones if include_self else F.zeros_of(ones), F.ones_of(src))
+        counts = F.where(counts == 0, F.ones_of(counts), counts)
         d_input, d_src = grad / counts, spread(grad / counts)
     elif reduce == "prod":
         zero = src == 0
-        zeros_there = add(F.zeros_like(input), F.cast(zero, _dtype(input)))
+        zeros_there = add(F.zeros_of(input), F.cast(zero, _dtype(input)))
         src_zeros = spread(zeros_there)
-        own = F.where(input == 0, F.ones_like(input), input)
+        own = F.where(input == 0, F.ones_of(input), input)
         d_input = F.where(input == 0, _product_without(F, input, src, include_self, add, spread, fill, own), result / own) * grad
         start = input if include_self else fill(input, 1)
         nonzero_product = _masked_product(F, start, src, zero, spread, add)
         alone = (src_zeros == 1) & zero
-        full = F.where(zero, F.ones_like(src), src)
+        full = F.where(zero, F.ones_of(src), src)
         d_src = F.where(alone, spread(grad * nonzero_product), spread(grad * result) / full)
-        d_src = F.where(zero & (src_zeros > 1), F.zeros_like(d_src), d_src)
+        d_src = F.where(zero & (src_zeros > 1), F.zeros_of(d_src), d_src)
     else:
         mine = F.cast(input == result, _dtype(input))
         theirs = F.cast(src == spread(result), _dtype(src))
         start = mine if include_self else fill(mine, 0)
         shared = add(start, theirs)
-        each = grad / F.where(shared == 0, F.ones_like(shared), shared)
+        each = grad / F.where(shared == 0, F.ones_of(shared), shared)
         d_input, d_src = mine * each, theirs * spread(each)
     if not include_self:
         d_input = fill(d_input, 0)
@@ -264,9 +264,9 @@ def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, inclu
 
 def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: Any) -> Any:
     """The product of `start` with the nonzero sources, by logarithms of magnitudes and counts of signs."""
-    magnitude = F.where(zero, F.ones_like(src), F.abs(src))
-    logs = add(F.zeros_like(start), F.log(magnitude))
-    negative = add(F.zeros_like(start), F.cast(src < 0, _dtype(src)))
+    magnitude = F.where(zero, F.ones_of(src), F.abs(src))
+    logs = add(F.zeros_of(start), F.log(magnitude))
+    negative = add(F.zeros_of(start), F.cast(src < 0, _dtype(src)))
     sign = 1 - 2 * (negative - 2 * F.floor(negative / 2))
     return start * F.exp(logs) * sign
 
@@ -274,8 +274,8 @@ def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: A
 def _product_without(F: Any, input: Any, src: Any, include_self: bool, add: Any, spread: Any, fill: Any, own: Any) -> Any:
     """The product of the sources alone."""
     zero = src == 0
-    any_zero = add(F.zeros_like(input), F.cast(zero, _dtype(input)))
-    return F.where(any_zero > 0, F.zeros_like(input), _masked_product(F, F.ones_like(input), src, zero, spread, add))
+    any_zero = add(F.zeros_of(input), F.cast(zero, _dtype(input)))
+    return F.where(any_zero > 0, F.zeros_of(input), _masked_product(F, F.ones_of(input), src, zero, spread, add))
 
 
 # --- whole parts along a dimension ---------------------------------------------------------------------------------
@@ -399,8 +399,13 @@ def index_fill(input: Array, dim: int, index: Array, value: Array | Number, out:
 
 index_fill.derivative(
     input=lambda F, grad, dim, index: F.index_fill(grad, dim, index, 0),
-    value=lambda F, grad, dim, index: F.sum(F.index_select(grad, dim, index)),
+    value=lambda F, grad, dim, index: F.sum(F.index_select(grad, dim, F.distinct(index))),
 )
+
+
+formula_function("distinct", k.distinct, lambda index: wrap(k.distinct(index._array)))
+formula_function("ones_of", lambda x: memory.ones(x.shape, x.dtype), lambda x: wrap(memory.ones(x._array.shape, x._array.dtype)))
+formula_function("zeros_of", lambda x: memory.zeros(x.shape, x.dtype), lambda x: wrap(memory.zeros(x._array.shape, x._array.dtype)))
 
 
 @operator("torch.index_reduce", "Tensor.index_reduce", "Tensor.index_reduce_")
@@ -415,7 +420,7 @@ def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: st
         raise RuntimeError("index_reduce_(): Expected dtype int32/int64 for index")
     if input.dtype != source.dtype:
         raise RuntimeError("index_reduce_(): self and source must have the same scalar type")
-    result = input.copy()
+    result = np.array(input)
     k.scatter_reduce(result, d, k.along(index, source, d), source, reduce, include_self)
     return result
 
@@ -445,6 +450,8 @@ def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = Non
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(mask)}")
     if value.__class__ is not float and value.__class__ is not int:
         if hasattr(value, "ndim"):
+            if not value.ndim and value.dtype.kind == "c" and input.dtype.kind != "c":
+                number_array(value.item(), input.dtype)
             if value.ndim:
                 raise RuntimeError(
                     f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
@@ -453,11 +460,13 @@ def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = Non
             value = number_array(value, input.dtype)
     elif not (input.dtype.kind == "f" and input.itemsize > 2 and -1e38 < value < 1e38):
         value = number_array(value, input.dtype)
-    if out is not None and mask.shape == input.shape:
+    shape = input.shape if mask.shape == input.shape else broadcast_shapes(mask.shape, input.shape)
+    if out is not None:
+        if shape != input.shape:
+            raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
         result = _start(input, out)
     else:
-        shape = input.shape if mask.shape == input.shape else broadcast_shapes(mask.shape, input.shape)
-        result = input.copy() if shape == input.shape else np.broadcast_to(input, shape).copy()
+        result = np.array(input) if shape == input.shape else np.broadcast_to(input, shape).copy()
     k.masked_fill(result, mask, value)
     return result
 
@@ -590,6 +599,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     if b.dtype != Int:
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {_name(b)}")
     d = normalize_dim(dim, a.ndim)
+    if b.size and b.min() < 0:
+        indices = wrap(k.from_the_front(b, a.shape[d] if a.ndim else 1))
     others = broadcast_shapes((*a.shape[:d], 1, *a.shape[d + 1 :]), (*b.shape[:d], 1, *b.shape[d + 1 :])) if a.ndim else ()
     if a.ndim:
         input = tensors.expand(input, (*others[:d], a.shape[d], *others[d + 1 :]))
@@ -620,6 +631,14 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
     if not input._array.ndim:
         input = tensors.unsqueeze(input, 0)
     return tensors.unbind(nonzero_rows.function(input), 1)
+
+
+@composite("torch.nonzero_static", "Tensor.nonzero_static")
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The indices of the first `size` nonzero elements, a row each; missing rows are filled with one number."""
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    return wrap(k.first_rows(k.argwhere(input._array), size, fill_value))
 
 
 @composite("Tensor.fill_diagonal_")

@@ -8,7 +8,7 @@ from typing import Any
 from .. import tensor as tensor_module
 from ..autograd.views import make_view
 from ..core import layout
-from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
 from ..core.layout import contiguous_strides, infer_size, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
 from ..core.promotion import promote_types
 from ..kernels import memory
@@ -131,15 +131,18 @@ def view_dtype(input: Array, target: Any) -> Array:
 
 
 @composite("Tensor.view", hot=True)
-def view_method(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The elements in another shape, in the same memory; one size may be -1. Or, given a dtype, the memory read as that dtype.
 
     Raises RuntimeError where the number of elements differs or where the memory order does not allow a view.
     """
     if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(view_method, (self, *size), {} if dtype is None else {"dtype": dtype})
+        kwargs = {} if dtype is None else {"dtype": dtype}
+        result = handle_overrides(view_method, (self, *args), kwargs if size is None else {"size": size})
         if result is not NotImplemented:
             return result
+    if size is None:
+        size = args
     if len(size) == 1 and size[0].__class__ is not int:
         first = size[0]
         if first.__class__ is tuple:
@@ -200,10 +203,12 @@ def reshape_tensor(input: Tensor, shape: Any) -> Tensor:
 
 
 @composite("Tensor.reshape", hot=True)
-def reshape_method(self: Tensor, *shape: Any) -> Tensor:
+def reshape_method(self: Tensor, *args: Any, shape: Any = None) -> Tensor:
     """The elements in another shape: a view where memory allows it, else a copy. One size may be -1."""
+    if shape is None:
+        shape = args
     if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(reshape_method, (self, *shape), {})
+        result = handle_overrides(reshape_method, (self, shape) if args != shape else (self, *args), {})
         if result is not NotImplemented:
             return result
     if shape.__class__ is not tuple or len(shape) == 1 or type(shape[0]) is not int or type(shape[-1]) is not int:
@@ -360,13 +365,15 @@ def inverse_order(dims: Any) -> tuple[int, ...]:
 
 
 @composite("Tensor.permute", hot=True)
-def permute_method(self: Tensor, *dims: Any) -> Tensor:
+def permute_method(self: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """The dimensions in another order."""
+    if dims is not None:
+        args = (dims,)
     if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(permute_method, (self, *dims), {})
+        result = handle_overrides(permute_method, (self, *args), {})
         if result is not NotImplemented:
             return result
-    return _permute(self, ints(dims, "permute", "dims"))
+    return _permute(self, ints(args, "permute", "dims"))
 
 
 permute_method.__name__ = permute_method.__qualname__ = "permute"
@@ -593,13 +600,15 @@ _expand = expand.function
 
 
 @composite("Tensor.expand", hot=True)
-def expand_method(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+def expand_method(self: Tensor, *args: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Dimensions of size 1 repeated without copying memory, new ones put in front; -1 leaves a size as it is."""
+    if size is not None:
+        args = (size,)
     if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(expand_method, (self, *size), {})
+        result = handle_overrides(expand_method, (self, *args), {})
         if result is not NotImplemented:
             return result
-    return _expand(self, ints(size, "expand"))
+    return _expand(self, ints(args, "expand"))
 
 
 expand_method.__name__ = expand_method.__qualname__ = "expand"
@@ -627,12 +636,14 @@ sum_to_shape.derivative(input=lambda F, grad, input_shape: F.expand(grad, input_
 
 
 @composite("Tensor.sum_to_size")
-def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+def sum_to_size(self: Tensor, *args: Any, size: Any = None) -> Tensor:
     """The sum over what was broadcast from `size`. Raises RuntimeError where `size` does not broadcast to the shape."""
-    size = ints(size, "sum_to_size")
+    size = ints(args if size is None else (size,), "sum_to_size")
     shape = self._array.shape
     if len(size) > len(shape) or any(n != 1 and n != m for n, m in zip(size[::-1], shape[::-1])):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    if self._array.dtype.kind in "iub" and (size != shape or not size):
+        self = tensors.to_dtype(self, int64.numpy)
     return self if size == shape else sum_to_shape.function(self, size)
 
 

@@ -132,10 +132,10 @@ narrow_copied.derivative(input=lambda F, grad, input_shape, dim, start, stop: F.
 
 
 @composite("torch.narrow_copy", "Tensor.narrow_copy")
-def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Any = None) -> Tensor:
     """A copy of `length` parts from `start` on along a dimension."""
     dim, start, length = _narrowing(input, dim, start, length)
-    return narrow_copied.function(input, dim, start, start + length)
+    return narrow_copied.function(input, dim, start, start + length, out=out)
 
 
 # --- pieces --------------------------------------------------------------------------------------------------------
@@ -333,6 +333,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
         size, more = divmod(n, count)
         bounds = [i * size + min(i, more) for i in range(count + 1)]
         return tuple([_slice(input, d, a, b, 1) for a, b in zip(bounds, bounds[1:])])
+    if not isinstance(by, (tuple, list)):
+        raise TypeError(
+            f"tensor_split() received an invalid combination of arguments - got ({type(by).__name__}), but expected one of:\n"
+            " * (tuple of ints indices, int dim = 0)\n * (Tensor tensor_indices_or_sections, int dim = 0)\n * (int sections, int dim = 0)\n"
+        )
     cuts = ints((by,), "tensor_split", "indices")
     return tuple([_slice(input, d, a, b, 1) for a, b in zip((0, *cuts), (*cuts, n))])
 
@@ -346,7 +351,7 @@ def _long_name(t: Tensor) -> str:
 def _split_along(name: str, input: Tensor, by: Any, dim: int, least: int) -> Any:
     shape = input._array.shape
     if len(shape) < least:
-        raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with {len(shape)} dimensions!")  # fmt: skip
+        raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(shape)} dimensions!")  # fmt: skip
     if hasattr(by, "__index__") and not isinstance(by, (tuple, list)):
         count = as_int(by)
         n = shape[dim]
@@ -549,12 +554,12 @@ diagonal_copy.formulas = diagonal.formulas
 
 
 @composite("torch.diag", "Tensor.diag")
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """A matrix with the input on a diagonal, or a copy of the diagonal of a matrix."""
     ndim = input._array.ndim
     if ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
-    return diag_embed.function(input, diagonal) if ndim == 1 else diagonal_copy.function(input, diagonal)
+    return (diag_embed if ndim == 1 else diagonal_copy).function(input, diagonal, out=out)
 
 
 @composite("torch.diagflat", "Tensor.diagflat")

@@ -4,22 +4,25 @@ The walk knows no operator. It adds and fits gradients by kernels in an ordinary
 of the namespace `tensors` where the walk itself is recorded (`create_graph`).
 """
 
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any, Sequence
 
 import numpy as np
 
-from ..kernels.elementwise import add, cast
+from ..kernels.elementwise import cast
 from ..kernels.memory import clone_like, sum_to
 from ..kernels.quiet import SILENT, restore, silence
 from .grad_mode import grad_mode
 from .node import Namespace, Node, Output, arrays, tensors
 
 ndarray = np.ndarray
+as_array = np.asarray
+add_into = np.add  # the whole walk runs without floating-point warnings
 
 
-class _Pending:
-    """Gradients on their way to one target: a node (one slot per output) or a leaf (one slot)."""
+class Pending:
+    """Gradients on their way to one target: a node with several outputs, or a leaf. A node with one has a list instead."""
 
     __slots__ = ("target", "grads", "owned")
 
@@ -30,83 +33,88 @@ class _Pending:
 
 
 class Walk:
-    """One backward pass. `capture` maps the targets whose gradients are asked for to nothing yet."""
+    """One backward pass: what waits for nodes and leaves, and the loop that hands it on.
+
+    `nodes` maps a node's number to what waits for it; `heap` holds the numbers, negated, so that the latest comes first.
+    `owned` says of an array that nobody else holds it, so that the engine may add into it or give it away.
+    """
 
     def __init__(self, create_graph: bool, retain_graph: bool) -> None:
         self.create_graph = create_graph
         self.retain_graph = retain_graph
         self.F: Namespace = tensors if create_graph else arrays
         self.heap: list[int] = []
-        self.nodes: dict[int, _Pending] = {}
-        self.leaves: dict[int, _Pending] = {}
-        self.needed: set[int] | None = None  # sequence numbers, where only some nodes matter
-        self.captured: dict[tuple[int, int], Any] = {}  # (sequence, output) -> gradient
-        self.wanted: set[tuple[int, int]] = set()
+        self.nodes: dict[int, Pending] = {}
+        self.leaves: dict[int, Pending] = {}
+        self.needed: set[int] | None = None  # numbers of nodes, where only some matter
+        self.stops: set[int] = set()  # of these, the ones behind which nothing matters
+        self.wanted: set[tuple[int, int]] = set()  # (number, output) whose gradient is asked for
+        self.captured: dict[tuple[int, int], Any] = {}
 
     def deliver(self, edge: Any, grad: Any, owned: bool) -> None:
-        """Adds a gradient to what waits for the edge's target. `owned`: nobody else holds this array."""
+        """Adds a gradient to what waits for the edge's target, in the target's shape and dtype."""
         index = 0
         if edge.__class__ is Output:
             edge, index = edge.node, edge.index
         if isinstance(edge, Node):
-            sequence = edge.sequence
-            if self.needed is not None and sequence not in self.needed:
+            number = edge.sequence
+            if self.needed is not None and number not in self.needed:
                 return
-            pending = self.nodes.get(sequence)
+            pending = self.nodes.get(number)
             if edge.outputs == 1:
                 shape, dtype = edge.shape, edge.dtype
             else:
                 shape, dtype = edge.shape[index], edge.dtype[index]
             if pending is None:
-                pending = self.nodes[sequence] = _Pending(edge, edge.outputs)
-                heappush(self.heap, -sequence)
+                pending = self.nodes[number] = Pending(edge, edge.outputs)
+                heappush(self.heap, -number)
         else:
-            key = id(edge)
-            pending = self.leaves.get(key)
+            pending = self.leaves.get(id(edge))
             array = edge._array
             shape, dtype = array.shape, array.dtype
             if pending is None:
-                pending = self.leaves[key] = _Pending(edge, 1)
-        if not self.create_graph:
-            if grad.__class__ is not ndarray:
-                grad = np.asarray(grad)
-            if grad.shape != shape:
-                grad, owned = sum_to(grad, shape), True
-            if grad.dtype is not dtype and grad.dtype != dtype:
-                grad, owned = cast(grad, dtype), True
-            held = pending.grads[index]
-            if held is None:
-                pending.grads[index] = grad
-                pending.owned[index] = owned
-            elif pending.owned[index]:
-                add(held, grad, held)
-            else:
-                pending.grads[index] = np.asarray(add(held, grad))
-                pending.owned[index] = True
-        else:
+                pending = self.leaves[id(edge)] = Pending(edge, 1)
+        grads = pending.grads
+        held = grads[index]
+        if self.create_graph:
             if grad._array.shape != shape:
                 grad = tensors.sum_to(grad, shape)
             if grad._array.dtype != dtype:
                 grad = tensors.cast(grad, dtype)
-            held = pending.grads[index]
-            pending.grads[index] = grad if held is None else tensors.add(held, grad)
+            grads[index] = grad if held is None else tensors.add(held, grad)
+            return
+        if grad.__class__ is not ndarray:
+            grad = as_array(grad)
+        if grad.shape != shape:
+            grad, owned = sum_to(grad, shape), True
+        if grad.dtype is not dtype and grad.dtype != dtype:
+            grad, owned = cast(grad, dtype), True
+        if held is None:
+            grads[index] = grad
+            pending.owned[index] = owned
+        elif pending.owned[index]:
+            add_into(held, grad, held)
+        else:
+            grads[index] = as_array(add_into(held, grad))
+            pending.owned[index] = True
 
     def run(self) -> None:
-        """Walks until no node waits; the gradients of leaves are then complete in `leaves`."""
+        """Walks until no node waits; the gradients of the leaves are then complete in `leaves`."""
         heap, nodes, F = self.heap, self.nodes, self.F
         create_graph, retain_graph = self.create_graph, self.retain_graph
         deliver = self.deliver
         while heap:
             pending = nodes.pop(-heappop(heap))
             node = pending.target
-            single = node.outputs == 1
             grads_in = pending.grads
             if node.pre_hooks is not None:
                 self.call_pre_hooks(node, grads_in)
             if self.wanted and self.capture(node, grads_in):
                 continue
-            grad = grads_in[0] if single else grads_in
-            saved = node.unpack()
+            grad = grads_in[0] if node.outputs == 1 else grads_in
+            saved = node.saved
+            if saved is None or node.versions:
+                saved = node.unpack()
             if create_graph and node.spec:
                 saved = rebuild_saved(node, saved)
             results = node.apply(F, grad, saved)
@@ -114,21 +122,17 @@ class Walk:
                 results = self.call_post_hooks(node, results, grads_in)
             if not retain_graph and node.saved:
                 node.saved = None
-            incoming = pending.owned[0] and single
+            incoming = node.outputs == 1 and pending.owned[0]
             shared: Any = None
             for edge, result in zip(node.edges, results):
                 if edge is None or result is None:
                     continue
-                if create_graph:
-                    deliver(edge, result, False)
-                    continue
-                # An array that the formula made is the engine's to add into; one passed through or seen as a view may
-                # be held elsewhere. The gradient that came in may be handed on once.
+                # An array that the formula made is the engine's to add into. One passed through, or seen as a view, may
+                # be held elsewhere; the gradient that came in may be handed on once.
                 if result is grad:
-                    owned = incoming and shared is None
-                    incoming = False
+                    owned, incoming = incoming and shared is None, False
                 else:
-                    owned = result.__class__ is ndarray and result.base is None and result is not shared and not _is_saved(result, saved)
+                    owned = result.__class__ is ndarray and result.base is None and result is not shared
                 shared = result
                 deliver(edge, result, owned)
 
@@ -138,8 +142,6 @@ class Walk:
             if (node.sequence, index) in self.wanted:
                 self.captured[node.sequence, index] = grad
         return self.needed is not None and node.sequence in self.stops
-
-    stops: set[int] = set()
 
     def restrict(self, roots: Sequence[Any], targets: Sequence[Any]) -> None:
         """Limits the walk to the nodes on a path from the roots to the targets (edges)."""
@@ -195,7 +197,7 @@ class Walk:
     def from_tensor(self, grad: Any) -> Any:
         return grad if grad is None or self.create_graph else grad._array
 
-    def finish_leaf(self, pending: _Pending) -> Any:
+    def finish_leaf(self, pending: Pending) -> Any:
         """The complete gradient of a leaf, as a Tensor of its own, after the leaf's hooks."""
         leaf, grad = pending.target, pending.grads[0]
         if self.create_graph:
@@ -214,13 +216,6 @@ class Walk:
 
 def _node_of(edge: Any) -> Any:
     return edge.node if edge.__class__ is Output else edge
-
-
-def _is_saved(result: Any, saved: Any) -> bool:
-    for value in saved:
-        if value is result:
-            return True
-    return False
 
 
 def rebuild_saved(node: Node, saved: Any) -> list[Any]:
@@ -251,6 +246,14 @@ def _attach(array: Any, edge: Any) -> Any:
     return tensor
 
 
+@lru_cache(64)
+def one(shape: tuple[int, ...], dtype: Any) -> Any:
+    """The gradient of a scalar with respect to itself; never written into."""
+    array = np.ones(shape, dtype)
+    array.flags.writeable = False
+    return array
+
+
 def edge_of(tensor: Any) -> Any:
     """Where the gradient of a tensor goes: its node, or itself if it is a leaf that requires one; else None."""
     if tensor._view is not None:
@@ -271,7 +274,7 @@ def start_gradients(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tu
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if not output.dtype.is_floating_point:
                 raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}")
-            gradient = tensors.wrap(np.ones(output._array.shape, output._array.dtype))
+            gradient = tensors.wrap(one(output._array.shape, output._array.dtype))
         else:
             if gradient._array.shape != output._array.shape:
                 raise RuntimeError(
@@ -329,9 +332,9 @@ def accumulate(walk: Walk, only: set[int] | None = None) -> None:
                 else:
                     grad = walk.finish_leaf(pending)._array
                 if held._requires_grad:
-                    leaf._grad = tensors.wrap(np.asarray(add(held._array, grad)))
+                    leaf._grad = tensors.wrap(as_array(add_into(held._array, grad)))
                 else:
-                    add(held._array, grad, held._array)
+                    add_into(held._array, grad, held._array)
                     if held._counter is not None:
                         held._counter[0] += 1
             hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")

@@ -294,6 +294,9 @@ def test_classes_functions_and_generators_pass_both_ways(torch):
     ours = read(flambeau, written(torch, operators), weights_only=False)
     x = flambeau.tensor([-1.0, 2.0])
     assert [f(x).tolist()[1] for f in ours] == [2.0, pytest.approx(1.9545, abs=1e-4), 2.0]
+    for writer, reader in ((torch, flambeau), (flambeau, torch), (flambeau, flambeau)):
+        named = read(reader, written(writer, writer.max(writer.eye(2), 0)), weights_only=False)
+        assert type(named) is reader.return_types.max and named.values.tolist() == [1.0, 1.0] and named.indices.tolist() == [0, 1]
     drawn = [
         read(reader, written(writer, generator(writer)), weights_only=False)
         for writer, reader in ((torch, flambeau), (flambeau, torch), (flambeau, flambeau))

@@ -4,10 +4,11 @@
 """
 
 import sys
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ..core import dtype as dtypes
+from ..core import return_types
 from ..core.device import device
 from ..core.naming import PUBLIC
 from ..core.size import Size
@@ -18,6 +19,10 @@ _HERE = __package__.rpartition(".")[0]
 
 _MOVED = {"torch.tensor": "torch._tensor", "torch._C._nn": "torch.nn.functional"}
 """Modules that files of some versions name, and where their contents are here."""
+
+
+_NAMESPACES = (".nn.functional", "", ".linalg", ".fft", ".special", ".nn.init", ".random")
+"""Where functions are looked for by users, and so by files, whichever module of ours defines them."""
 
 
 @cache
@@ -78,13 +83,13 @@ def torch_name(obj: Any) -> tuple[str, str] | None:
         return None
     if PUBLIC.get((module, name)) is obj:
         return module, name
-    if module != _HERE and not module.startswith(_HERE + "."):
+    if module.partition(".")[0] not in ("torch", _HERE):
         return None
-    for home in (f"{_HERE}.nn.functional", _HERE):
-        namespace = sys.modules.get(home)
+    for home in _NAMESPACES:
+        namespace = sys.modules.get(_HERE + home)
         if namespace is not None and namespace.__dict__.get(name) is obj:
-            return "torch" + home[len(_HERE) :], name
-    return "torch" + module[len(_HERE) :], name
+            return "torch" + home, name
+    return ("torch" + module[len(_HERE) :], name) if module.partition(".")[0] == _HERE else None
 
 
 def find(module: str, name: str) -> Any:
@@ -95,6 +100,8 @@ def find(module: str, name: str) -> Any:
     if module != "torch" and not module.startswith("torch."):
         return None
     module = _MOVED.get(module, module)
+    if module == "torch.return_types":
+        return partial(_return_type, name)
     found = table().get((module, name))
     if found is None:
         found = PUBLIC.get((module, name))
@@ -106,6 +113,11 @@ def find(module: str, name: str) -> Any:
         if module in ("torch", "torch.cuda") and name.endswith("Tensor"):
             return table()["torch", "Tensor"]  # the old classes of one dtype, which files name and never call
         raise
+
+
+def _return_type(name: str, values: Any, fields: Any = None) -> Any:
+    """The named tuple of an operator's results; PyTorch pickles a dictionary of unnamed fields beside them."""
+    return return_types.make(name, tuple(values))
 
 
 def _imported(module: str, name: str) -> Any:

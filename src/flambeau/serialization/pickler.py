@@ -10,7 +10,7 @@ from typing import Any, Callable
 from ..core import device as devices
 from ..core import dtype as dtypes
 from ..core import generator as generators
-from ..core import naming, size
+from ..core import naming, return_types, size
 from ..core.storage import UntypedStorage
 from ..core.typed_storage import LEGACY, TypedStorage
 from ..tensor import Tensor, wrap
@@ -116,6 +116,8 @@ def _torch_reduce(func: Any, args: tuple, rest: tuple) -> tuple[Any, tuple, tupl
         return size.Size, args, rest
     if func is devices.make_device:
         return devices.device, args, rest
+    if func is return_types.make:
+        return naming.PUBLIC["torch.return_types", args[0]], (args[1], {}), rest
     if func is generators.make_generator:
         (seed, offset, array), *others = rest
         return generators.Generator, args, ((seed, offset, wrap(array)), *others)

@@ -79,14 +79,30 @@ def test_blocks_are_freed():
     assert Block.live == before
 
 
-def test_memory_that_others_look_at_cannot_move():
-    tensor = zeros(4)
-    view = wrap(tensor._array[1:])
-    for one in (tensor, view):
-        with pytest.raises(RuntimeError, match=r"share_memory_\(\): other tensors or arrays look at this tensor's memory"):
-            share_memory_(one)
-    del one, tensor
-    assert is_shared(share_memory_(view))
+def test_whoever_looks_at_the_memory_follows_it():
+    tensor = wrap(np.arange(12.0).reshape(3, 4))
+    twin, row, corner = wrap(tensor._array), wrap(tensor._array[1]), wrap(tensor._array.T[1:, ::2])
+    nothing = wrap(tensor._array[:, :0])
+    outside = tensor._array
+    share_memory_(row)
+    assert all(map(is_shared, (tensor, twin, row, corner, nothing)))
+    row._array[:] = -1
+    assert tensor.tolist()[1] == twin.tolist()[1] == [-1] * 4
+    tensor._array[2, 3] = 99
+    assert corner.tolist() == [[1, 9], [2, 10], [3, 99]]
+    assert corner._array.strides == (8, 64)
+    assert nothing.shape == (3, 0)
+    assert outside[2, 3] == 11
+
+
+def test_modules():
+    model = flambeau.nn.Linear(3, 2)
+    names = {name: parameter for name, parameter in model.named_parameters()}
+    output = model(flambeau.ones(1, 3)).sum()  # its graph holds on to the weights
+    assert model.share_memory() is model
+    assert all(names[name] is parameter and is_shared(parameter) for name, parameter in model.named_parameters())
+    output.backward()
+    assert model.weight.grad.tolist() == [[1, 1, 1]] * 2
 
 
 def test_empty_and_meta_tensors():
@@ -133,7 +149,12 @@ def test_tensors_pass_through_queues_by_reference(method):
         for sent, name in ((tensor, "Tensor"), (parameter, "Parameter")):
             inbox.put((sent, 5))
             kind, requires_grad, shared, torch_there, received = outbox.get()
-            assert (kind, requires_grad, shared, torch_there) == (name, name == "Parameter", True, method == "fork" and "torch" in sys.modules)
+            assert (kind, requires_grad, shared, torch_there) == (
+                name,
+                name == "Parameter",
+                True,
+                method == "fork" and "torch" in sys.modules,
+            )
             assert np.ravel(sent._array)[0] == np.ravel(received._array)[0] == 5
             sent._array[1] = 9  # the same memory, there and back
             assert (received._array[1] == 9).all()
@@ -253,7 +274,12 @@ def test_start_processes_without_waiting(method):
 @pytest.mark.parametrize(
     ("what", "kind", "text", "code"),
     [
-        ("raise", mp.ProcessRaisedException, "\n\n-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n", None),
+        (
+            "raise",
+            mp.ProcessRaisedException,
+            "\n\n-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n",
+            None,
+        ),
         ("exit", mp.ProcessExitedException, "process 1 terminated with exit code 7", 7),
         ("kill", mp.ProcessExitedException, "process 1 terminated with signal SIGKILL", -9),
     ],

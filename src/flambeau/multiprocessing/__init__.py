@@ -9,7 +9,7 @@ import sys as _sys
 from multiprocessing import *  # noqa: F403
 
 from . import reductions as _reductions
-from .spawn import (
+from .spawn import (  # noqa: F401
     ENV_VAR_PARALLEL_START,
     ProcessContext,
     ProcessException,
@@ -20,7 +20,7 @@ from .spawn import (
     start_processes,
 )
 
-__all__ = ["get_all_sharing_strategies", "get_sharing_strategy", "set_sharing_strategy", *_multiprocessing.__all__]  # type: ignore[attr-defined]
+__all__ = ["get_all_sharing_strategies", "get_sharing_strategy", "set_sharing_strategy", *_multiprocessing.__all__]  # noqa: PLE0604
 
 _ALL_STRATEGIES = {"file_system"} if _sys.platform in ("darwin", "win32") else {"file_descriptor", "file_system"}
 _strategy = "file_system" if _sys.platform in ("darwin", "win32") else "file_descriptor"

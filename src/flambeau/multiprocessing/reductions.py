@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ..core.dtype import DTYPES
-from ..core.layout import address
+from ..core.layout import address, root_of
 from ..tensor import Tensor, wrap_as
 from .block import Block, find_block, make_block, round_up
 
@@ -37,8 +37,8 @@ def is_shared(tensor: Tensor) -> bool:
 def share_memory_(tensor: Tensor) -> Tensor:
     """Moves the tensor's memory into shared memory, where other processes can see and change it; returns the tensor.
 
-    Does nothing where it lies there already. Raises RuntimeError for a meta tensor, and where other tensors or arrays
-    look at the same memory: an array cannot follow when its memory moves, so share before making views.
+    Other tensors that look at the same memory follow; NumPy arrays over it keep the old one. Does nothing where the
+    tensor is shared already. Raises RuntimeError for a meta tensor.
     """
     if type(tensor._array) is not np.ndarray:
         raise RuntimeError("_share_fd_: only available on CPU")
@@ -46,13 +46,34 @@ def share_memory_(tensor: Tensor) -> Tensor:
         return tensor
     if not CAN_SHARE:
         raise RuntimeError("share_memory_(): this system cannot share memory without a name")
-    if not _is_sole_owner(tensor):
-        raise RuntimeError(
-            "share_memory_(): other tensors or arrays look at this tensor's memory, and cannot follow it into shared memory; "
-            "share it before making views, or share a clone()"
-        )
-    tensor._array = _copy_to_block(tensor._array)
+    if _is_sole_owner(tensor):
+        tensor._array = _copy_to_block(tensor._array)
+    else:
+        _move_storage(root_of(tensor._array))
     return tensor
+
+
+def _move_storage(root: Any) -> None:
+    """Moves the array that owns some memory into shared memory, and all tensors that look at it along with it.
+
+    Arrays do not know who looks at them, so this goes through all objects: some 10 ms.
+    """
+    import gc
+
+    lookers = [
+        obj
+        for obj in gc.get_objects()
+        if issubclass(type(obj), Tensor) and type(getattr(obj, "_array", None)) is np.ndarray and root_of(obj._array) is root
+    ]
+    if not (root.flags.c_contiguous or root.flags.f_contiguous):
+        raise RuntimeError("share_memory_(): the memory behind this tensor has gaps; share a clone() of it")
+    shared = _copy_to_block(root)
+    block, start = find_block(shared), address(shared) - address(root)
+    begin = _address(block)
+    for tensor in lookers:
+        array = tensor._array
+        offset = address(array) + start - begin if array.size else 0
+        tensor._array = np.ndarray(array.shape, array.dtype, block, offset, array.strides)
 
 
 def _is_sole_owner(tensor: Tensor) -> bool:
@@ -137,7 +158,7 @@ def reduce_tensor(tensor: Tensor) -> Any:
     assert block is not None and block.descriptor is not None
     with _lock:
         _blocks[_key(block.descriptor)] = block
-    layout = (array.dtype.name, array.shape, address(array) - address(np.ndarray((1,), np.uint8, block)), array.strides)
+    layout = (array.dtype.name, array.shape, address(array) - _address(block), array.strides)
     descriptor = reduction.DupFd(block.descriptor)
     return rebuild_tensor, (type(tensor) is not Tensor, descriptor, len(block), layout, tensor.requires_grad)
 
@@ -157,6 +178,11 @@ def rebuild_tensor(is_parameter: bool, duplicate: Any, size: int, layout: tuple[
     if is_parameter:
         from ..nn.parameter import Parameter as cls
     return wrap_as(cls, np.ndarray(shape, NUMPY_DTYPES[dtype], block, offset, strides), requires_grad)
+
+
+def _address(block: Block | None) -> int:
+    """Where a block begins in this process."""
+    return address(np.ndarray((1,), np.uint8, block))
 
 
 def _key(descriptor: int) -> tuple[int, int]:

@@ -8,7 +8,9 @@ import flambeau
 from harness import Row, parity, randn, rows, run_python
 
 DATA = "D = torch.utils.data; L = D.DataLoader; "
-STREAM = DATA + "S = type('S', (D.IterableDataset,), {'__iter__': lambda s: iter(range(5)), '__len__': lambda s: 3, '__str__': lambda s: 'S'}); "
+STREAM = (
+    DATA + "S = type('S', (D.IterableDataset,), {'__iter__': lambda s: iter(range(5)), '__len__': lambda s: 3, '__str__': lambda s: 'S'}); "
+)
 
 test_batches = rows(
     Row(DATA + "l = L(range(7), batch_size=3); (len(l), list(l))"),
@@ -26,6 +28,22 @@ test_batches = rows(
     Row(DATA + "list(L(range(4), batch_size=None, collate_fn=str))"),
     Row(DATA + "list(L([]))"),
     Row(DATA + "Many = type('Many', (list,), {'__getitems__': lambda self, i: [self[j] * 10 for j in i]}); list(L(Many(range(5)), 2))"),
+)
+
+TENSORS = DATA + "T = D.TensorDataset(x, y); "
+
+test_tensor_datasets = rows(
+    Row(TENSORS + "list(L(T, batch_size=2, sampler=[3, -1, 0, 0]))", x=randn(5, 3), y=randn(5)),
+    Row(TENSORS + "list(L(D.Subset(D.Subset(T, [4, 3, 1]), [2, 0]), batch_size=2))", x=randn(5, 3), y=randn(5), strides=True),
+    Row(TENSORS + "list(L(T, batch_size=2))", x=randn(5, 3, 2).T, y=randn(3), strides=True, message="Size mismatch"),
+    Row(TENSORS + "list(L(T, batch_size=2))", x=randn(5, 3).T, y=randn(3), strides=True),
+    Row(TENSORS + "list(L(T, batch_size=2, sampler=[3, 5]))", x=randn(5, 3), y=randn(5)),
+    Row(TENSORS + "list(L(T, batch_size=2, sampler=[True, False]))", x=randn(5, 3), y=randn(5)),
+    Row(TENSORS + "list(L(T, batch_size=2))", x=randn(5, 3), y=randn(5), grad=True, name="inside a graph"),
+    Row(TENSORS + "b = list(L(T, batch_size=2)); b[0][0].fill_(7); x", x=randn(5, 3), y=randn(5)),
+    Row(TENSORS + "list(L(D.TensorDataset(x), batch_size=2))", x=randn(4, 0), y=randn(4)),
+    Row(TENSORS + "list(L(T, batch_size=2))", x=randn(5, 3), y=randn(5), dtypes="bfloat16 bool int64 complex64"),
+    Row(DATA + "My = type('My', (D.TensorDataset,), {'__getitem__': lambda s, i: s.tensors[0][i] + 1}); list(L(My(x), 2))", x=randn(4)),
 )
 
 test_streams = rows(
@@ -83,7 +101,7 @@ def test_attributes(torch):
         "persistent_workers multiprocessing_context _dataset_kind _auto_collation _iterator _IterableDataset_len_called"
     )
     kinds = [type(loader.sampler), type(loader.batch_sampler), type(iter(loader)), loader._index_sampler is loader.batch_sampler]
-    return [getattr(loader, name) for name in names.split()], kinds, len(iter(loader)), str(loader).split(' at ')[0], sorted(vars(loader))
+    return [getattr(loader, name) for name in names.split()], kinds, len(iter(loader)), str(loader).split(" at ")[0], sorted(vars(loader))
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

@@ -387,14 +387,17 @@ def test_the_timeout():
         time.sleep(2 if i == 1 else 0)
 
     loader = DataLoader(Numbers(2, sleep), num_workers=1, timeout=0.4)
-    with pytest.raises(RuntimeError, match="DataLoader timed out after 0.4 seconds"):
+    with pytest.raises(RuntimeError, match=r"DataLoader timed out after 0\.4 seconds"):
         list(loader)
 
 
 @pytest.mark.skipif("spawn" not in METHODS, reason="no spawn")
 def test_arguments_that_cannot_be_pickled():
     loader = DataLoader(Numbers(2, lambda i: None), num_workers=1, multiprocessing_context="spawn")
-    with pytest.warns(UserWarning, match="Got pickle error when attempting to start a worker Process"), pytest.raises(Exception, match="pickle"):
+    with (
+        pytest.warns(UserWarning, match="Got pickle error when attempting to start a worker Process"),
+        pytest.raises(Exception, match="pickle"),
+    ):
         iter(loader)
 
 

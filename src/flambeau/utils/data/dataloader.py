@@ -221,9 +221,10 @@ class DataLoader(Generic[T_co]):
         if suggested is None:
             advice = "DataLoader is not able to compute a suggested max number of worker in current system."
         elif self.num_workers > suggested:
+            doubt = "" if bound else " (`cpuset` is not taken into account)"
             advice = (
-                f"Our suggested max number of worker in current system is {suggested}"
-                f"{'' if bound else ' (`cpuset` is not taken into account)'}, which is smaller than what this DataLoader is going to create."
+                f"Our suggested max number of worker in current system is {suggested}{doubt}, "
+                "which is smaller than what this DataLoader is going to create."
             )
         else:
             return
@@ -346,3 +347,11 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
 
     def _next_data(self) -> Any:
         return self._fetch(next(self._sampler_iter))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "_MultiProcessingDataLoaderIter":  # brings multiprocessing along, so only who asks for it imports it
+        from ._utils.parallel import _MultiProcessingDataLoaderIter
+
+        return _MultiProcessingDataLoaderIter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -74,8 +74,9 @@ class RandomSampler(Sampler[int]):
         else:
             for _ in range(self.num_samples // n):
                 yield from randperm(n, generator)
-            # Drawn even where nothing of it is used: the generator's state afterwards is PyTorch's.
-            yield from randperm(n, generator)[: self.num_samples % n]
+            rest = self.num_samples % n
+            if rest or generator is self.generator:  # the user's generator ends in PyTorch's state: one more is drawn
+                yield from randperm(n, generator)[:rest]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -105,9 +106,7 @@ class WeightedRandomSampler(Sampler[int]):
     not one-dimensional; RuntimeError when it draws from negative weights, or more than there are without replacement.
     """
 
-    def __init__(
-        self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
-    ) -> None:
+    def __init__(self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):

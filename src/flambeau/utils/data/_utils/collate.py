@@ -57,21 +57,22 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
     if collate_fn_map is not None:
         if cls in collate_fn_map:
             return collate_fn_map[cls](batch, collate_fn_map=collate_fn_map)
-        for kind in collate_fn_map:
-            if isinstance(first, kind):
-                return collate_fn_map[kind](batch, collate_fn_map=collate_fn_map)
-    if isinstance(first, Mapping):
-        return _rebuild_mapping(first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map) for key in first})
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return cls(*[collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=False)])
-    if isinstance(first, Sequence):
-        size = len(first)
-        for sample in batch:
-            if len(sample) != size:
-                raise RuntimeError("each element in list of batch should be of equal size")
-        items = [collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=True)]
-        return items if isinstance(first, tuple) else _rebuild_sequence(first, items)
-    raise TypeError(default_collate_err_msg_format.format(cls))
+        if isinstance(first, tuple(collate_fn_map)):
+            kind = next(kind for kind in collate_fn_map if isinstance(first, kind))
+            return collate_fn_map[kind](batch, collate_fn_map=collate_fn_map)
+    if cls is not tuple:
+        if isinstance(first, Mapping):
+            return _rebuild_mapping(
+                first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map) for key in first}
+            )
+        if isinstance(first, tuple) and hasattr(first, "_fields"):
+            return cls(*[collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=False)])
+        if not isinstance(first, Sequence):
+            raise TypeError(default_collate_err_msg_format.format(cls))
+    if len(set(map(len, batch))) > 1:
+        raise RuntimeError("each element in list of batch should be of equal size")
+    items = [collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=True)]
+    return items if isinstance(first, tuple) else _rebuild_sequence(first, items)
 
 
 def _rebuild_mapping(like: Any, items: dict[Any, Any]) -> Any:
@@ -102,7 +103,9 @@ def _rebuild_sequence(like: Any, items: list[Any]) -> Any:
 def collate_tensor_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Tensor:
     """Stacks tensors of one shape along a new dimension 0. Raises RuntimeError where the shapes differ."""
     # Plain tensors outside any graph, the usual samples, go to NumPy at once; everything else is the operator's affair.
-    arrays = [t._array for t in batch if type(t) is Tensor and not t._requires_grad and (t._view is None or not t.requires_grad)]
+    arrays = [
+        t._array for t in batch if type(t) is Tensor and not t._requires_grad and (t._view is None or not t._view.base._requires_grad)
+    ]
     if len(arrays) == len(batch) and not modes.active:
         stacked = stack_arrays(arrays)
         if stacked is not None:
@@ -111,19 +114,21 @@ def collate_tensor_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None
 
 
 def stack_arrays(arrays: list[Any]) -> Any:
-    """The arrays along a new axis 0, or None unless they are ndarrays of one dtype and one shape."""
+    """The arrays along a new axis 0, or None unless they are ndarrays of one shape and, by and large, one dtype."""
     first = arrays[0]
-    if type(first) is not np.ndarray or len({array.dtype for array in arrays}) != 1:
+    if type(first) is not np.ndarray:
         return None
     if first.size > 1024 and not first.flags.c_contiguous:
         # np.array would walk these element by element; np.stack alone would keep their order in memory.
-        if len({array.shape for array in arrays}) != 1:
+        if len({array.shape for array in arrays}) > 1 or len({array.dtype for array in arrays}) > 1:
             return None
         return np.stack(arrays, out=np.empty((len(arrays), *first.shape), first.dtype))
     try:
-        return np.array(arrays)
+        stacked = np.array(arrays)
     except ValueError:  # shapes that differ
         return None
+    # Where NumPy's promotion of several dtypes gives the first one, PyTorch's does, too.
+    return stacked if stacked.dtype is first.dtype or stacked.dtype == first.dtype else None
 
 
 def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Any:

@@ -17,7 +17,7 @@ from ....core.naming import public
 from ....multiprocessing import reductions  # noqa: F401  (tensors inside datasets reach spawned workers)
 from ..dataloader import _BaseDataLoaderIter, _DatasetKind
 from .channel import MessagePickler, make_line
-from .worker import BATCH, END, ERROR, MP_STATUS_CHECK_INTERVAL, RESUMED, Job, run_worker
+from .worker import END, ERROR, MP_STATUS_CHECK_INTERVAL, RESUMED, Job, run_worker
 
 
 class PortableJob:
@@ -193,12 +193,12 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             pause = MP_STATUS_CHECK_INTERVAL if deadline is None else max(0.0, min(MP_STATUS_CHECK_INTERVAL, deadline - time.monotonic()))
             ready = wait(list(self._ends), pause)
             for end in ready:
-                worker_id = self._ends[end]  # type: ignore[index]
+                worker_id = self._ends[end]
                 try:
                     self._inbox.append((worker_id, *self._channels[worker_id].receive()))
                     self._channels[worker_id].flush()  # it took something in, so there is room again
                 except (EOFError, ConnectionError):
-                    del self._ends[end]  # type: ignore[arg-type]
+                    del self._ends[end]
                     if self._active[worker_id]:
                         self._fail([worker_id])
             if not ready:

@@ -136,7 +136,8 @@ def run_worker(channel: "Channel", job: Job) -> None:
 
 
 def _serve(channel: "Channel", job: Job, where: str) -> None:
-    failure, fetcher = None, None
+    failure: Any = None
+    fetcher: Any = None
     try:
         if job.init_fn is not None:
             job.init_fn(job.worker_id)
@@ -154,7 +155,8 @@ def _serve(channel: "Channel", job: Job, where: str) -> None:
             continue
         if ended:
             continue  # indices that were under way when the dataset ended
-        kind, data = BATCH, None
+        kind: int = BATCH
+        data: Any = None
         try:
             if failure is None:
                 data = fetcher.fetch(index)

@@ -89,7 +89,12 @@ def torch_name(obj: Any) -> tuple[str, str] | None:
         namespace = sys.modules.get(_HERE + home)
         if namespace is not None and namespace.__dict__.get(name) is obj:
             return "torch" + home, name
-    return ("torch" + module[len(_HERE) :], name) if module.partition(".")[0] == _HERE else None
+    if module.partition(".")[0] == _HERE:
+        return "torch" + module[len(_HERE) :], name
+    try:
+        return (module, name) if find(module, name) is obj else None
+    except (AttributeError, ModuleNotFoundError):
+        return None  # a real PyTorch's, which pickle finds there
 
 
 def find(module: str, name: str) -> Any:

@@ -164,10 +164,8 @@ class Tensor(metaclass=_TensorMeta):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operators record what happens to this tensor."""
-        if self._view is not None:
-            self._view.sync(self)
-        return self._requires_grad
+        """Whether operators record what happens to this tensor, or would if it was no view made under no_grad."""
+        return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:

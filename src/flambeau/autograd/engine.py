@@ -78,6 +78,7 @@ class Walk:
         held = grads[index]
         if self.create_graph:
             if grad._array.shape != shape:
+                check_compatible(grad._array.shape, shape)
                 grad = tensors.sum_to(grad, shape)
             if grad._array.dtype != dtype:
                 grad = tensors.cast(grad, dtype)
@@ -86,6 +87,7 @@ class Walk:
         if grad.__class__ is not ndarray:
             grad = as_array(grad)
         if grad.shape != shape:
+            check_compatible(grad.shape, shape)
             grad, owned = sum_to(grad, shape), True
         if grad.dtype is not dtype and grad.dtype != dtype:
             grad, owned = cast(grad, dtype), True
@@ -212,6 +214,13 @@ class Walk:
                 if replaced is not None:
                     result = replaced
         return result
+
+
+def check_compatible(shape: Any, wanted: Any) -> None:
+    """Refuses a gradient whose shape cannot have come from the input's by broadcasting."""
+    if len(shape) < len(wanted) or any(n != 1 and n != m for n, m in zip(wanted[::-1], shape[::-1])):
+        if shape != () and 0 not in shape:
+            raise RuntimeError(f"a function returned an invalid gradient - got {list(shape)} but expected shape compatible with {list(wanted)}")
 
 
 def _node_of(edge: Any) -> Any:

@@ -277,7 +277,7 @@ def where_method(self: Any, condition: Any, other: Any) -> Any:
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
-@operator(node="CopyBackwards", out=False)
+@operator(node="torch::autograd::CopyBackwards", out=False)
 def copy(input: Array, src: Array) -> Array:
     """`src` in the dtype of `input`."""
     return k.cast(src.real if src.dtype.kind == "c" and input.dtype.kind != "c" else src, input.dtype)

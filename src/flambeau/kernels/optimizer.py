@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import add, divide, empty, multiply, sqrt, subtract
 
+from ..core.dtype import DEFAULT
 from .quiet import quiet
 
 Array = np.ndarray
@@ -643,15 +644,24 @@ def asgd_step(
     t0: float,
     weight_decay: float,
     maximize: bool,
+    foreach: bool = False,
 ) -> None:
-    """One step of averaged SGD; `etas` (the rates) and `mus` (the weights of the average) are 0-dim arrays, renewed."""
+    """One step of averaged SGD; `etas` (the rates) and `mus` (the weights of the average) are 0-dim arrays, renewed.
+
+    PyTorch computes the rates in the default dtype, with `foreach` even the steps to them in that of the step counts.
+    """
+    rounded_to = DEFAULT.dtype.numpy.type
     for p, g, average, mu, eta, count in zip(params, grads, averages, mus, etas, steps):
         step = _next(count)
         rate = eta.item()
         constants = scalars(compute_dtype(p.dtype), weight_decay, 1 - lambd * rate, -rate, mu.item())
         _apply(_asgd, (constants, weight_decay != 0, maximize), p, g, average)
-        eta[()] = lr / (1 + lambd * lr * step) ** alpha
-        mu[()] = 1 / max(1, step - t0)
+        if foreach:
+            kind = count.dtype.type
+            eta[()] = 1 / (1 + kind(lambd * lr) * kind(step)) ** kind(alpha) * kind(lr)
+        else:
+            eta[()] = rounded_to(lr / (1 + lambd * lr * step) ** alpha)
+        mu[()] = rounded_to(1 / max(1, step - t0))
 
 
 def _rprop(o: Any, options: tuple, p: Array, g: Array, previous: Array, size: Array) -> None:

@@ -92,4 +92,5 @@ class ASGD(KernelOptimizer):
             group["t0"],
             group["weight_decay"],
             group["maximize"],
+            bool(group["foreach"]),
         )

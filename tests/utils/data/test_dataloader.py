@@ -70,7 +70,7 @@ test_errors = rows(
     Row(DATA + "iter(L(range(3), num_workers=1, prefetch_factor=0))"),
     Row(DATA + "L(range(3), persistent_workers=True)"),
     Row(DATA + "L(range(3), multiprocessing_context='fork')"),
-    Row(DATA + "L(range(3), num_workers=1, multiprocessing_context='bad')"),
+    Row(DATA + "L(range(3), num_workers=1, multiprocessing_context='bad')", message="should specify a valid start method in"),
     Row(DATA + "L(range(3), num_workers=1, multiprocessing_context=3)"),
     Row(DATA + "L(range(3), shuffle=True, sampler=[1])"),
     Row(DATA + "L(range(3), batch_sampler=[[1]], batch_size=2)"),

@@ -63,6 +63,7 @@ from .ops import (  # noqa: F401  (importing a family attaches its operators)
     shape,
     slicing,
     sorting,
+    special as _special_ops,
     spectral,
 )
 from .ops.definition import NAMES as _NAMES

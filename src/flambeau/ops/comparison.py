@@ -79,7 +79,7 @@ def isfinite(input: Array) -> Array:
     return k.isfinite(input)
 
 
-@operator("torch.isposinf", "Tensor.isposinf", "special.isposinf", differentiable=False)
+@operator("torch.isposinf", "Tensor.isposinf", differentiable=False)
 def isposinf(input: Array) -> Array:
     """Where the elements are plus infinity."""
     if input.dtype.kind == "c":

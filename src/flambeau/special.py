@@ -1,0 +1,8 @@
+"""`torch.special`: special functions, most of them of one operand, element by element."""
+
+from .core.missing import missing_name
+from .ops.definition import NAMES
+
+globals().update(NAMES["special"])
+__all__ = sorted(NAMES["special"])
+__getattr__ = missing_name(__name__)

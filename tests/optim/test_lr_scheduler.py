@@ -348,14 +348,13 @@ def test_a_callable_scale_function_is_saved(torch):
     return state["_scale_fn_custom"], other.get_last_lr()
 
 
+@pytest.mark.filterwarnings("ignore:Detected call")
 @pytest.mark.parametrize("name", [n for n in SCHEDULES if "Lambda" not in n and "Multiplicative" not in n and "scale_fn" not in n])
 def test_a_schedule_goes_through_pickle(name):
     optimizer = optimizer_of(flambeau, momentum=0.9)
     scheduler = SCHEDULES[name](Schedulers(flambeau), optimizer)
     rates(optimizer, scheduler, 3)
-    saved = optimizer.__dict__.pop("step", None)  # a wrapper that PyTorch's optimizers do not pickle either
     other = pickle.loads(pickle.dumps(scheduler))
-    assert saved is not None
     assert type(other) is type(scheduler)
     assert plain({k: v for k, v in other.state_dict().items() if k != "_schedulers"}) == plain(
         {k: v for k, v in scheduler.state_dict().items() if k != "_schedulers"}

@@ -217,6 +217,41 @@ def test_differentiable_steps_are_refused():
         optimizer.step()
 
 
+FUSED = {"SGD": dict(lr=0.1, momentum=0.9), "Adam": {}, "AdamW": dict(amsgrad=True), "Adagrad": {}}
+
+
+@pytest.mark.parametrize("name", FUSED)
+@parity
+def test_a_fused_step_divides_by_the_scale_and_skips_what_is_infinite(torch, name):
+    params = parameters(torch, shapes=[(3, 4), ()])
+    optimizer = getattr(torch.optim, name)(params, fused=True, **FUSED[name])
+    seen = []
+    for step, found_inf in enumerate([0.0, 1.0, 0.0]):
+        give_gradients(torch, params, step + 1)
+        optimizer.grad_scale, optimizer.found_inf = torch.tensor(8.0), torch.tensor(found_inf)
+        optimizer.step()
+        seen.append([(p.detach().clone(), p.grad) for p in params])
+    return seen, optimizer.state_dict(), optimizer._step_supports_amp_scaling
+
+
+def test_a_skipped_first_step_leaves_no_momentum():
+    params = parameters(flambeau, shapes=[(3, 4)])
+    optimizer = flambeau.optim.SGD(params, lr=0.1, momentum=0.9, fused=True)
+    give_gradients(flambeau, params, 1)
+    optimizer.found_inf = flambeau.tensor(1.0)
+    optimizer.step()
+    assert not optimizer.state
+
+
+@pytest.mark.parametrize("name", FUSED)
+@parity
+def test_a_scale_is_for_fused_steps_alone(torch, name):
+    params, optimizer = build(torch, name, **FUSED[name])
+    give_gradients(torch, params, 0)
+    optimizer.grad_scale = torch.tensor(8.0)
+    optimizer.step()
+
+
 # --- checkpoints -------------------------------------------------------------------------------------------------------
 
 OPTIMIZERS = {

@@ -478,8 +478,10 @@ class KernelOptimizer(Optimizer):
         return loss
 
     def _unscale(self, grads: list, fused: Any) -> bool:
-        """Divide by the scale that a gradient scaler has left, for a fused step; whether the step is to be taken at all."""
-        scale, found_inf = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
+        """Whether the step is to be taken, by what a gradient scaler has left; a fused step divides by the scale first."""
+        if "grad_scale" not in self.__dict__ and "found_inf" not in self.__dict__:
+            return True
+        scale, found_inf = self.__dict__.get("grad_scale"), self.__dict__.get("found_inf")
         if scale is None and found_inf is None:
             return True
         if not fused:
@@ -487,9 +489,9 @@ class KernelOptimizer(Optimizer):
         if found_inf is not None and found_inf.item() == 1.0:
             return False
         if scale is not None:
-            inverse = np.float32(scale.item())
+            divisor = np.float32(scale.item())
             for grad in grads:
-                grad[...] = grad / inverse
+                grad[...] = grad / divisor
         return True
 
 

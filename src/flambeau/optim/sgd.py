@@ -85,40 +85,38 @@ class SGD(KernelOptimizer):
         for group in self.param_groups:
             if group["differentiable"]:
                 raise NotImplementedError("flambeau's optimizers do not support differentiable=True")
-            momentum = group["momentum"]
-            params, grads, buffers = [], [], []
-            fresh: tuple[list, list, list] = ([], [], [])  # without a buffer so far
-            for p in group["params"]:
-                grad = p._grad
-                if grad is None:
-                    continue
-                if group["fused"] and getattr(self, "_need_device_dtype_check_for_fused", True):
-                    _device_dtype_check_for_fused(p)
-                    self._need_device_dtype_check_for_fused = False
-                bump_version(p)
-                if momentum != 0:
-                    state = self.state[p]
-                    buffer = state.get("momentum_buffer")
-                    if buffer is None:
-                        buffer = state["momentum_buffer"] = wrap(np.empty_like(grad._array))
-                        for arrays, array in zip(fresh, (p._array, grad._array, buffer._array)):
-                            arrays.append(array)
-                        continue
+            with_grad = [p for p in group["params"] if p._grad is not None]
+            if not with_grad or not self._unscale([p._grad._array for p in with_grad], group["fused"]):
+                continue
+            if group["fused"] and getattr(self, "_need_device_dtype_check_for_fused", True):
+                _device_dtype_check_for_fused(with_grad[0])
+                self._need_device_dtype_check_for_fused = False
+            if group["momentum"] == 0:
+                self._descend(group, with_grad, [])
+                continue
+            known, buffers, fresh, empty = [], [], [], []
+            for p in with_grad:
+                state = self.state[p]
+                buffer = state.get("momentum_buffer")
+                if buffer is None:
+                    buffer = state["momentum_buffer"] = wrap(np.empty_like(p._grad._array))
+                    fresh.append(p)
+                    empty.append(buffer._array)
+                else:
+                    known.append(p)
                     buffers.append(buffer._array)
-                params.append(p._array)
-                grads.append(grad._array)
-            if params:
-                self._descend(group, params, grads, buffers)
-            if fresh[0]:
-                self._descend(group, *fresh, first=True)
+            if known:
+                self._descend(group, known, buffers)
+            if fresh:
+                self._descend(group, fresh, empty, first=True)
         return loss
 
-    def _descend(self, group: dict[str, Any], params: list, grads: list, buffers: list, first: bool = False) -> None:
-        if not self._unscale(grads, group["fused"]):
-            return
+    def _descend(self, group: dict[str, Any], params: list, buffers: list, first: bool = False) -> None:
+        for p in params:
+            bump_version(p)
         sgd_step(
-            params,
-            grads,
+            [p._array for p in params],
+            [p._grad._array for p in params],
             buffers,
             _number(group["lr"]),
             group["momentum"],

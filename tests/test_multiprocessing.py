@@ -97,7 +97,7 @@ def test_whoever_looks_at_the_memory_follows_it():
 
 def test_modules():
     model = flambeau.nn.Linear(3, 2)
-    names = {name: parameter for name, parameter in model.named_parameters()}
+    names = dict(model.named_parameters())
     output = model(flambeau.ones(1, 3)).sum()  # its graph holds on to the weights
     assert model.share_memory() is model
     assert all(names[name] is parameter and is_shared(parameter) for name, parameter in model.named_parameters())
@@ -257,6 +257,22 @@ def test_spawn():
     tensor = share_memory_(zeros(3))
     assert mp.spawn(write, (tensor,), nprocs=2) is None
     assert tensor.tolist() == [1, 2, 0]
+
+
+def write_all(i, tensors):
+    for number, tensor in enumerate(tensors):
+        tensor._array[i] = number
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_many_tensors_go_along_to_a_new_process(method):
+    tensors = [zeros(2) for _ in range(300)] + [zeros(50_000)] * 2
+    if method == "fork":
+        for tensor in tensors:
+            share_memory_(tensor)
+    mp.start_processes(write_all, (tensors,), nprocs=2, start_method=method)
+    assert [tensor.tolist()[:2] for tensor in tensors[:-2]] == [[number] * 2 for number in range(300)]
+    assert tensors[-1].tolist()[:2] == [301, 301]
 
 
 @pytest.mark.parametrize("method", METHODS)

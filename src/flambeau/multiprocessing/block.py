@@ -18,6 +18,8 @@ class Block(mmap.mmap):
 
     live = 0
     descriptor: int | None
+    sent: tuple[Any, Any] | None
+    """To which process being started it goes along, and as what."""
 
     def __new__(cls, descriptor: int, size: int, keep: bool) -> "Block":
         arguments: dict[str, Any] = {"flags": mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)}
@@ -26,6 +28,7 @@ class Block(mmap.mmap):
         self = super().__new__(cls, descriptor, size, **arguments)
         Block.live += 1
         self.descriptor = descriptor if keep else None
+        self.sent = None
         return self
 
     def __init__(self, descriptor: int, size: int, keep: bool) -> None:

@@ -4,8 +4,9 @@ import os
 import sys
 import threading
 from multiprocessing import reduction
+from multiprocessing.context import get_spawning_popen
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
@@ -159,8 +160,20 @@ def reduce_tensor(tensor: Tensor) -> Any:
     with _lock:
         _blocks[_key(block.descriptor)] = block
     layout = (array.dtype.name, array.shape, address(array) - _address(block), array.strides)
-    descriptor = reduction.DupFd(block.descriptor)
-    return rebuild_tensor, (type(tensor) is not Tensor, descriptor, len(block), layout, tensor.requires_grad)
+    return rebuild_tensor, (type(tensor) is not Tensor, _duplicate(block), len(block), layout, tensor.requires_grad)
+
+
+def _duplicate(block: Block) -> Any:
+    """The block's descriptor as an object that pickles into another process; one and the same for a process being started.
+
+    `multiprocessing` takes each descriptor only once along to a new process.
+    """
+    starting: Any = get_spawning_popen()
+    if starting is None:
+        return reduction.DupFd(block.descriptor)
+    if block.sent is None or block.sent[0]() is not starting:
+        block.sent = ref(starting), reduction.DupFd(block.descriptor)
+    return block.sent[1]
 
 
 def rebuild_tensor(is_parameter: bool, duplicate: Any, size: int, layout: tuple[Any, ...], requires_grad: bool) -> Tensor:
@@ -171,7 +184,7 @@ def rebuild_tensor(is_parameter: bool, duplicate: Any, size: int, layout: tuple[
         block = _blocks.get(key)
         if block is None:
             block = _blocks[key] = Block(descriptor, size, keep=True)
-        else:
+        elif block.descriptor != descriptor:  # the same one comes again where several tensors lie in a block
             os.close(descriptor)
     dtype, shape, offset, strides = layout
     cls: type = Tensor

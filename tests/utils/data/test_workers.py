@@ -134,6 +134,15 @@ def test_batches_arrive_whole_and_in_order(method, persistent):
         assert start == 40
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_datasets_of_tensors(method):
+    numbers, squares = wrap(np.arange(100)), wrap(np.arange(100) ** 2)
+    dataset = flambeau.utils.data.Subset(flambeau.utils.data.TensorDataset(numbers, squares), list(range(99, -1, -1)))
+    for x, y in DataLoader(dataset, batch_size=30, num_workers=2, multiprocessing_context=method):
+        assert (x._array**2 == y._array).all()
+    assert x.tolist() == list(range(9, -1, -1))
+
+
 @parity
 def test_as_many_random_numbers_as_pytorch(torch):
     loader = torch.utils.data.DataLoader(range(10), 3, shuffle=True, num_workers=2)

@@ -168,6 +168,7 @@ def _duplicate(block: Block) -> Any:
 
     `multiprocessing` takes each descriptor only once along to a new process.
     """
+    assert block.descriptor is not None
     starting: Any = get_spawning_popen()
     if starting is None:
         return reduction.DupFd(block.descriptor)

@@ -141,7 +141,7 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
     if cls is int or cls is bool:
         if target is None:
             if cls is int and not -(2**63) <= data < 2**63:
-                raise RuntimeError("Overflow when unpacking long long")
+                raise ValueError("Overflow when unpacking long long")
             return np.array(data, np.bool_ if cls is bool else np.int64)
         return np.array(data).astype(target)
     if isinstance(data, Tensor):
@@ -170,14 +170,14 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
             except ValueError:
                 raise _ragged(data) from None
             except OverflowError:
-                raise RuntimeError("Overflow when unpacking long long") from None
+                raise ValueError("Overflow when unpacking long long") from None
         kind = array.dtype.kind
         if kind in "OUS" or (kind == "u" and array.dtype.itemsize == 8):
             if kind in "US":
                 raise TypeError(f"new(): invalid data type '{'str' if kind == 'U' else 'bytes'}'")
             if kind == "u":
                 if target is None or target.kind == "i":
-                    raise RuntimeError("Overflow when unpacking long long")
+                    raise ValueError("Overflow when unpacking long long")
                 return array.astype(target)
             raise _object_error(data)
         if target is not None:
@@ -222,7 +222,7 @@ def _object_error(data: Any) -> Exception:
     if item is None:
         return RuntimeError("Could not infer dtype of NoneType")
     if isinstance(item, int):
-        return RuntimeError("Overflow when unpacking long long")
+        return ValueError("Overflow when unpacking long long")
     if isinstance(item, (list, tuple)):
         return _ragged(data)
     return RuntimeError(f"Could not infer dtype of {type(item).__name__}")

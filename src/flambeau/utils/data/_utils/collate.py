@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from copy import copy
-from re import compile
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from ....tensor import Tensor, wrap
 
 default_collate_err_msg_format = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
 
-np_str_obj_array_pattern = compile(r"[SaUO]")
-"""Array dtypes (strings, objects) that no tensor can hold."""
+NO_TENSOR = "SUO"
+"""The kinds of NumPy dtypes, strings and objects, whose arrays are refused, or left alone by `default_convert`."""
 
 CollateMap = dict[Any, Callable[..., Any]]
 
@@ -31,7 +30,7 @@ def default_convert(data: Any) -> Any:
         return data
     cls = type(data)
     if cls.__module__ == "numpy" and cls.__name__ not in ("str_", "string_"):
-        if cls.__name__ == "ndarray" and np_str_obj_array_pattern.search(data.dtype.str):
+        if cls.__name__ == "ndarray" and data.dtype.kind in NO_TENSOR:
             return data
         return as_tensor(data)
     if isinstance(data, Mapping):
@@ -133,7 +132,7 @@ def stack_arrays(arrays: list[Any]) -> Any:
 
 def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Any:
     """Stacks NumPy arrays as a tensor. Raises TypeError for arrays of strings or objects."""
-    if np_str_obj_array_pattern.search(batch[0].dtype.str):
+    if batch[0].dtype.kind in NO_TENSOR:
         raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
     return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 

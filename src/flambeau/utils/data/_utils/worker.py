@@ -1,7 +1,6 @@
 """A worker process of a loader: takes the indices of batches from its channel and sends the batches back."""
 
 import os
-import random
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .fetch import IterableFetcher
@@ -91,6 +90,8 @@ that it is ready for a new epoch. A loader sends (task, indices), and for a new 
 
 def seed_worker(base_seed: int, worker_id: int) -> None:
     """Seeds `random`, the default generator and NumPy: the same epoch gives the same samples, whatever the worker."""
+    import random
+
     import numpy as np
 
     from ....core.generator import default_generator

@@ -145,6 +145,8 @@ def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
             wide = np.float32
             return a.astype(wide), b.astype(wide), to
         return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
+    if not array_a and not array_b:
+        raise TypeError(f"received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__})")
     array, number = (a, b) if array_a else (b, a)
     to = result_dtype(array, number).numpy
     final = None

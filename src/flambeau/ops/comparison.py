@@ -164,21 +164,21 @@ def _integers(x: Any, y: Any, name: str, kinds: str = "biu") -> None:
         refuse(array, name)
 
 
-@operator(*everywhere("bitwise_and"), "Tensor.__and__", "Tensor.__rand__", "Tensor.__iand__", promote="arithmetic", differentiable=False, takes_numbers=True)
+@operator(*everywhere("bitwise_and"), "Tensor.__and__", "Tensor.__rand__", "Tensor.__iand__", promote="arithmetic", differentiable=False, takes_numbers=1)
 def bitwise_and(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that both have."""
     _integers(input, other, "bitwise_and_cpu")
     return k.bitwise_and(input, other, out)
 
 
-@operator(*everywhere("bitwise_or"), "Tensor.__or__", "Tensor.__ror__", "Tensor.__ior__", promote="arithmetic", differentiable=False, takes_numbers=True)
+@operator(*everywhere("bitwise_or"), "Tensor.__or__", "Tensor.__ror__", "Tensor.__ior__", promote="arithmetic", differentiable=False, takes_numbers=1)
 def bitwise_or(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that either has."""
     _integers(input, other, "bitwise_or_cpu")
     return k.bitwise_or(input, other, out)
 
 
-@operator(*everywhere("bitwise_xor"), "Tensor.__xor__", "Tensor.__rxor__", "Tensor.__ixor__", promote="arithmetic", differentiable=False, takes_numbers=True)
+@operator(*everywhere("bitwise_xor"), "Tensor.__xor__", "Tensor.__rxor__", "Tensor.__ixor__", promote="arithmetic", differentiable=False, takes_numbers=1)
 def bitwise_xor(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that just one has."""
     _integers(input, other, "bitwise_xor_cpu")

@@ -69,7 +69,7 @@ class Operator:
         node: str | Callable[..., str] | None = None,
         hidden: int = 0,
         out: bool = True,
-        takes_numbers: bool = False,
+        takes_numbers: int = 0,
         check: Callable[..., None] | None = None,
     ) -> None:
         self.forward = forward
@@ -100,7 +100,7 @@ class Operator:
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
-        self.takes_numbers = takes_numbers  # whether a number may stand where a tensor is expected
+        self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
         self.choose_node = node if callable(node) else None  # the name may depend on the arrays
         self._variants: dict[str, type[Node]] = {}
         self._node_class: type[Node] | None = None
@@ -327,6 +327,9 @@ class Operator:
         if self.promote in ("arithmetic", "float", "compare") and len(self._operand_params()) > 1:
             shapes = ", ".join(f"a_{n}" for n in self._operand_params())
             lines += ["try:", f"    r = forward({call})", "except ValueError:", f"    raise broadcast_failure({shapes}) from None"]
+            a, b = (f"a_{n}" for n in self._operand_params())
+            both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * ("number" in self.kinds[b[2:]])
+            lines += [f"if r.ndim > 1 and {both}not {a}.flags.c_contiguous:", f"    r = laid_out(r, {a}, {b})"]
         else:
             lines.append(f"r = forward({call})")
         if self.promote in ("arithmetic", "float"):
@@ -647,6 +650,20 @@ def both_to_float(a: Any, b: Any) -> tuple[Any, Any]:
     return (to_float(a) if hasattr(a, "dtype") else float(a)), (to_float(b) if hasattr(b, "dtype") else float(b))
 
 
+def laid_out(result: Any, a: Any, b: Any) -> Any:
+    """A result in the memory order that PyTorch gives it, where NumPy decides otherwise: that of the first operand."""
+    if a.strides == b.strides or result.__class__ is not ndarray:
+        return result
+    shape = result.shape
+    operands_ = [(0,) * (len(shape) - x.ndim) + tuple([s if n > 1 else 0 for s, n in zip(x.strides, x.shape)]) for x in (a, b)]
+    strides = layout.ordered_strides(shape, *operands_)
+    if strides == layout.strides_of(result):
+        return result
+    moved = layout.empty_strided(shape, strides, result.dtype)
+    moved[...] = result
+    return moved
+
+
 def broadcast_failure(*operands_: Any) -> Exception:
     """The error for operands whose shapes do not broadcast; the kernel's own error where they do."""
     shapes = [getattr(x, "shape", ()) for x in operands_]
@@ -778,6 +795,8 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
         else:
             what = "tuple of Tensors" if kind == "list" else "Tensor"
             raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
+    if op.takes_numbers and not any(isinstance(value, Tensor) for value in args) and op.takes_numbers < 2:
+        raise TypeError(f"{op.name}() received an invalid combination of arguments - got ({', '.join(type(v).__name__ for v in args)})")
     result = op.body(*checked)
     return result if out is None else write_out(result, out)
 
@@ -790,11 +809,11 @@ def number_array(number: Any, others: Any) -> Any:
 
 def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     """`slow_path` for Python's operators, which ask the other operand next where this one does not know it."""
+    if not isinstance(args[0], Tensor):
+        raise TypeError(f"{op.name}(): argument '{op.params[0]}' (position 1) must be Tensor, not {type(args[0]).__name__}")
     try:
         return slow_path(op, args, out)
     except TypeError:
-        if not isinstance(args[0], Tensor):
-            raise
         return NotImplemented
 
 
@@ -946,7 +965,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     if not direct:
         result = as_array(result) if final is None else as_array(result).astype(final)
         if result.shape != target.shape:
-            if len(result.shape) < len(target.shape) or layout.broadcast_shapes(result.shape, target.shape) != target.shape:
+            if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
                 raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
         source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
         if not can_cast(source, into):
@@ -1096,6 +1115,7 @@ _SCOPE: dict[str, Any] = {
     "slow_path": slow_path,
     "wrap_outputs": wrap_outputs,
     "broadcast_failure": broadcast_failure,
+    "laid_out": laid_out,
 }
 
 setattr(tensors, "wrap", wrap)

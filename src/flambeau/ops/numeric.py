@@ -254,7 +254,7 @@ lerp.derivative(
 )
 
 
-@operator("torch.addcmul", "Tensor.addcmul", "Tensor.addcmul_", takes_numbers=True)
+@operator("torch.addcmul", "Tensor.addcmul", "Tensor.addcmul_", takes_numbers=1)
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1, out: Any = None) -> Array:
     """`input + value * tensor1 * tensor2`, broadcast."""
     if input.dtype is not tensor1.dtype or input.dtype is not tensor2.dtype:

@@ -51,7 +51,7 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
 
 
-@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic", takes_numbers=True)
+@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic", takes_numbers=2)
 def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input + alpha * other`, broadcast."""
     if alpha.__class__ is int and alpha == 1:
@@ -78,7 +78,7 @@ def check_subtraction(x: Any, y: Any) -> None:
 
 
 @operator("torch.sub", "torch.subtract", "Tensor.sub", "Tensor.subtract", "Tensor.sub_", "Tensor.subtract_", "Tensor.__sub__", "Tensor.__isub__",
-          promote="arithmetic", check=check_subtraction, takes_numbers=True)  # fmt: skip
+          promote="arithmetic", check=check_subtraction, takes_numbers=2)  # fmt: skip
 def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input - alpha * other`, broadcast. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
@@ -107,7 +107,7 @@ def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None
 rsub.derivative(input=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha), other=lambda F, grad: grad)
 
 
-@operator("torch.mul", "torch.multiply", "Tensor.mul", "Tensor.multiply", "Tensor.mul_", "Tensor.multiply_", "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", takes_numbers=True)  # fmt: skip
+@operator("torch.mul", "torch.multiply", "Tensor.mul", "Tensor.multiply", "Tensor.mul_", "Tensor.multiply_", "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", takes_numbers=2)  # fmt: skip
 def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input * other`, broadcast."""
     return k.multiply(input, other, out)
@@ -119,7 +119,7 @@ mul.derivative(input=lambda F, grad, other: grad * F.conj(other), other=lambda F
 # --- quotients -------------------------------------------------------------------------------------------------
 
 
-@operator("Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0", takes_numbers=True)
+@operator("Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0", takes_numbers=2)
 def true_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input / other`, broadcast; integers become the default floating-point dtype."""
     return k.divide(input, other, out)
@@ -131,7 +131,7 @@ true_divide.derivative(
 )
 
 
-@operator("torch.floor_divide", "Tensor.floor_divide", "Tensor.floor_divide_", "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented", takes_numbers=True)  # fmt: skip
+@operator("torch.floor_divide", "Tensor.floor_divide", "Tensor.floor_divide_", "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented", takes_numbers=2)  # fmt: skip
 def floor_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The quotient rounded towards minus infinity. Raises RuntimeError (ZeroDivisionError) for an integer division by 0."""
     if input.dtype.kind in "bc":
@@ -142,7 +142,7 @@ def floor_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
 floor_divide.derivative(input=undefined("floor_divide"), other=undefined("floor_divide"))
 
 
-@operator(promote="arithmetic", node="DivBackward2", takes_numbers=True)
+@operator(promote="arithmetic", node="DivBackward2", takes_numbers=2)
 def div_rounded(input: Array, other: Array | Number, rounding_mode: Any, out: Any = None) -> Array:
     """The quotient rounded by `rounding_mode`, "trunc" or "floor"."""
     if input.dtype.kind in "bc" and rounding_mode in ("floor", "trunc"):

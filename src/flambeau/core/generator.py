@@ -44,7 +44,7 @@ class Generator:
     Raises RuntimeError for any device other than the CPU, TypeError for what is no device.
     """
 
-    __slots__ = ("__weakref__", "_device", "_integers", "_legacy", "_next_float_normal", "_seed", "next_normal", "raw")
+    __slots__ = ("__weakref__", "_device", "_engine", "_integers", "_legacy", "_next_float_normal", "_seed", "_words", "next_normal", "raw")
 
     raw: Any
     next_normal: float | None
@@ -53,6 +53,8 @@ class Generator:
     def __init__(self, device: Any = None) -> None:
         self._device = CPU if device is None or device == "cpu" else cpu_only(device)
         self._legacy: Any = None
+        self._engine: Any = None
+        self._words: Any = None
         self._integers: Any = None
         self.raw = self._start
         self._reset(DEFAULT_SEED)
@@ -75,7 +77,17 @@ class Generator:
         legacy.seed(self._seed & 0xFFFFFFFF)
         self._integers = Generator(engine).integers
         self.raw = engine.random_raw
+        self._engine = engine
         self._legacy = legacy
+
+    def words(self) -> Any:
+        """The engine's state as it lies in memory, 624 words and the position: compiled kernels draw from it directly."""
+        if self._words is None:
+            self._make_engine()
+            import ctypes
+
+            self._words = np.ctypeslib.as_array((ctypes.c_uint32 * 625).from_address(self._engine.ctypes.state_address))
+        return self._words
 
     def raw64(self, n: int) -> Any:
         """n numbers of 64 bits as a uint64 array: two words each, the first in the upper half."""

@@ -5,6 +5,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from .compiler import compiled_for
+from .library import activation as library
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
@@ -31,11 +33,18 @@ def relu(x: Any, out: Any = None) -> Any:
 
 def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:
     """The gradient where the result is above the threshold, else zero."""
+    kernel = compiled_for(library.threshold_backward, result, grad)
+    if kernel is not None:
+        return kernel(np.empty_like(grad), grad, result, float(threshold))
     return grad * (result > threshold)
 
 
 def gelu(x: Any, approximate: str) -> Any:
     """x * Phi(x), with the normal distribution by erf or by the tanh approximation."""
+    if approximate == "none":
+        kernel = compiled_for(library.gelu, x)
+        if kernel is not None:
+            return kernel(np.empty_like(x), x)
     return _gelu(x, approximate)
 
 
@@ -61,9 +70,17 @@ def _gelu(x: Any, approximate: str) -> Any:
     return result
 
 
-@in_float32
 def gelu_backward(grad: Any, x: Any, approximate: str) -> Any:
     """grad * d gelu(x) / dx."""
+    if approximate == "none":
+        kernel = compiled_for(library.gelu_backward, x, grad)
+        if kernel is not None:
+            return kernel(np.empty_like(x), grad, x)
+    return _gelu_backward(grad, x, approximate)
+
+
+@in_float32
+def _gelu_backward(grad: Any, x: Any, approximate: str) -> Any:
     if approximate == "tanh":
         beta, kappa = math.sqrt(2 / math.pi), 0.044715
         square = x * x
@@ -85,15 +102,25 @@ def gelu_backward(grad: Any, x: Any, approximate: str) -> Any:
     return cdf
 
 
-@in_float32
 def silu(x: Any) -> Any:
     """x * sigmoid(x)."""
+    kernel = compiled_for(library.silu, x)
+    return _silu(x) if kernel is None else kernel(np.empty_like(x), x)
+
+
+@in_float32
+def _silu(x: Any) -> Any:
     return x / (1 + np.exp(-x))
 
 
-@in_float32
 def silu_backward(grad: Any, x: Any) -> Any:
     """grad * sigmoid(x) * (1 + x * (1 - sigmoid(x)))."""
+    kernel = compiled_for(library.silu_backward, x, grad)
+    return _silu_backward(grad, x) if kernel is None else kernel(np.empty_like(x), grad, x)
+
+
+@in_float32
+def _silu_backward(grad: Any, x: Any) -> Any:
     s = 1 / (1 + np.exp(-x))
     return grad * s * (1 + x * (1 - s))
 
@@ -110,9 +137,17 @@ def sigmoid_backward(grad: Any, result: Any) -> Any:
     return grad * ((1 - result) * result)
 
 
-@in_float32
 def softmax(x: Any, axis: int) -> Any:
     """exp(x) divided by its sum along the axis, computed after subtracting the maximum."""
+    if axis == x.ndim - 1:
+        kernel = compiled_for(library.softmax, x)
+        if kernel is not None:
+            return kernel(np.empty_like(x), x)
+    return _softmax(x, axis)
+
+
+@in_float32
+def _softmax(x: Any, axis: int) -> Any:
     if x.size == 0:
         return x.copy()
     result = x - np.maximum.reduce(x, axis, keepdims=True)
@@ -121,9 +156,17 @@ def softmax(x: Any, axis: int) -> Any:
     return result
 
 
-@in_float32
 def softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     """result * (grad - sum(grad * result))."""
+    if axis in (-1, result.ndim - 1):
+        kernel = compiled_for(library.softmax_backward, result, grad)
+        if kernel is not None:
+            return kernel(np.empty_like(result), grad, result)
+    return _softmax_backward(grad, result, axis)
+
+
+@in_float32
+def _softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     product = grad * result
     product -= result * np.add.reduce(product, axis, keepdims=True)
     return product

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from .compiler import compiled_for
+from .library import attention as library
 from .quiet import quiet
-from .random import bernoulli_mask
+from .dropout import bernoulli_mask, scale_by_mask
 
 _F32 = np.dtype(np.float32)
 
@@ -24,6 +26,42 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
     low = q.dtype
     q, k, v = _wide(q), _wide(k), _wide(v)
     scores = np.matmul(q, k.swapaxes(-1, -2))
+    kept = np.empty(0, np.bool_)
+    fused = _fused_softmax(scores, mask, scale)
+    if not fused:
+        _softmax(scores, mask, scale)
+    used = scores
+    if dropout > 0:
+        kept = bernoulli_mask(scores.shape, 1 - dropout)
+        used = scale_by_mask(scores, kept, 1 / (1 - dropout))
+    out = np.matmul(used, v)
+    return (out if out.dtype == low else out.astype(low)), scores, kept
+
+
+def _fused_softmax(scores: Any, mask: Any, scale: float) -> bool:
+    """softmax(scores * scale + mask) in place by one compiled kernel; False where it does not fit."""
+    if not scores.size:
+        return False
+    if mask is None:
+        kernel = compiled_for(library.scaled_softmax, scores)
+        if kernel is None:
+            return False
+        kernel(scores, float(scale))
+        return True
+    if mask.shape[-2:] != scores.shape[-2:] or mask.size != mask.shape[-1] * mask.shape[-2]:
+        return False
+    if mask.dtype.kind == "b":
+        mask = np.where(mask, scores.dtype.type(0), scores.dtype.type(-np.inf))
+    mask = np.ascontiguousarray(mask, scores.dtype)
+    kernel = compiled_for(library.masked_softmax, scores)
+    if kernel is None:
+        return False
+    kernel(scores, mask, float(scale))
+    return True
+
+
+def _softmax(scores: Any, mask: Any, scale: float) -> None:
+    """The same in place by NumPy, for any mask that broadcasts."""
     scores *= scores.dtype.type(scale)
     if mask is not None:
         if mask.dtype.kind == "b":
@@ -43,14 +81,21 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
         if empty_rows:
             total = np.where(total == 0, total.dtype.type(1), total)
         scores /= total
-    kept = np.empty(0, np.bool_)
-    used = scores
+
+
+def _softmax_gradient(grad_p: Any, p: Any, kept: Any, dropout: float, scale: float) -> Any:
+    """The gradient of the scores, written over that of the probabilities."""
+    factor = 1 / (1 - dropout)
+    kernel = compiled_for(library.dropped_softmax_gradient if dropout > 0 else library.softmax_gradient, grad_p, p)
+    if kernel is not None and grad_p.size:
+        return kernel(grad_p, p, kept, scale, factor) if dropout > 0 else kernel(grad_p, p, scale)
     if dropout > 0:
-        kept = bernoulli_mask(scores.shape, 1 - dropout)
-        used = scores * kept
-        used *= scores.dtype.type(1 / (1 - dropout))
-    out = np.matmul(used, v)
-    return (out if out.dtype == low else out.astype(low)), scores, kept
+        grad_p *= kept
+        grad_p *= p.dtype.type(factor)
+    product = grad_p * p
+    product -= p * np.add.reduce(product, -1, keepdims=True)
+    product *= product.dtype.type(scale)
+    return product
 
 
 @quiet
@@ -60,17 +105,10 @@ def attention_backward(grad: Any, q: Any, k: Any, v: Any, p: Any, kept: Any, dro
     grad, q, k, v = _wide(grad), _wide(q), _wide(k), _wide(v)
     used = p
     if dropout > 0:
-        factor = p.dtype.type(1 / (1 - dropout))
-        used = p * kept
-        used *= factor
+        used = scale_by_mask(p, kept, 1 / (1 - dropout))
     grad_v = np.matmul(used.swapaxes(-1, -2), grad)
     grad_p = np.matmul(grad, v.swapaxes(-1, -2))
-    if dropout > 0:
-        grad_p *= kept
-        grad_p *= factor
-    product = grad_p * p
-    product -= p * np.add.reduce(product, -1, keepdims=True)
-    product *= product.dtype.type(scale)
+    product = _softmax_gradient(grad_p, p, kept, dropout, float(scale))
     grad_q = np.matmul(product, k)
     grad_k = np.matmul(product.swapaxes(-1, -2), q)
     if low.itemsize == 2:

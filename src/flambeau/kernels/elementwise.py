@@ -246,13 +246,13 @@ def fmod(x: Any, y: Any, out: Any = None) -> Any:
 
 @quiet
 def power(x: Any, y: Any, out: Any = None) -> Any:
-    """`x ** y`. Raises RuntimeError for an integer array with a negative number as exponent."""
+    """`x ** y`, whole where both are integers; the number that an integer array is raised to is not negative."""
     if y.__class__ is not np.ndarray:
         kind = x.dtype.kind
         if kind in "biu":
-            if y < 0:
-                raise RuntimeError("Integers to negative integer powers are not allowed.")
-            return np.power(x, np.asarray(y, x.dtype) if kind != "b" else bool(y), out=out)
+            if kind == "b":
+                return _put(x.copy() if y else np.ones_like(x), out)
+            return np.power(x, np.asarray(y, x.dtype), out=out)
         if x.dtype.char not in LOW:
             if y == 2:
                 return np.multiply(x, x, out=out)
@@ -393,7 +393,7 @@ def falses_like(x: Any) -> Any:
 
 def exp2(x: Any, out: Any = None) -> Any:
     """2 to the power of x, complex too."""
-    return exp(np.multiply(x, _LN2), out) if x.dtype.kind == "c" else _exp2(x, out)
+    return exp(complex_from(multiply(x.real, _LN2), multiply(x.imag, _LN2)), out) if x.dtype.kind == "c" else _exp2(x, out)
 
 
 _LN2 = 0.6931471805599453
@@ -476,7 +476,7 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
 def ldexp(x: Any, exponent: Any) -> Any:
     """`x * 2**exponent`, in the dtype of that product."""
     if exponent.dtype.kind in "biu":
-        exponent = exponent.astype(DEFAULT.dtype.numpy)
+        exponent = exponent.astype(DEFAULT.dtype.numpy if x.dtype.kind in "biu" else x.dtype)
     x, power = promoted(x, exp2(exponent))
     return multiply(x, power)
 
@@ -536,7 +536,7 @@ def addcdiv(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
 
 def complex_from(real: Any, imag: Any) -> Any:
     """Complex numbers of two parts."""
-    shape = np.broadcast_shapes(real.shape, imag.shape)
+    shape = np.broadcast_shapes(np.shape(real), np.shape(imag))
     result = np.empty(shape, np.complex64 if real.dtype == F32 else np.complex128)
     result.real = real
     result.imag = imag

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .compiler import compiled_for
+from .library import loss as library
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
@@ -15,6 +17,15 @@ def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int
 
     Rows whose target is `ignore_index` have loss 0. Targets must be in range or `ignore_index`.
     """
+    kernel = compiled_for(library.cross_entropy, x)
+    if kernel is not None and target.flags.carray:
+        keep = target != ignore_index
+        count = int(np.count_nonzero(keep))
+        if count < len(target):
+            target = np.where(keep, target, -1)
+        losses, lse = np.empty((2, len(target)), x.dtype)
+        kernel(x, losses, lse, target)
+        return losses, lse, count
     if x.dtype.itemsize == 2:
         x = x.astype(_F32)
     peak = np.maximum.reduce(x, 1)
@@ -35,8 +46,15 @@ def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_ind
     low = x.dtype
     if low.itemsize == 2:
         x = x.astype(_F32)
-    scale = np.broadcast_to(np.asarray(scale, x.dtype), target.shape)
     keep = target != ignore_index
+    kernel = compiled_for(library.cross_entropy_backward, x, lse)
+    if kernel is not None and target.flags.carray:
+        if keep.all():
+            rows = np.full(target.shape, scale, x.dtype)
+        else:
+            rows, target = np.where(keep, scale, x.dtype.type(0)).astype(x.dtype, copy=False), np.where(keep, target, -1)
+        return kernel(np.empty_like(x), x, target, lse, rows)
+    scale = np.broadcast_to(np.asarray(scale, x.dtype), target.shape)
     if not keep.all():
         scale = np.where(keep, scale, x.dtype.type(0))
         target = np.where(keep, target, 0)

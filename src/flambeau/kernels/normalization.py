@@ -4,13 +4,30 @@ from typing import Any
 
 import numpy as np
 
+from .compiler import compiled_for
+from .library import normalization as library
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
 
 
-@quiet
 def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(x - mean) / sqrt(var + eps) * weight + bias over rows of `count` elements.
+
+    Returns the result in x's shape, and per row the mean and 1 / sqrt(var + eps).
+    """
+    if weight is not None and bias is not None and x.size and x.ndim and x.shape[-1] == count:
+        kernel = compiled_for(library.layer_norm, x, weight, bias)
+        if kernel is not None:
+            out = np.empty_like(x)
+            mean, rstd = np.empty((2, x.size // count, 1), x.dtype)
+            kernel(out, mean, rstd, x, weight, bias, 1 / count, float(eps))
+            return out, mean, rstd
+    return _layer_norm(x, count, weight, bias, eps)
+
+
+@quiet
+def _layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """(x - mean) / sqrt(var + eps) * weight + bias over rows of `count` elements.
 
     Returns the result in x's shape, and per row the mean and 1 / sqrt(var + eps).
@@ -33,8 +50,21 @@ def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple[
     return (result if result.dtype == low else result.astype(low)), mean, rstd
 
 
-@quiet
 def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
+    """The gradients of x, weight and bias; None where `needs` is False."""
+    if weight is not None and x.size and weight.shape == x.shape[-1:]:
+        kernel = compiled_for(library.layer_norm_backward, x, grad, mean, rstd, weight)
+        if kernel is not None:
+            count = x.shape[-1]
+            out = np.empty_like(x)
+            grad_weight, grad_bias = np.zeros(count, x.dtype), np.zeros(count, x.dtype)
+            kernel(out, grad_weight, grad_bias, grad, x, mean, rstd, weight, 1 / count)
+            return out if needs[0] else None, grad_weight if needs[1] else None, grad_bias if needs[2] else None
+    return _layer_norm_backward(grad, x, mean, rstd, weight, needs)
+
+
+@quiet
+def _layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
     count = x.size // max(mean.size, 1)
     low = x.dtype

@@ -16,6 +16,8 @@ import numpy as np
 from numpy import add, divide, empty, multiply, sqrt, subtract
 
 from ..core.dtype import DEFAULT
+from .compiler import compiled_for
+from .library import optimizer as library
 from .quiet import quiet
 
 Array = np.ndarray
@@ -340,6 +342,21 @@ def adam_step(
                 -lr / (1 - beta1**step),
             )
             options = (constants, weight_decay != 0, decoupled, maximize)
+            numbers = (
+                1 - lr * weight_decay if decoupled else 1.0,
+                0.0 if decoupled else float(weight_decay),
+                1 - beta1,
+                float(beta2),
+                1 - beta2,
+                (1 - beta2**step) ** 0.5,
+                float(eps),
+                -lr / (1 - beta1**step),
+            )
+        if not maximize and not max_exp_avg_sqs:
+            kernel = compiled_for(library.adam, p, grads[i], exp_avgs[i], exp_avg_sqs[i])
+            if kernel is not None:
+                kernel(p, grads[i], exp_avgs[i], exp_avg_sqs[i], *numbers)
+                continue
         if max_exp_avg_sqs:
             _apply(_adam, options, p, grads[i], exp_avgs[i], exp_avg_sqs[i], max_exp_avg_sqs[i], fused=fused)
         else:

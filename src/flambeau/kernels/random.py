@@ -16,6 +16,8 @@ import numpy as np
 
 from ..core.generator import default_generator
 from .box_muller import LOW_24, PAIRS, Workspace, transform
+from .compiler import usable
+from .library.twister import bernoulli
 from .quiet import quiet
 from .random_support import (
     BOOL,
@@ -421,6 +423,11 @@ def bernoulli_(array: Any, p: float = 0.5, generator: Any = None) -> Any:
     flat, target = memory_order(array)
     generator = generator or default_generator
     limit = np.uint64(math.ceil(p * 2.0**53))  # U53 < p says that the 53 bits, as an integer, lie below p * 2^53
+    if flat.dtype == BOOL and usable():
+        bernoulli()(flat, generator.words(), float(limit))
+        if target is not None:
+            target[...] = flat.reshape(target.shape)
+        return array
     for start, stop in chunks(flat.size):
         words = generator.raw64(stop - start)
         words &= LOW_53

@@ -1,0 +1,1 @@
+"""The fused kernels, one file per family, written for the kernel compiler."""

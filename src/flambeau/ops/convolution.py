@@ -303,6 +303,11 @@ def _public(name: str, dims: int) -> None:
 def _named_padding(input: Any, weight: Any, stride: Any, padding: str, dilation: Any) -> tuple[Any, tuple[int, ...]]:
     """The input and the numbers that "same" or "valid" stand for; an odd number of zeros is put half by hand."""
     dims = weight.ndim - 2
+    if input.ndim != weight.ndim:
+        raise RuntimeError(
+            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight {_list(weight.shape)}, but got "
+            f"{input.ndim}-dimensional input of size {_list(input.shape)} instead"
+        )
     if padding == "valid":
         return input, (0,) * dims
     if padding != "same":

@@ -166,3 +166,11 @@ def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     else:
         number = wrap_integer(int(number), work)
     return (array, number, final) if array_a else (number, array, final)
+
+
+def float_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """`operands` for functions whose results are never integers: those become the default floating-point dtype."""
+    if (hasattr(a, "ndim") or hasattr(b, "ndim")) and result_dtype(a, b).kind < 2:
+        to = DEFAULT.dtype.numpy
+        return (*[x.astype(to) if hasattr(x, "ndim") else float(x) for x in (a, b)], None)  # type: ignore[return-value]
+    return operands(a, b)

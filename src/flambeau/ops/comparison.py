@@ -295,12 +295,14 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         if isinstance(src, (int, float, complex)):
             src = wrap(k.full((), src, self._array.dtype))
         if not isinstance(src, Tensor):
-            raise TypeError(f"copy_(): argument 'src' (position 1) must be Tensor, not {type(src).__name__}")
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     if grad_mode.enabled and (self._requires_grad or src._requires_grad or self._view is not None or src._view is not None):
         return apply_in_place(copy, self, (src,), "copy_")
     target, source = self._array, src._array
     if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
         raise_overlap()
+    if source.ndim > target.ndim:
+        return apply_in_place(copy, self, (src,), "copy_")
     try:
         copy_into(target, source)
     except ValueError:
@@ -373,3 +375,14 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     _dtype_argument("can_cast", "from_", 1, from_)
     _dtype_argument("can_cast", "to", 2, to)
     return promotion.can_cast(from_, to)
+
+
+# --- NumPy -----------------------------------------------------------------------------------------------------
+
+
+def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """What NumPy's functions give back for a tensor: a tensor."""
+    return wrap(array.astype("uint8") if array.dtype.kind == "b" else array)
+
+
+attach("Tensor.__array_wrap__", _array_wrap)

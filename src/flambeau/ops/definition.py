@@ -34,7 +34,7 @@ from ..autograd.node import Node, Output, arrays, next_sequence, node_class, ten
 from ..autograd.views import check_in_place, make_crossing, make_view, set_history
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, operands, result_dtype
+from ..core.promotion import can_cast, float_operands, operands, result_dtype, wrap_integer
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import PLAIN, Tensor, bump_version, shared_version, wrap
 from .modes import modes, stacks
@@ -71,6 +71,7 @@ class Operator:
         out: bool = True,
         takes_numbers: int = 0,
         check: Callable[..., None] | None = None,
+        legacy: str = "",
     ) -> None:
         self.forward = forward
         self.name: str = forward.__name__
@@ -100,6 +101,7 @@ class Operator:
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
+        self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
         self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
         self.choose_node = node if callable(node) else None  # the name may depend on the arrays
         self._variants: dict[str, type[Node]] = {}
@@ -156,7 +158,7 @@ class Operator:
         scope: dict[str, Any] = {}
         for i, name in enumerate(self.params):
             if i == self.positional:
-                parts.append("*")
+                parts += ["legacy=None", "*"] if self.legacy else ["*"]
             if name in self.defaults:
                 scope[f"default_{name}"] = self.defaults[name]
                 parts.append(f"{name}=default_{name}")
@@ -197,6 +199,8 @@ class Operator:
                 tests.append(f"(type({name}) not in PLAIN and type({name}) not in NUMBERS)")
             elif kind == "list":
                 tests.append(f"not plain_list({name})")
+        if self.legacy:
+            tests.append("legacy is not None")
         if self.takes_out:
             tests.append("out is not None")
         out = ", out" if self.takes_out else ""
@@ -204,6 +208,7 @@ class Operator:
         source = (
             f"def {self.name}({signature}):\n"
             f"    if {' or '.join(tests)}:\n"
+            f"{self._legacy_source()}"
             f"        return slow_path(OP, ({names}){out})\n" + self._body_source()
         )
         made = self._compile(self.name, source, {**self._scope(), **scope})
@@ -211,6 +216,12 @@ class Operator:
         if self._dunder is not None:
             self._fill_stub(self._dunder, made)
             self._dunder.__globals__["slow_path"] = slow_dunder
+
+    def _legacy_source(self, function: str = "OP.function") -> str:
+        if not self.legacy:
+            return ""
+        given = "".join(f"{n}, " for n in self.params[: self.positional])
+        return f"        if legacy is not None:\n            return legacy_call(OP, {function}, ({given}legacy))\n"
 
     @staticmethod
     def _fill_stub(stub: FunctionType, made: FunctionType) -> None:
@@ -240,9 +251,12 @@ class Operator:
             }.get(self.kinds[n])
             if test:
                 tests.append(test)
+        if self.legacy:
+            tests.append("legacy is not None")
         arguments = f"({''.join(f'{n}, ' for n in rest)})"
         slow = "slow_dunder_in_place" if name.startswith("__") else "slow_in_place"
-        lines = [f"if {' or '.join(tests)}:", f"    return {slow}(OP, FUNCTION, ({', '.join(self.params)},))"]
+        lines = [f"if {' or '.join(tests)}:", *[line[4:] for line in self._legacy_source("FUNCTION").splitlines()]]
+        lines += [f"    return {slow}(OP, FUNCTION, ({', '.join(self.params)},))"]
         lines += self._straight_in_place(first, rest)
         lines.append(f"return apply_in_place(OP, {first}, {arguments}, NAME)")
         source = f"def {name}({parts}):\n" + "".join(f"    {line}\n" for line in lines)
@@ -413,6 +427,7 @@ class Operator:
             if self.check is not None:
                 lines = [line.replace(f"{a}, {b}, final = ", f"check({a}, {b}); {a}, {b}, final = ") for line in lines]
             if self.promote == "float":
+                lines = [line.replace("= operands(", "= float_operands(") for line in lines]
                 test = f"if getattr({a}, 'dtype', None) in INTEGERS or getattr({b}, 'dtype', None) in INTEGERS:"
                 lines += [test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':", f"    {a}, {b} = both_to_float({a}, {b})"]
         elif len(names) == 1 and self.promote == "float":
@@ -793,18 +808,49 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
                     raise TypeError(f"expected Tensor as element {i} in argument {position - 1}, but got {type(v).__name__}")
             checked.append(value)
         else:
+            if "number" in op.kinds.values() and not op.takes_numbers:
+                raise invalid_combination(op, args)
             what = "tuple of Tensors" if kind == "list" else "Tensor"
             raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
     if op.takes_numbers and not any(isinstance(value, Tensor) for value in args) and op.takes_numbers < 2:
-        raise TypeError(f"{op.name}() received an invalid combination of arguments - got ({', '.join(type(v).__name__ for v in args)})")
+        raise invalid_combination(op, args)
     result = op.body(*checked)
-    return result if out is None else write_out(result, out)
+    return result if out is None else write_out(result, out, f"{op.name}(): functions with ")
+
+
+def legacy_call(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """A call in the old order of arguments, with the multiplier second."""
+    import warnings
+
+    input, value, *rest = args
+    warnings.warn(
+        f"This overload of {function.__name__} is deprecated:\n\t{function.__name__}(Tensor input, Number {op.legacy}, ...)\n"
+        f"Consider using the keyword argument {op.legacy} instead.",
+        stacklevel=3,
+    )
+    return function(input, *rest, **{op.legacy: value})
 
 
 def number_array(number: Any, others: Any) -> Any:
     """A number in the place of a tensor, in the dtype that it has together with the other operands."""
     arrays_ = [t._array for t in others if isinstance(t, Tensor)]
-    return np.asarray(number, result_dtype(number, *arrays_).numpy)
+    to = result_dtype(number, *arrays_).numpy
+    return np.asarray(wrap_integer(number, to) if to.kind in "iu" else number, to)
+
+
+def invalid_combination(op: Operator, args: tuple[Any, ...]) -> TypeError:
+    """The error for a function with overloads for tensors and numbers, none of which takes the arguments."""
+    given, _ = op.as_called(args)  # type: ignore[attr-defined]
+    numbers = [n for n in op.params if op.kinds[n] == "number"]
+    overloads = [()] + [(n,) for n in numbers]
+    lines = []
+    for overload in sorted(overloads, key=lambda o: o[:1] != (op.params[0],) and bool(o)):
+        types = [f"{'Number' if n in overload else 'Tensor'} {n}" for n in op.params[: op.positional] if op.kinds[n] != "value"]
+        lines.append(f" * ({', '.join(types)}, *, Tensor out = None)\n")
+    return TypeError(
+        f"{op.name}() received an invalid combination of arguments - got ({', '.join(type(v).__name__ for v in given)}), but expected "
+        f"one of:\n{''.join(lines)}"
+    )
 
 
 def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
@@ -839,14 +885,14 @@ def _as_called(self: Operator, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], 
 Operator.as_called = _as_called  # type: ignore[attr-defined]
 
 
-def write_out(result: Any, out: Any) -> Any:
+def write_out(result: Any, out: Any, where: str = "") -> Any:
     """Puts a result where `out=` says, resizing it if need be. Raises where dtype or graph forbid."""
     if isinstance(result, (tuple, list)):
         return type(result)([write_out(r, o) for r, o in zip(result, out)]) if not hasattr(result, "_fields") else type(result)(
             [write_out(r, o) for r, o in zip(result, out)]
         )
     if result.requires_grad or (grad_mode.enabled and out.requires_grad):
-        raise RuntimeError("out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+        raise RuntimeError(f"{where}out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
     source, target = result._array, out._array
     if not can_cast(OF_NUMPY[source.dtype], OF_NUMPY[target.dtype]):
         raise RuntimeError(
@@ -925,7 +971,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             values.append(v.item())
         elif op.kinds[p] == "list":
             values.append([t._array for t in v])
-        elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None:
+        elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None and op.kinds[p] == "optional":
             values.append(v)
         else:
             raise TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
@@ -938,7 +984,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
             if op.check is not None:
                 op.check(a, b)
-            values[i], values[j], final = operands(a, b)
+            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
         if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
             values[i], values[j] = both_to_float(values[i], values[j])
     elif op.promote == "float" and target.dtype.kind in "iub":
@@ -1104,6 +1150,7 @@ _SCOPE: dict[str, Any] = {
     "next_sequence": next_sequence,
     "edge_of": edge_of,
     "operands": operands,
+    "float_operands": float_operands,
     "to_float": to_float,
     "both_to_float": both_to_float,
     "as_array": as_array,
@@ -1116,6 +1163,7 @@ _SCOPE: dict[str, Any] = {
     "wrap_outputs": wrap_outputs,
     "broadcast_failure": broadcast_failure,
     "laid_out": laid_out,
+    "legacy_call": legacy_call,
 }
 
 setattr(tensors, "wrap", wrap)

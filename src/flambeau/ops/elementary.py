@@ -245,7 +245,7 @@ def cosh(input: Array, out: Any = None) -> Array:
 cosh.derivative(input=lambda F, grad, input: grad * F.conj(F.sinh(input)))
 
 
-@operator(*_names("tanh"), promote="float")
+@operator(*_names("tanh"), "F.tanh", promote="float")
 def tanh(input: Array, out: Any = None) -> Array:
     """The hyperbolic tangent."""
     return k.tanh(input, out)
@@ -300,7 +300,7 @@ atanh.derivative(input=lambda F, grad, input: grad / F.conj(1.0 - input * input)
 # --- the logistic function -------------------------------------------------------------------------------------
 
 
-@operator(*_names("sigmoid"), "special.expit", promote="float")
+@operator(*_names("sigmoid"), "special.expit", "F.sigmoid", promote="float")
 def sigmoid(input: Array, out: Any = None) -> Array:
     """`1 / (1 + exp(-input))`."""
     return k.sigmoid(input, out=out)

@@ -254,7 +254,7 @@ lerp.derivative(
 )
 
 
-@operator("torch.addcmul", "Tensor.addcmul", "Tensor.addcmul_", takes_numbers=1)
+@operator("torch.addcmul", "Tensor.addcmul", "Tensor.addcmul_", legacy="value")
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1, out: Any = None) -> Array:
     """`input + value * tensor1 * tensor2`, broadcast."""
     if input.dtype is not tensor1.dtype or input.dtype is not tensor2.dtype:
@@ -278,7 +278,7 @@ _NO_INTEGER_ADDCDIV = (
 )
 
 
-@operator("torch.addcdiv", "Tensor.addcdiv", "Tensor.addcdiv_")
+@operator("torch.addcdiv", "Tensor.addcdiv", "Tensor.addcdiv_", legacy="value")
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1, out: Any = None) -> Array:
     """`input + value * tensor1 / tensor2`, broadcast. Raises RuntimeError for a division of integers."""
     if tensor1.dtype.kind in "biu" and tensor2.dtype.kind in "biu":

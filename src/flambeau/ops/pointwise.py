@@ -47,11 +47,14 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
     elif alpha.__class__ is float:
         if dtype.kind in "biu":
             raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
-    elif alpha.__class__ is complex and dtype.kind != "c":
-        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    elif alpha.__class__ is complex:
+        if dtype.kind != "c":
+            raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    elif not hasattr(alpha, "__float__"):
+        raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
 
 
-@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic", takes_numbers=2)
+@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic", takes_numbers=2, legacy="alpha")
 def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input + alpha * other`, broadcast."""
     if alpha.__class__ is int and alpha == 1:
@@ -78,7 +81,7 @@ def check_subtraction(x: Any, y: Any) -> None:
 
 
 @operator("torch.sub", "torch.subtract", "Tensor.sub", "Tensor.subtract", "Tensor.sub_", "Tensor.subtract_", "Tensor.__sub__", "Tensor.__isub__",
-          promote="arithmetic", check=check_subtraction, takes_numbers=2)  # fmt: skip
+          promote="arithmetic", check=check_subtraction, takes_numbers=2, legacy="alpha")  # fmt: skip
 def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input - alpha * other`, broadcast. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
@@ -218,11 +221,17 @@ def _pow_node(input: Any, exponent: Any) -> str:
     return "PowBackward0" if _is_number(exponent) else "PowBackward2" if _is_number(input) else "PowBackward1"
 
 
-@operator("torch.pow", "Tensor.pow", "Tensor.pow_", "Tensor.__pow__", "Tensor.__ipow__", promote="arithmetic", node=_pow_node)
+def _check_exponent(x: Any, exponent: Any) -> None:
+    """Raises RuntimeError for integers to a negative power."""
+    if exponent.__class__ is int and exponent < 0 and x.dtype.kind in "biu":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+
+
+@operator("torch.pow", "Tensor.pow", "Tensor.pow_", "Tensor.__pow__", "Tensor.__ipow__", promote="arithmetic", node=_pow_node, check=_check_exponent)
 def pow(input: Array | Number, exponent: Array | Number, out: Any = None) -> Array:
     """`input ** exponent`, broadcast. Raises RuntimeError for an integer tensor with a negative number as exponent."""
     array = exponent if input.__class__ in NUMBERS else input
-    if array.dtype.kind == "b":
+    if array.dtype.kind == "b" and exponent.__class__ is not bool:
         refuse(array, "pow")
     return k.power(input, exponent, out)
 
@@ -343,6 +352,8 @@ def abs(input: Array, out: Any = None) -> Array:
     """The absolute value; of complex numbers, real."""
     if input.dtype.kind == "b":
         refuse(input, "abs_cpu")
+    if out is not None and input.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
     return k.absolute(input, out)
 
 
@@ -396,6 +407,12 @@ def conj(input: Any) -> Any:
 
 
 formula_function("conj", k.conj, conj)
+
+
+@composite("torch.is_conj", "torch.is_neg", "Tensor.is_conj", "Tensor.is_neg", hot=True)
+def is_conj(input: Any) -> bool:
+    """False: conjugates and negatives are computed at once, never deferred."""
+    return False
 
 
 @operator("torch.sign", "Tensor.sign", "Tensor.sign_")
@@ -545,23 +562,27 @@ clamp_max.derivative(
 )
 
 
-def _bounds(min: Any, max: Any) -> tuple[Any, Any, bool]:
+def _bounds(min: Any, max: Any, name: str = "clamp") -> tuple[Any, Any, bool]:
     """The bounds as the operators take them, and whether they are tensors."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     tensor = isinstance(min, Tensor) or isinstance(max, Tensor)
     found = []
     for bound in (min, max):
-        if bound is None or bound.__class__ in NUMBERS and not tensor or isinstance(bound, Tensor):
+        if bound is None or isinstance(bound, Tensor) or not tensor and bound.__class__ in NUMBERS:
             found.append(bound)
-        elif hasattr(bound, "item") and not tensor or isinstance(bound, (int, float)) and not tensor:
-            found.append(bound.item() if hasattr(bound, "item") else float(bound))
+        elif not tensor and hasattr(bound, "item"):  # a NumPy scalar
+            found.append(bound.item())
         else:
-            given = ", ".join(type(b).__name__ for b in (min, max) if b is not None)
+            given = [type(b).__name__ for b in (min, max) if b is not None]
+            wrong = ", ".join(f"!{name}!" for name in given)
+            why = f"      didn't match because some of the arguments have invalid types: ({wrong})\n" if len(given) == 2 else ""
             raise TypeError(
-                f"clamp() received an invalid combination of arguments - got ({given}), but expected one of:\n"
-                " * (Tensor min = None, Tensor max = None)\n * (Number min = None, Number max = None)\n"
+                f"{name}() received an invalid combination of arguments - got ({', '.join(given)}), but expected one of:\n"
+                f" * (Tensor min = None, Tensor max = None)\n{why} * (Number min = None, Number max = None)\n{why}"
             )
+        if bound.__class__ is complex:
+            raise RuntimeError("value cannot be converted to type double without overflow")
     return found[0], found[1], tensor
 
 
@@ -575,5 +596,5 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
 @composite("torch.clamp_", "torch.clip_", "Tensor.clamp_", "Tensor.clip_", hot=True)
 def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
     """`clamp`, in place."""
-    min, max, tensor = _bounds(min, max)
+    min, max, tensor = _bounds(min, max, "clamp_")
     return apply_in_place(clamp_tensors if tensor else clamp_numbers, input, (min, max), "clamp_")

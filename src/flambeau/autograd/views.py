@@ -213,6 +213,7 @@ def set_history(tensor: Any, node: Node) -> None:
     outer.inner = node
     base._node = outer
     base._requires_grad = True
+    view.version = -1
     view.sync(tensor)
 
 

@@ -39,7 +39,7 @@ def expanded(array: Any, indices: Sequence[Any]) -> tuple[Any, ...]:
         else:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     if len(found) > array.ndim:
-        raise IndexError(f"too many indices for tensor of dimension {array.ndim}")
+        raise IndexError(f"too many indices for tensor of dimension {array.ndim} (got {len(found)})")
     return tuple(found)
 
 
@@ -49,9 +49,22 @@ def warn_bytes() -> None:
     warnings.warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.", stacklevel=4)
 
 
+def result_shape(array: Any, indices: Sequence[Any]) -> tuple[int, ...]:
+    """The shape of what integer index arrays read. Raises IndexError where these do not broadcast together."""
+    shapes = [i.shape for i in indices if i is not None]
+    try:
+        shape = layout.broadcast_shapes(*shapes)
+    except RuntimeError:
+        text = ", ".join(str(list(s)) for s in shapes)
+        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {text}") from None
+    given = [d for d, i in enumerate(indices) if i is not None]
+    first = given[0] if given == list(range(given[0], given[-1] + 1)) else 0
+    rest = [n for d, n in enumerate(array.shape) if d not in given]
+    return (*rest[:first], *shape, *rest[first:])
+
+
 def check_bounds(array: Any, indices: Sequence[Any]) -> Exception:
     """The error for indices that are out of range or do not broadcast together."""
-    shapes = [i.shape for i in indices if i is not None]
     for d, index in enumerate(indices):
         if index is None or not index.size:
             continue
@@ -62,10 +75,9 @@ def check_bounds(array: Any, indices: Sequence[Any]) -> Exception:
                 return IndexError("index is out of bounds for dimension with size 0")
             return IndexError(f"index {bad.flat[0]} is out of bounds for dimension {d} with size {n}")
     try:
-        layout.broadcast_shapes(*shapes)
-    except RuntimeError:
-        text = ", ".join(str(list(s)) for s in shapes)
-        return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {text}")
+        result_shape(array, indices)
+    except IndexError as error:
+        return error
     return IndexError("index is out of bounds")
 
 
@@ -122,6 +134,9 @@ def put(target: Any, indices: Sequence[Any], values: Any, accumulate: bool = Fal
         else:
             target[to_numpy_index(indices)] = values
     except IndexError:
+        given, wanted = values.shape, result_shape(target, indices)
+        if len(given) > len(wanted) or any(n != 1 and n != m for n, m in zip(given[::-1], wanted[::-1])):
+            raise ValueError from None  # the caller tells: values that do not fit come before indices that do not
         raise check_bounds(target, indices) from None
 
 

@@ -318,7 +318,7 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
 attach("Tensor.copy_", copy_)
 
 
-@operator("torch.fill_", "torch.fill", "Tensor.fill_", node=lambda input, value: f"FillBackward{2 + (value.__class__ not in NUMBERS)}")
+@operator("torch.fill_", "torch.fill", "Tensor.fill_", overlap=True, node=lambda input, value: f"FillBackward{2 + (value.__class__ not in NUMBERS)}")
 def fill(input: Array, value: Array | Number) -> Array:
     """`value` in the shape and dtype of `input`."""
     if value.__class__ not in NUMBERS and value.ndim:
@@ -329,7 +329,7 @@ def fill(input: Array, value: Array | Number) -> Array:
 fill.derivative(input=lambda F, grad: F.zeros_like(grad), value=lambda F, grad: F.sum(grad))
 
 
-@operator("torch.zero_", "Tensor.zero_")
+@operator("torch.zero_", "Tensor.zero_", overlap=True)
 def zero(input: Array, out: Any = None) -> Array:
     """Zeros in the shape and dtype of `input`."""
     return k.zeros_like(input, out)

@@ -71,6 +71,7 @@ class Operator:
         out: bool = True,
         takes_numbers: int = 0,
         check: Callable[..., None] | None = None,
+        overlap: bool = False,
         legacy: str = "",
     ) -> None:
         self.forward = forward
@@ -102,6 +103,7 @@ class Operator:
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
         self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
+        self.overlap = overlap  # whether it may write one number where several elements share memory
         self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
         self.choose_node = node if callable(node) else None  # the name may depend on the arrays
         self._variants: dict[str, type[Node]] = {}
@@ -539,7 +541,9 @@ class Operator:
         if not params:
             lines.append("return None")
             return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), self._scope())
-        lines.append(f"if {' and '.join(tests)}: return None")
+        # Views made under no_grad of what requires a gradient: their results require one too, but it leads nowhere.
+        nowhere = [f"({p}._view is None or not {p}._view.base._requires_grad)" for p in params if self.kinds[p] == "tensor"]
+        lines.append(f"if {' and '.join(tests + nowhere)}: return None")
         chosen = ", ".join(f"a_{n}" if n in self.tensor_params else n for n in self.params)
         lines += [f"node = new(variant({chosen}))" if self.choose_node else "node = new(NODE)", "node.sequence = next_sequence()"]
         lines.append(f"node.edges = ({', '.join(edge_parts)},)")
@@ -958,7 +962,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         recording = True
     if recording:
         check_in_place(input)
-    if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides:
+    may_overlap = op.overlap and not (args and isinstance(args[-1], Tensor))
+    if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
         raise_overlap()
     values: list[Any] = []
     tensors_: list[Any] = []
@@ -1018,7 +1023,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             raise RuntimeError(
                 f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}"
             )
-        if target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
+        if not may_overlap and target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
             raise_overlap()
         copy_into(target, result)
     counter = input._counter
@@ -1027,6 +1032,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     else:
         counter[0] += 1
     if recording:
+        if input._view is not None:
+            input._view.version = counter[0]  # type: ignore[index]  # its node was renewed above and stands for the old values
         flat: list[Any] = []
         position = 0
         for p, v in zip(op.params, (input, *args)):

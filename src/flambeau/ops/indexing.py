@@ -50,11 +50,14 @@ def index_zeros(grad: Array, shape: Any, indices: Any) -> Array:
 index_zeros.derivative(grad=lambda F, grad, indices: F.index(grad, indices))
 
 
-@operator(node="IndexPutBackward0")
+@operator(node="IndexPutBackward0", overlap=True)
 def index_put(input: Array, indices: Any, values: Array, accumulate: bool) -> Array:
     """A copy of the input with values written, or added, where the indices point."""
-    result = input.copy()
-    k.put(result, indices, values, accumulate)
+    result = np.array(input)
+    try:
+        k.put(result, indices, values, accumulate)
+    except ValueError:
+        raise _mismatch(input, indices, values.shape) from None
     return result
 
 
@@ -79,31 +82,19 @@ def put(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) ->
     _check_values(self, indices, values)
     if grad_mode.enabled and (self._requires_grad or values._requires_grad or self._view is not None or values._view is not None):
         indices = tuple([None if i is None else i.copy() for i in indices])
-        try:
-            return apply_in_place(index_put, self, (indices, values, accumulate), "index_put_")
-        except ValueError:
-            raise _mismatch(array, indices, values) from None
-    if 0 in array.strides:
-        _refuse_overlap(array)
+        return apply_in_place(index_put, self, (indices, values, accumulate), "index_put_")
     try:
         k.put(array, indices, values._array, accumulate)
     except ValueError:
-        raise _mismatch(array, indices, values) from None
+        raise _mismatch(array, indices, values._array.shape) from None
     shared_version(self)[0] += 1
     return self
 
 
-def _refuse_overlap(array: Any) -> None:
-    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
-        from .definition import raise_overlap
-
-        raise_overlap()
-
-
-def _mismatch(array: Any, indices: Any, values: Tensor) -> Exception:
-    shape = k.get(array, indices).shape
+def _mismatch(array: Any, indices: Any, given: Any) -> Exception:
+    shape = k.result_shape(array, indices)
     return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(values._array.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+        f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape {list(shape)}"
     )
 
 
@@ -159,7 +150,9 @@ def _as_tuple(index: Any) -> Any:
 def _select_int(x: Tensor, dim: int, i: int, outer: int) -> Tensor:
     """`select` with the errors of indexing."""
     shape = x._array.shape
-    if dim == 0 and not shape:
+    if not shape:
+        if i:
+            raise IndexError(f"index {i} is out of bounds for dimension 0 with size 0")
         raise IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
         )
@@ -169,7 +162,8 @@ def _select_int(x: Tensor, dim: int, i: int, outer: int) -> Tensor:
     return _select(x, dim, i)
 
 
-def _take_slice(x: Tensor, dim: int, item: slice) -> Tensor:
+def _take_slice(x: Tensor, dim: int, item: slice, alone: bool = False) -> Tensor:
+    """A slice as a view; one that takes everything is no step of its own unless it stands `alone` between the brackets."""
     step = 1 if item.step is None else as_int(item.step)
     if step == 0:
         raise ValueError("slice step cannot be zero")
@@ -182,6 +176,8 @@ def _take_slice(x: Tensor, dim: int, item: slice) -> Tensor:
         stop = None if item.stop is None else as_int(item.stop)
     except TypeError:
         raise TypeError("slice indices must be integers or None or have an __index__ method") from None
+    if not alone and step == 1 and slice(start, stop).indices(x._array.shape[dim]) == (0, x._array.shape[dim], 1):
+        return x
     return _slice(x, dim, start, stop, step)
 
 
@@ -198,14 +194,8 @@ def basic(self: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, list[Any] | Non
         else:
             specified += 1
     ndim = array.ndim
-    if specified > ndim:
-        if not ndim and not isinstance(items[0], slice):
-            raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a "
-                "number"
-            ) if len(items) == 1 and hasattr(items[0], "__index__") else IndexError(f"too many indices for tensor of dimension {ndim}")
-        if ndim:
-            raise IndexError(f"too many indices for tensor of dimension {ndim}")
+    if specified > ndim and not (ndim == 0 and len(items) == 1 and (items[0].__class__ is int or items[0].__class__ is slice)):
+        raise IndexError(f"too many indices for tensor of dimension {ndim}")
     result = self
     dim = outer = 0
     found: list[Any] = []
@@ -314,13 +304,13 @@ def getitem(self: Tensor, index: Any) -> Any:
             node = None
     elif cls is slice:
         if index.step is not None or not array.ndim:
-            return _take_slice(self, 0, index)
+            return _take_slice(self, 0, index, True)
         try:
             part = array[index]
         except TypeError:
-            return _take_slice(self, 0, index)
+            return _take_slice(self, 0, index, True)
         if not part.size:
-            return _take_slice(self, 0, index)
+            return _take_slice(self, 0, index, True)
         if grad_mode.enabled and (self._requires_grad or self._view is not None):
             node = slice_dim.record(part, self, array, 0, index.start, index.stop, 1)
         else:

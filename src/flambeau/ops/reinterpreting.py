@@ -112,7 +112,10 @@ def reshape_in_place(self: Tensor, made: Any) -> Tensor:
         check_in_place(self)
     result = made()
     self._array = result._array
-    self._node = result._node
+    node = result._node
+    if node is not None:
+        node.__class__ = _in_place_class(type(node))
+    self._node = node
     self._requires_grad = result._requires_grad
     shared_version(self)[0] += 1
     if view is not None:
@@ -120,8 +123,23 @@ def reshape_in_place(self: Tensor, made: Any) -> Tensor:
     return self
 
 
+_IN_PLACE_CLASSES: dict[type, type] = {}
+
+
+def _in_place_class(cls: type) -> type:
+    """The node class of an in-place form, whose name has the next number (`TBackward1`); after squeeze's three, 3 to 5."""
+    found = _IN_PLACE_CLASSES.get(cls)
+    if found is None:
+        name, _, number = cls.__name__.rpartition("d")
+        step = 3 if name.startswith("Squeeze") else 1
+        found = _IN_PLACE_CLASSES[cls] = type(f"{name}d{int(number) + step}", (cls,), {"__slots__": (), "__module__": cls.__module__})
+    return found
+
+
 def _in_place(name: str, function: Any) -> None:
     def in_place(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if name == "t_" and self._array.ndim > 2:
+            raise RuntimeError(f"t_() expects a tensor with <= 2 dimensions, but self is {self._array.ndim}D")
         return reshape_in_place(self, lambda: function(self, *args, **kwargs))
 
     in_place.__name__ = in_place.__qualname__ = name

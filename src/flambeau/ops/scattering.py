@@ -375,7 +375,7 @@ index_copy.derivative(
 )
 
 
-@operator("torch.index_fill", "Tensor.index_fill", "Tensor.index_fill_", out=False,
+@operator("torch.index_fill", "Tensor.index_fill", "Tensor.index_fill_", out=False, overlap=True,
           node=lambda *given: "IndexFillBackward0" if not hasattr(given[-1], "ndim") else "IndexFillBackward1")  # fmt: skip
 def index_fill(input: Array, dim: int, index: Array, value: Array | Number, out: Any = None) -> Array:
     """A copy with one number written at the indices along a dimension."""
@@ -442,7 +442,7 @@ def _index_reduce_gradient(F: Any, grad: Any, input: Any, dim: Any, index: Any, 
 # --- masks ---------------------------------------------------------------------------------------------------------
 
 
-@operator("torch.masked_fill", "Tensor.masked_fill", "Tensor.masked_fill_", out=False,
+@operator("torch.masked_fill", "Tensor.masked_fill", "Tensor.masked_fill_", out=False, overlap=True,
           node=lambda *given: "MaskedFillBackward0" if not hasattr(given[-1], "ndim") else "MaskedFillBackward1")  # fmt: skip
 def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = None) -> Array:
     """A copy with one number wherever a mask, broadcast, holds."""
@@ -708,15 +708,11 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     """A copy with values written (or added) where the index tensors point."""
     from ..kernels.indexing import expanded
 
-    from .indexing import _check_values, _mismatch
-    from .indexing import index_put as op
+    from .indexing import _check_values
 
     places = expanded(input._array, _indices(indices))
     _check_values(input, places, values)
-    try:
-        return op.function(input, places, values, accumulate)
-    except ValueError:
-        raise _mismatch(input._array, places, values) from None
+    return op_index_put().function(input, places, values, accumulate)
 
 
 formula_function("index_put", lambda x, i, v, accumulate=False: op_index_put().forward(x, i, v, accumulate), lambda x, i, v, accumulate=False: op_index_put().function(x, i, v, accumulate))  # fmt: skip

@@ -1,0 +1,250 @@
+"""Random programs of views and in-place writes, run by flambeau and by PyTorch side by side.
+
+Compared after every statement: values, shapes, strides, storage offsets, `_version`, `requires_grad`, `is_leaf`, `grad_fn`
+and what was raised; at the end the gradients of all leaves.
+"""
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import flambeau
+from harness import real_torch
+
+pytestmark = pytest.mark.skipif(real_torch() is None, reason="PyTorch is not installed")
+
+number = st.integers(0, 11)
+
+VIEWS = """
+x[i % len(x)]
+x[:, j % x.shape[1]]
+x[i % 3 : 1 + j % 4]
+x[:, ::1 + i % 2]
+x[..., None]
+x[None]
+x[...]
+x[:]
+x.t()
+x.transpose(0, -1)
+x.permute(*range(x.dim())[::-1])
+x.view(-1)
+x.view(x.shape)
+x.reshape(-1)
+x.reshape(x.shape[::-1])
+x.flatten()
+x.squeeze()
+x.unsqueeze(i % 2)
+x.expand(2, *x.shape)
+x.expand(x.shape)
+x.narrow(0, i % 2, 1)
+x.select(-1, j % 2)
+x.diagonal()
+x.unfold(0, 2, 1)
+x.as_strided((2, 2), (1, 1))
+x.as_strided((2,), (2,), 1)
+x.movedim(0, -1)
+x.detach()
+x.data
+x.view_as(x)
+x.unbind()[i % 2]
+x.split(1)[j % 2]
+x.chunk(2)[0]
+x.chunk(2, -1)[-1]
+x.squeeze(0)
+x.unflatten(0, (1, -1))
+x.tensor_split(2)[1]
+x.contiguous()
+""".strip().splitlines()
+
+FRESH = """
+x * 2
+x * x
+x + y
+x * y
+x - 1
+x.clone()
+x.exp()
+x.sum()
+x.t() * 1
+torch.cat([x, x])
+torch.stack([x, y])
+x.flip(0)
+x.repeat(2, 1)
+x[torch.tensor([0, 1, 0])]
+x[x > 0]
+torch.where(x > 0, x, y)
+x.index_select(0, torch.tensor([1, 0]))
+""".strip().splitlines()
+
+WRITES = """
+x.mul_(2)
+x.mul_(y)
+x.add_(y)
+x.sub_(1)
+x.copy_(y)
+x.zero_()
+x.fill_(1.5)
+x.exp_()
+x.neg_()
+x.t_()
+x.unsqueeze_(0)
+x.squeeze_()
+x.transpose_(0, -1)
+x.masked_fill_(x > 0, 0.5)
+x.index_fill_(0, torch.tensor([0]), 2.0)
+x.index_add_(0, torch.tensor([0]), x[:1] * 1)
+x.clamp_(-1, 1)
+x.requires_grad_()
+x[i % 2] = 3
+x[i % 2] = y
+x[i % 2] = y[j % 2]
+x[:, 0] = y[:, j % 2]
+x[i % 2 : 2] = 0.25
+x[:] = y
+x[...] = y
+x[0, 0] = y.sum()
+x[torch.tensor([1, 0])] = y[:2]
+x[x > 0] = 1.5
+x[i % 2] *= 2
+x[:1] += y[:1]
+x *= y
+x += x
+x[0] = x[1]
+x.index_put_((torch.tensor([0, 0]),), y[:2], accumulate=True)
+""".strip().splitlines()
+
+RESHAPES = ("x.t_()", "x.unsqueeze_(0)", "x.squeeze_()", "x.transpose_(0, -1)")
+"""Not under no_grad: there PyTorch changes a leaf's shape behind the back of its graph, which then fails."""
+
+statement = st.tuples(
+    st.one_of(st.sampled_from(VIEWS), st.sampled_from(FRESH), st.sampled_from(WRITES), st.sampled_from(WRITES)),
+    number, number, number, number, st.booleans(), st.integers(0, 5),
+)  # fmt: skip
+
+
+def clean(message: str) -> str:
+    message = message.split("Exception raised from")[0]
+    message = re.sub(r", which is output \d+ of \w+,", "", message)  # PyTorch names what the tensor has become since
+    return re.sub(r"0x[0-9a-f]+", "0x", message).strip()
+
+
+def overlaps(x: Any) -> bool:
+    """Whether several elements may share memory."""
+    reach = 1
+    for step, size in sorted((s, n) for s, n in zip(x.stride(), x.shape) if n != 1):
+        if step < reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
+
+def describe(x: Any) -> Any:
+    """What users can see of a tensor, without its values."""
+    try:
+        node = x.grad_fn
+        grad_fn, is_leaf = (None if node is None else node.name()), x.is_leaf
+    except RuntimeError as error:
+        grad_fn, is_leaf = clean(str(error)), None
+    strides = [s for n, s in zip(x.shape, x.stride()) if n != 1]
+    return (list(x.shape), strides, x.storage_offset(), x._version, x.requires_grad, is_leaf, grad_fn, x._base is not None)
+
+
+def values(x: Any) -> Any:
+    return np.array(x.detach().tolist(), dtype=np.float64).reshape(x.shape)
+
+
+def run(torch: Any, program: Any, backward: Any) -> list[Any]:
+    """Executes a program; the protocol of all that could be seen."""
+    base = np.linspace(-1.5, 1.5, 6).reshape(2, 3)
+    a = torch.tensor(base.tolist(), requires_grad=True)
+    b = torch.tensor((base[::-1] * 0.5).tolist(), requires_grad=True)
+    c = torch.tensor((base * 0.25 + 0.1).tolist())
+    known = [a, b, c, a * 1, b * 1]
+    tainted: set[int] = set()
+    protocol: list[Any] = []
+    for text, first, second, i, j, no_grad, _ in program:
+        write = text in WRITES
+        usable = known if write else [x for x in known if id(x) not in tainted]
+        sources = [x for x in known if id(x) not in tainted]
+        x, y = usable[first % len(usable)], sources[second % len(sources)]
+        if write and overlaps(x) and (0 not in x.stride() or text not in ("x.mul_(2)", "x.zero_()", "x.copy_(y)")):
+            continue  # what is written depends on the order of the elements
+        names = {"torch": torch, "x": x, "y": y, "i": i, "j": j}
+        no_grad = no_grad and i % 3 == 0 and text not in RESHAPES
+        try:
+            with torch.no_grad() if no_grad else torch.enable_grad():
+                if write:
+                    names["y"] = y.clone()  # what PyTorch writes from memory that it is writing to is anybody's guess
+                    exec(text, names)
+                    result = None
+                else:
+                    result = eval(text, names)
+        except Exception as error:
+            protocol.append((text, type(error).__name__, clean(str(error))))
+            continue
+        if result is not None and all(result is not k for k in known):
+            known.append(result)
+            if no_grad and result._base is not None or id(x) in tainted:
+                tainted.add(id(result))
+        protocol.append((text, [describe(k) for k in known]))
+        protocol.append([values(k) for k in known])
+    total: Any = None
+    for n in backward:
+        x = known[n % len(known)]
+        if id(x) in tainted:
+            continue
+        try:
+            if x.requires_grad:
+                weights = torch.arange(1.0, x.numel() + 1).reshape(x.shape)
+                part = (x * weights).sum()
+                total = part if total is None else total + part
+        except RuntimeError as error:
+            protocol.append(clean(str(error)))
+    if total is not None:
+        try:
+            total.backward()
+        except RuntimeError as error:
+            protocol.append(("backward", clean(str(error))))
+        else:
+            for x in known:
+                try:
+                    if x.is_leaf and id(x) not in tainted:
+                        protocol.append(None if x.grad is None else values(x.grad))
+                except RuntimeError as error:
+                    protocol.append(clean(str(error)))
+    return protocol
+
+
+def agree(ours: Any, theirs: Any, program: Any) -> None:
+    for a, b in zip(ours, theirs):
+        if isinstance(b, np.ndarray):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=show(program))
+        elif isinstance(b, list):
+            for n, (p, q) in enumerate(zip(a, b)):
+                np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-5, err_msg=f"value of number {n}\n{show(program)}")
+        elif isinstance(b, tuple) and isinstance(b[-1], list) and isinstance(a[-1], list):
+            for n, (p, q) in enumerate(zip(a[-1], b[-1])):
+                assert p == q, f"after {b[0]}: number {n}\nflambeau {p}\nPyTorch  {q}\n{show(program)}"
+        else:
+            assert type(a) is type(b) and not isinstance(a, np.ndarray) and a == b, f"flambeau {a}\nPyTorch  {b}\n{show(program)}"
+    assert len(ours) == len(theirs)
+
+
+def show(program: Any) -> str:
+    return "\n".join(f"  {text}   # x={a} y={b} i={i} j={j}{' no_grad' if g and i % 3 == 0 else ''}" for text, a, b, i, j, g, _ in program)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(statement, min_size=1, max_size=8), st.lists(st.integers(0, 20), min_size=1, max_size=3))
+def test_programs(program: Any, backward: Any) -> None:
+    torch = real_torch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = run(torch, program, backward)
+        ours = run(flambeau, program, backward)
+    agree(ours, theirs, program)

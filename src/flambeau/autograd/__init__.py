@@ -5,15 +5,38 @@
 
 from typing import Any
 
-from .engine import gradients_of, run_backward
+from .anomaly_mode import detect_anomaly, set_detect_anomaly
+from .engine import GradientEdge, gradients_of, run_backward
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .gradcheck import gradcheck, gradgradcheck
+from .variable import Variable
 
-__all__ = ["Function", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip
+
+_SUBMODULES = frozenset(("forward_ad", "functional", "graph", "profiler"))
+"""Imported when they are first named."""
+
+
+def __getattr__(name: str) -> Any:
+    from ..core.missing import missing_name
+
+    if name in _SUBMODULES:
+        import importlib
+
+        try:
+            return importlib.import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    return missing_name(__name__)(name)
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
-    return (values,) if hasattr(values, "_array") else tuple(values)
+    return (values,) if hasattr(values, "_array") or values.__class__ is GradientEdge else tuple(values)
 
 
 def _gradients(outputs: tuple[Any, ...], given: Any) -> list[Any]:

@@ -6,15 +6,17 @@ of the namespace `tensors` where the walk itself is recorded (`create_graph`).
 
 from functools import lru_cache
 from heapq import heappop, heappush
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
 from ..kernels.elementwise import cast
 from ..kernels.memory import clone_like, sum_to
 from ..kernels.quiet import SILENT, restore, silence
+from .anomaly_mode import anomaly, report
+from . import plain
 from .grad_mode import grad_mode
-from .node import Namespace, Node, Output, arrays, tensors
+from .node import AccumulateGrad, Namespace, Node, Output, arrays, tensors
 
 ndarray = np.ndarray
 as_array = np.asarray
@@ -30,6 +32,17 @@ class Pending:
         self.target = target
         self.grads: list[Any] = [None] * outputs
         self.owned = [False] * outputs
+
+
+class GradientEdge(NamedTuple):
+    """Where a gradient goes: a node, and the number of its output."""
+
+    node: Node
+    output_nr: int
+    ownership_token: Any = None
+
+
+GradientEdge.__module__ = "torch.autograd.graph"
 
 
 class Walk:
@@ -50,6 +63,7 @@ class Walk:
         self.stops: set[int] = set()  # of these, the ones behind which nothing matters
         self.wanted: set[tuple[int, int]] = set()  # (number, output) whose gradient is asked for
         self.captured: dict[tuple[int, int], Any] = {}
+        self.roots: Sequence[Any] = ()
 
     def deliver(self, edge: Any, grad: Any, owned: bool) -> None:
         """Adds a gradient to what waits for the edge's target, in the target's shape and dtype."""
@@ -114,12 +128,15 @@ class Walk:
             if self.wanted and self.capture(node, grads_in):
                 continue
             grad = grads_in[0] if node.outputs == 1 else grads_in
-            saved = node.saved
-            if saved is None or node.versions:
-                saved = node.unpack()
-            if create_graph and node.spec:
-                saved = rebuild_saved(node, saved)
-            results = node.apply(F, grad, saved)
+            if anomaly.enabled:
+                results = self.apply_watched(node, grad)
+            else:
+                saved = node.saved
+                if saved is None or node.versions:
+                    saved = node.unpack()
+                if create_graph and node.spec:
+                    saved = rebuild_saved(node, saved)
+                results = node.apply(F, grad, saved)
             if node.post_hooks is not None:
                 results = self.call_post_hooks(node, results, grads_in)
             if not retain_graph and node.saved:
@@ -137,6 +154,40 @@ class Walk:
                     owned = result.__class__ is ndarray and result.base is None and result is not shared
                 shared = result
                 deliver(edge, result, owned)
+
+    def apply_watched(self, node: Node, grad: Any) -> Any:
+        """What the node gives, under anomaly detection: a failure or NaN is reported with the forward call it belongs to."""
+        parent, anomaly.parent = anomaly.parent, node
+        try:
+            saved = node.unpack()
+            if self.create_graph and node.spec:
+                saved = rebuild_saved(node, saved)
+            results = node.apply(self.F, grad, saved)
+            if anomaly.check_nan:
+                for i, result in enumerate(results):
+                    array = getattr(result, "_array", result)
+                    if array is not None and array.dtype.kind in "fcV" and np.isnan(array).any():
+                        raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+            return results
+        except Exception:
+            report(node)
+            raise
+        finally:
+            anomaly.parent = parent
+
+    def will_run(self, node: Node) -> bool:
+        """Whether the walk comes past a node (or an accumulator of a leaf)."""
+        reached = self.__dict__.get("reached")
+        if reached is None:
+            reached = self.__dict__["reached"] = set()
+            stack = [_node_of(r) for r in self.roots]
+            while stack:
+                target = stack.pop()
+                if target is not None and id(target) not in reached:
+                    reached.add(id(target))
+                    if isinstance(target, Node) and (self.needed is None or target.sequence in self.needed):
+                        stack += [_node_of(e) for e in target.edges]
+        return id(node.variable if node.__class__ is AccumulateGrad else node) in reached
 
     def capture(self, node: Node, grads: list[Any]) -> bool:
         """Keeps the gradients asked for at this node; True if nothing behind it is needed."""
@@ -209,10 +260,15 @@ class Walk:
                 grad = clone_like(grad, leaf._array)
             result = tensors.wrap(grad)
         if leaf._hooks is not None:
-            for hook in list(leaf._hooks.values()):
-                replaced = hook(result)
-                if replaced is not None:
-                    result = replaced
+            mode, outer = grad_mode.enabled, grad_mode.walk
+            grad_mode.enabled, grad_mode.walk = self.create_graph, self
+            try:
+                for hook in list(leaf._hooks.values()):
+                    replaced = hook(result)
+                    if replaced is not None:
+                        result = replaced
+            finally:
+                grad_mode.enabled, grad_mode.walk = mode, outer
         return result
 
 
@@ -276,6 +332,9 @@ def start_gradients(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tu
     """Pairs of edge and first gradient, checked as PyTorch checks them."""
     starts = []
     for i, (output, gradient) in enumerate(zip(outputs, gradients)):
+        if output.__class__ is GradientEdge:
+            starts.append(start_at_edge(output, gradient))
+            continue
         if gradient is None:
             if not output.requires_grad:
                 raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
@@ -301,6 +360,30 @@ def start_gradients(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tu
     return starts
 
 
+def start_at_edge(edge: GradientEdge, gradient: Any) -> tuple[Any, Any]:
+    """The first gradient for an edge in place of an output."""
+    node, number = edge.node, edge.output_nr
+    if gradient is None:
+        shape, dtype = (node.shape, node.dtype) if node.outputs == 1 else (node.shape[number], node.dtype[number])
+        if np.prod(shape) != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        gradient = tensors.wrap(one(tuple(shape), dtype))
+    return target_of(edge), gradient
+
+
+def target_of(tensor: Any) -> Any:
+    """`edge_of` a Tensor or of a GradientEdge. Raises RuntimeError where no gradient goes there."""
+    if tensor.__class__ is GradientEdge:
+        node = tensor.node
+        if node.__class__ is AccumulateGrad:
+            return node.variable
+        return node if node.outputs == 1 else Output(node, tensor.output_nr)
+    edge = edge_of(tensor)
+    if edge is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return edge
+
+
 def walk_back(
     starts: Sequence[tuple[Any, Any]], retain_graph: bool, create_graph: bool, targets: Sequence[Any] | None = None
 ) -> Walk:
@@ -308,8 +391,9 @@ def walk_back(
     walk = Walk(create_graph, retain_graph)
     if targets is not None:
         walk.restrict([edge for edge, _ in starts], targets)
-    mode = grad_mode.enabled
-    grad_mode.enabled = create_graph
+    walk.roots = [edge for edge, _ in starts]
+    mode, outer = grad_mode.enabled, grad_mode.walk
+    grad_mode.enabled, grad_mode.walk = create_graph, walk
     token = silence(SILENT)
     try:
         for edge, gradient in starts:
@@ -317,14 +401,14 @@ def walk_back(
         walk.run()
     finally:
         restore(token)
-        grad_mode.enabled = mode
+        grad_mode.enabled, grad_mode.walk = mode, outer
     return walk
 
 
 def accumulate(walk: Walk, only: set[int] | None = None) -> None:
     """Adds the gradients of a finished walk into `.grad` of its leaves."""
-    mode = grad_mode.enabled
-    grad_mode.enabled = walk.create_graph
+    mode, outer = grad_mode.enabled, grad_mode.walk
+    grad_mode.enabled, grad_mode.walk = walk.create_graph, walk
     try:
         for key, pending in walk.leaves.items():
             if only is not None and key not in only:
@@ -351,7 +435,7 @@ def accumulate(walk: Walk, only: set[int] | None = None) -> None:
                 for hook in list(hooks.values()):
                     hook(leaf)
     finally:
-        grad_mode.enabled = mode
+        grad_mode.enabled, grad_mode.walk = mode, outer
 
 
 def backward(output: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any = None) -> None:
@@ -365,12 +449,13 @@ def run_backward(
     """Accumulates the gradients of the outputs' weighted sum into the leaves (or only into `inputs`)."""
     starts = start_gradients(outputs, gradients)
     keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None and not create_graph:
+        accumulate_plain(starts, keep)
+        return
     if inputs is None:
         accumulate(walk_back(starts, keep, create_graph))
         return
-    targets = [edge_of(t) for t in inputs]
-    if any(t is None for t in targets):
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    targets = [target_of(t) for t in inputs]
     walk = walk_back(starts, keep, create_graph, targets)
     accumulate(walk, {id(t) for t in inputs})
     for tensor, target in zip(inputs, targets):
@@ -381,18 +466,48 @@ def run_backward(
                 tensor._grad = grad if tensor._grad is None else tensors.add(tensor._grad, grad)
 
 
+def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> None:
+    """An ordinary backward: walks over arrays and adds what arrives into `.grad` of the leaves."""
+    mode = grad_mode.enabled
+    grad_mode.enabled = False
+    token = silence(SILENT)
+    try:
+        found = plain.walk([e for e, _ in starts], [g._array for _, g in starts], retain_graph, _HOOKS, check_compatible)
+        for leaf, grad, owned in found:
+            held = leaf._grad
+            if leaf._hooks is not None or (held is not None and held._requires_grad):
+                pending = Pending(leaf, 1)
+                pending.grads[0], pending.owned[0] = grad, owned
+                result = _HOOKS.finish_leaf(pending)
+                leaf._grad = result if held is None else tensors.add(held, result)
+            elif held is None:
+                if not owned or grad.strides != leaf._array.strides:
+                    grad = clone_like(grad, leaf._array)
+                leaf._grad = tensors.wrap(grad)
+            else:
+                add_into(held._array, grad, held._array)
+                if held._counter is not None:
+                    held._counter[0] += 1
+            hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
+            if hooks:
+                for hook in list(hooks.values()):
+                    hook(leaf)
+    finally:
+        restore(token)
+        grad_mode.enabled = mode
+
+
+_HOOKS = Walk(False, False)
+"""Calls the hooks of the plain walk."""
+
+
 def gradients_of(
     outputs: Sequence[Any], inputs: Sequence[Any], gradients: Sequence[Any], retain_graph: bool | None, create_graph: bool
 ) -> list[Any]:
     """The gradients with respect to `inputs` (None where an input is not reached)."""
     starts = start_gradients(outputs, gradients)
     keep = create_graph if retain_graph is None else retain_graph
-    targets = []
-    for t in inputs:
-        target = edge_of(t)
-        if target is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        targets.append(target)
+    targets = [target_of(t) for t in inputs]
     walk = walk_back(starts, keep, create_graph, targets)
     results: list[Any] = []
     for target in targets:

@@ -5,9 +5,11 @@ from typing import Any, Callable
 import numpy as np
 
 from ..core.naming import public
+from .anomaly_mode import anomaly, remember
 from .engine import edge_of
 from .grad_mode import grad_mode
 from .node import Namespace, Node, Output, next_sequence, tensors
+from .saving import Packed, saving
 
 ndarray = np.ndarray
 
@@ -57,6 +59,18 @@ class _FunctionNode(Node, FunctionCtx):
         """The tensors given to `save_for_backward`. Raises RuntimeError once freed or where one was changed in place."""
         found = []
         for tensor, own, edge in self.unpack():
+            if tensor.__class__ is Packed:
+                opened = tensor.open()
+                if edge is None and own is None:
+                    found.append(opened)
+                    continue
+                tensor = opened._array
+                if own is None:
+                    rebuilt = tensors.wrap(tensor)
+                    rebuilt._node = edge if isinstance(edge, (Node, Output)) else None
+                    rebuilt._requires_grad = True
+                    found.append(rebuilt if rebuilt._node is not None else edge)
+                    continue
             if own is not None:  # an output of this very application: rebuilt, or node and result would form a cycle
                 rebuilt = tensors.wrap(tensor)
                 rebuilt._node = self if self.outputs == 1 else Output(self, own)
@@ -220,9 +234,14 @@ def _connect(node: _FunctionNode, args: tuple[Any, ...], results: list[Any]) -> 
         if counter is None:
             counter = t._counter = [0]
         own = by_id.get(id(t)) if id(t) not in inputs or id(t) in dirty else None
+        if saving.hooks:
+            saved.append((Packed(tensors.wrap(t._array)), own, edge_of(t) if own is None else None))
+            continue
         saved.append((t._array if own is not None else t, own, None))
         versions += [counter, counter[0] + (1 if id(t) in dirty else 0)]
     node.saved, node.versions, node.to_save = tuple(saved), tuple(versions), ()
+    if anomaly.enabled:
+        remember(node)
     count = len(outputs)
     if count != 1:
         cls = type(node)

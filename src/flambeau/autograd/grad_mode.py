@@ -11,10 +11,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _GradMode(threading.local):
-    """`enabled`: operators record; `inference`: tensors made now can never be recorded."""
+    """`enabled`: operators record; `inference`: tensors made now can never be recorded; `walk`: the backward that runs."""
 
     enabled = True
     inference = False
+    walk: Any = None
 
 
 grad_mode = _GradMode()

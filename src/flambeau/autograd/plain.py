@@ -1,0 +1,99 @@
+"""The walk of an ordinary `backward()`: over arrays, from the outputs to every leaf. `engine.Walk` does all the others.
+
+It is one loop without calls of its own, because its Python steps are what a training step of a small model costs.
+"""
+
+from heapq import heappop, heappush
+from typing import Any, Sequence
+
+import numpy as np
+
+from ..kernels.elementwise import cast
+from ..kernels.memory import sum_to
+from .node import Node, Output, arrays
+
+ndarray = np.ndarray
+as_array = np.asarray
+add = np.add  # the caller has switched floating-point warnings off
+
+
+def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks: Any, check: Any) -> list[list[Any]]:
+    """Hands the gradients `results` to `edges` and on to the leaves: [leaf, gradient, owned] each.
+
+    `owned` says of an array that nobody else holds it: it may be added into and given away. `hooks` has the functions that
+    call a node's hooks; `check` refuses a shape that no broadcasting can have made.
+    """
+    heap: list[int] = []  # the numbers of nodes with a gradient, negated: the latest comes first
+    waiting: dict[int, list[Any]] = {}  # [node, gradient, owned], lists of them for a node with several outputs
+    leaves: dict[int, list[Any]] = {}
+    grad: Any = None
+    incoming = False
+    while True:
+        shared: Any = None
+        for edge, result in zip(edges, results):
+            if edge is None or result is None:
+                continue
+            # An array that the formula made is ours to add into. One passed through, or seen as a view, may be held
+            # elsewhere; the gradient that came in may be handed on once.
+            if result is grad:
+                owned, incoming = incoming and shared is None, False
+            else:
+                owned = result.__class__ is ndarray and result.base is None and result is not shared
+            shared = result
+            if result.__class__ is not ndarray:
+                result = as_array(result)
+            several = False
+            if isinstance(edge, Node):
+                shape, dtype, number = edge.shape, edge.dtype, edge.sequence
+                entry = waiting.get(number)
+                if entry is None:
+                    heappush(heap, -number)
+            elif edge.__class__ is Output:
+                several, index, edge = True, edge.index, edge.node
+                shape, dtype, number = edge.shape[index], edge.dtype[index], edge.sequence
+                entry = waiting.get(number)
+                if entry is None:
+                    count = edge.outputs
+                    entry = waiting[number] = [edge, [None] * count, [False] * count]
+                    heappush(heap, -number)
+            else:
+                array = edge._array
+                shape, dtype, number = array.shape, array.dtype, -1
+                entry = leaves.get(id(edge))
+            if result.shape != shape:
+                check(result.shape, shape)
+                result, owned = sum_to(result, shape), True
+            if result.dtype is not dtype and result.dtype != dtype:
+                result, owned = cast(result, dtype), True
+            if several:
+                held = entry[1][index]  # type: ignore[index]
+                if held is None:
+                    entry[1][index], entry[2][index] = result, owned  # type: ignore[index]
+                else:
+                    entry[1][index], entry[2][index] = as_array(add(held, result)), True  # type: ignore[index]
+            elif entry is None:
+                if number < 0:
+                    leaves[id(edge)] = [edge, result, owned]
+                else:
+                    waiting[number] = [edge, result, owned]
+            elif entry[2]:
+                add(entry[1], result, entry[1])
+            else:
+                entry[1], entry[2] = as_array(add(entry[1], result)), True
+        if not heap:
+            return list(leaves.values())
+        node, grad, incoming = waiting.pop(-heappop(heap))
+        if node.pre_hooks is not None:
+            grads = [grad] if node.outputs == 1 else grad
+            hooks.call_pre_hooks(node, grads)
+            grad, incoming = (grads[0], False) if node.outputs == 1 else (grads, incoming)
+        if incoming.__class__ is list:
+            incoming = False
+        saved = node.saved
+        if saved is None or node.versions:
+            saved = node.unpack()
+        edges, results = node.edges, node.apply(arrays, grad, saved)
+        if node.post_hooks is not None:
+            results = hooks.call_post_hooks(node, results, [grad] if node.outputs == 1 else grad)
+        if saved and not retain_graph:
+            node.saved = None

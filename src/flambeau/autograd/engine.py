@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Sequence
 import numpy as np
 
 from ..kernels.elementwise import cast
-from ..kernels.memory import clone_like, sum_to
+from ..kernels.memory import clone_like, sum_to, summed_dims
 from ..kernels.quiet import SILENT, restore, silence
 from .anomaly_mode import anomaly, report
 from . import plain
@@ -92,7 +92,7 @@ class Walk:
         held = grads[index]
         if self.create_graph:
             if grad._array.shape != shape:
-                check_compatible(grad._array.shape, shape)
+                summed_dims(tuple(grad._array.shape), shape)  # raises where no broadcasting made it
                 grad = tensors.sum_to(grad, shape)
             if grad._array.dtype != dtype:
                 grad = tensors.cast(grad, dtype)
@@ -101,7 +101,6 @@ class Walk:
         if grad.__class__ is not ndarray:
             grad = as_array(grad)
         if grad.shape != shape:
-            check_compatible(grad.shape, shape)
             grad, owned = sum_to(grad, shape), True
         if grad.dtype is not dtype and grad.dtype != dtype:
             grad, owned = cast(grad, dtype), True
@@ -270,13 +269,6 @@ class Walk:
             finally:
                 grad_mode.enabled, grad_mode.walk = mode, outer
         return result
-
-
-def check_compatible(shape: Any, wanted: Any) -> None:
-    """Refuses a gradient whose shape cannot have come from the input's by broadcasting."""
-    if len(shape) < len(wanted) or any(n != 1 and n != m for n, m in zip(wanted[::-1], shape[::-1])):
-        if shape != () and 0 not in shape:
-            raise RuntimeError(f"a function returned an invalid gradient - got {list(shape)} but expected shape compatible with {list(wanted)}")
 
 
 def _node_of(edge: Any) -> Any:
@@ -449,7 +441,7 @@ def run_backward(
     """Accumulates the gradients of the outputs' weighted sum into the leaves (or only into `inputs`)."""
     starts = start_gradients(outputs, gradients)
     keep = create_graph if retain_graph is None else retain_graph
-    if inputs is None and not create_graph:
+    if inputs is None and not create_graph and not anomaly.enabled:
         accumulate_plain(starts, keep)
         return
     if inputs is None:
@@ -472,13 +464,13 @@ def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> N
     grad_mode.enabled = False
     token = silence(SILENT)
     try:
-        found = plain.walk([e for e, _ in starts], [g._array for _, g in starts], retain_graph, _HOOKS, check_compatible)
+        found = plain.walk([e for e, _ in starts], [g._array for _, g in starts], retain_graph, _HOOKS)
         for leaf, grad, owned in found:
             held = leaf._grad
             if leaf._hooks is not None or (held is not None and held._requires_grad):
                 pending = Pending(leaf, 1)
                 pending.grads[0], pending.owned[0] = grad, owned
-                result = _HOOKS.finish_leaf(pending)
+                result = grad_mode.walk.finish_leaf(pending)
                 leaf._grad = result if held is None else tensors.add(held, result)
             elif held is None:
                 if not owned or grad.strides != leaf._array.strides:
@@ -494,11 +486,17 @@ def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> N
                     hook(leaf)
     finally:
         restore(token)
-        grad_mode.enabled = mode
+        grad_mode.enabled, grad_mode.walk = mode, outer
 
 
-_HOOKS = Walk(False, False)
-"""Calls the hooks of the plain walk."""
+class PlainWalk(Walk):
+    """Stands for the walk of `plain`: calls its hooks, and tells one walk from another."""
+
+    create_graph = False
+    needed = None
+
+    def __init__(self, roots: Sequence[Any]) -> None:
+        self.roots = roots
 
 
 def gradients_of(

@@ -17,11 +17,11 @@ as_array = np.asarray
 add = np.add  # the caller has switched floating-point warnings off
 
 
-def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks: Any, check: Any) -> list[list[Any]]:
+def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks: Any) -> list[list[Any]]:
     """Hands the gradients `results` to `edges` and on to the leaves: [leaf, gradient, owned] each.
 
     `owned` says of an array that nobody else holds it: it may be added into and given away. `hooks` has the functions that
-    call a node's hooks; `check` refuses a shape that no broadcasting can have made.
+    call a node's hooks.
     """
     heap: list[int] = []  # the numbers of nodes with a gradient, negated: the latest comes first
     waiting: dict[int, list[Any]] = {}  # [node, gradient, owned], lists of them for a node with several outputs
@@ -61,7 +61,6 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
                 shape, dtype, number = array.shape, array.dtype, -1
                 entry = leaves.get(id(edge))
             if result.shape != shape:
-                check(result.shape, shape)
                 result, owned = sum_to(result, shape), True
             if result.dtype is not dtype and result.dtype != dtype:
                 result, owned = cast(result, dtype), True

@@ -1,5 +1,7 @@
 """Memory: allocating, filling and copying arrays."""
 
+import math
+from functools import lru_cache
 from typing import Any, Sequence
 
 import numpy as np
@@ -45,16 +47,31 @@ def fill(target: Any, value: Any) -> None:
 
 def sum_to(x: Any, shape: Sequence[int]) -> Any:
     """Adds up what was broadcast: the sum of `x` over the dimensions that `shape` lacks or has as 1."""
-    lead = x.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1)
+    axes = summed_dims(x.shape, shape)
     if axes:
-        if lead == len(axes) and x.flags.c_contiguous and x.ndim == 2 and lead == 1:
-            x = ones_row(x.shape[0], x.dtype) @ x  # a matrix product sums rows faster than a reduction does
+        if axes == (0,) and x.size > 4096 and x.ndim == 2 and x.flags.c_contiguous and x.dtype.kind == "f":
+            x = np.ones(x.shape[0], x.dtype) @ x  # a matrix product sums rows faster than a reduction does
         else:
-            x = np.add.reduce(x, axis=axes, keepdims=True, dtype=x.dtype)
+            x = np.add.reduce(x, axes, x.dtype)
     return x.reshape(shape)
 
 
-def ones_row(n: int, dtype: Any) -> Any:
-    """n ones, for sums by matrix product."""
-    return np.ones(n, dtype)
+@lru_cache(256)
+def summed_dims(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The dimensions of `wide` that are summed away to reach `shape`. Raises RuntimeError where no broadcasting made `wide`."""
+    lead = len(wide) - len(shape)
+    if lead < 0 or any(n != 1 and n != m for n, m in zip(shape[::-1], wide[::-1])):
+        raise RuntimeError(f"a function returned an invalid gradient - got {list(wide)} but expected shape compatible with {list(shape)}")
+    return tuple(range(lead)) + tuple(i for i, n in enumerate(shape, lead) if n == 1 and wide[i] != 1)
+
+
+
+def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
+    """`x` seen in a larger shape; a small one element is written out, a large one stays a view."""
+    if x.size == 1:
+        count = math.prod(shape)
+        if count <= 4096:
+            out = np.empty(shape, x.dtype)
+            out.fill(x.item() if x.dtype.kind != "V" else x.reshape(())[()])
+            return out
+    return np.broadcast_to(x, shape)

@@ -12,9 +12,10 @@ from ..core.layout import normalize_dim, normalize_dims
 from ..core.return_types import return_type
 from ..kernels import reduction as k
 from ..kernels.elementwise import sqrt
+from ..kernels.memory import broadcast
 from ..tensor import Tensor
 from .creation import numpy_dtype
-from .definition import Array, composite, formula_function, operator, tensors, write_out
+from .definition import Array, arrays, composite, formula_function, operator, tensors, write_out
 
 _INT64 = np.dtype(np.int64)
 
@@ -42,6 +43,8 @@ def count_of(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
 
 def expand_reduced(F: Any, grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """The gradient of a reduction with its reduced dimensions back, broadcast over them."""
+    if F is arrays and dim is None:
+        return broadcast(grad, tuple(shape))
     if not keepdim and shape:
         axes = axes_of(dim, len(shape))
         if axes is not None:

@@ -460,11 +460,12 @@ def run_backward(
 
 def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> None:
     """An ordinary backward: walks over arrays and adds what arrives into `.grad` of the leaves."""
-    mode = grad_mode.enabled
-    grad_mode.enabled = False
+    mode, outer = grad_mode.enabled, grad_mode.walk
+    roots = [edge for edge, _ in starts]
+    grad_mode.enabled, grad_mode.walk = False, PlainWalk(roots)
     token = silence(SILENT)
     try:
-        found = plain.walk([e for e, _ in starts], [g._array for _, g in starts], retain_graph, _HOOKS)
+        found = plain.walk(roots, [g._array for _, g in starts], retain_graph, grad_mode.walk)
         for leaf, grad, owned in found:
             held = leaf._grad
             if leaf._hooks is not None or (held is not None and held._requires_grad):

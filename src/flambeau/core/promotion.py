@@ -53,7 +53,9 @@ def combine(higher: dtype | None, lower: dtype | None) -> dtype | None:
         if lower.kind == 3 and higher is dt.float16:
             raise NotImplementedError("complex32 (ComplexHalf), the result of float16 and a complex number, is not supported")
         return higher.to_complex() if lower.kind == 3 else higher
-    if higher is dt.bool or lower.kind >= 2:
+    if lower.kind >= 2:
+        return lower
+    if higher is dt.bool:
         return promote_types(higher, lower)
     return higher
 
@@ -132,40 +134,61 @@ def as_element(number: Any, to: Any) -> Any:
     return bool(number) if kind == "b" else number
 
 
+_NUMBERS = frozenset((bool, int, float, complex))
+_F32 = dt.float32.numpy
+
+
+def _number_rule(of: Any, cls: type) -> tuple[Any, Any, Any]:
+    """For an array's dtype and a number's class: the dtype to compute in, the number's conversion, and the final dtype."""
+    to = combine(OF_NUMPY[of], number_dtype(cls(1)))
+    assert to is not None
+    work = _F32 if to.numpy in _LOW else to.numpy
+    convert = (bool, int, float, complex)[to.kind]
+    return work, convert, to.numpy if work is not to.numpy else None
+
+
+_number_rules: dict[tuple[Any, type, dtype], tuple[Any, Any, Any]] = {}
+_pair_rules: dict[tuple[Any, Any, bool, bool], Any] = {}
+
+
 def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     """Two operands, each an array or a Python number, brought to one dtype.
 
     Returns both and the NumPy dtype that the result must be cast to, or None where it comes out right. Numbers stay
     numbers, which NumPy takes weakly; half precision met by a number computes in float32, as PyTorch does.
     """
-    array_a, array_b = hasattr(a, "ndim"), hasattr(b, "ndim")
-    if array_a and array_b:
-        to = result_dtype(a, b).numpy
-        if to in _LOW and (not a.ndim) != (not b.ndim):  # a 0-dim operand keeps its precision
-            wide = np.float32
-            return a.astype(wide), b.astype(wide), to
-        return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
-    if not array_a and not array_b:
-        raise TypeError(f"received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__})")
-    array, number = (a, b) if array_a else (b, a)
-    to = result_dtype(array, number).numpy
-    final = None
-    if to in _LOW:
-        final, work = to, np.dtype(np.float32)
+    if b.__class__ in _NUMBERS:
+        array, number, first = a, b, True
+        if a.__class__ in _NUMBERS:
+            raise TypeError(f"received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__})")
+    elif a.__class__ in _NUMBERS:
+        array, number, first = b, a, False
     else:
-        work = to
-    if array.dtype != work:
+        return _array_operands(a, b)
+    key = (array.dtype, number.__class__, DEFAULT.dtype)
+    rule = _number_rules.get(key)
+    if rule is None:
+        rule = _number_rules[key] = _number_rule(array.dtype, number.__class__)
+    work, convert, final = rule
+    if array.dtype is not work:
         array = array.astype(work)
-    kind = work.kind
-    if kind == "f":
-        number = float(number)
-    elif kind == "c":
-        number = complex(number)
-    elif kind == "b":
-        number = bool(number)
-    else:
-        number = wrap_integer(int(number), work)
-    return (array, number, final) if array_a else (number, array, final)
+    number = convert(number)
+    if convert is int and not -128 < number < 128:
+        number = wrap_integer(number, work)
+    elif convert is int and number < 0 and work.kind == "u":
+        number = wrap_integer(number, work)
+    return (array, number, final) if first else (number, array, final)
+
+
+def _array_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    scalar_a, scalar_b = not a.ndim, not b.ndim
+    key = (a.dtype, b.dtype, scalar_a, scalar_b)
+    to = _pair_rules.get(key)
+    if to is None:
+        to = _pair_rules[key] = result_dtype(a, b).numpy
+    if to in _LOW and scalar_a != scalar_b:  # a 0-dim operand keeps its precision
+        return a.astype(_F32), b.astype(_F32), to
+    return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
 
 
 def float_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:

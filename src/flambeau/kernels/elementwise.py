@@ -9,7 +9,7 @@ from typing import Any, Callable
 import ml_dtypes
 import numpy as np
 
-from ..core.dtype import DEFAULT
+from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import as_element, result_dtype, wrap_integer
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
@@ -91,18 +91,20 @@ F32 = np.dtype(np.float32)
 
 
 def rounded_once(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: of the arrays (and numbers) given by position, float16 and bfloat16 are widened, and the result is rounded."""
+    """Decorator: float16 and bfloat16 operands are widened and the result is rounded; no floating-point warnings.
 
-    def rounding(*operands: Any, out: Any = None) -> Any:
-        dtype = operands[0].dtype
-        if dtype.char not in LOW:
-            return kernel(*operands, out=out)
-        wide = [x.astype(F32) if hasattr(x, "dtype") and x.dtype.char in LOW else x for x in operands]
-        result = np.asarray(kernel(*wide))
-        if out is None:
-            return result.astype(dtype)
-        np.copyto(out, result, casting="unsafe")
-        return out
+    The first argument is an array; arrays and numbers come by position.
+    """
+
+    def rounding(x: Any, *others: Any, out: Any = None) -> Any:
+        token = silence(SILENT)
+        try:
+            if x.dtype.char not in LOW:
+                return kernel(x, *others, out=out)
+            wide = [y.astype(F32) if hasattr(y, "dtype") and y.dtype.char in LOW else y for y in (x, *others)]
+            return _put(np.asarray(kernel(*wide)), out, x.dtype)
+        finally:
+            restore(token)
 
     return functools.wraps(kernel)(rounding)
 
@@ -114,12 +116,30 @@ def conj(x: Any) -> Any:
     return x.conjugate()
 
 
+def write(out: Any, result: Any) -> Any:
+    """Writes a result where it is wanted, if its dtype may become that one. Raises RuntimeError where it may not."""
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        names = [SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (result, out)]
+        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+    out[...] = result
+    return out
+
+
 def zeros_like(x: Any, out: Any = None) -> Any:
     """Zeros; `out` is filled if given."""
     if out is None:
         return np.zeros_like(x)
     out.fill(0)
     return out
+
+
+def fill(x: Any, value: Any) -> None:
+    """Writes one number everywhere."""
+    token = silence(SILENT)
+    try:
+        x.fill(as_element(value, x.dtype))
+    finally:
+        restore(token)
 
 
 def full_like(x: Any, value: Any) -> Any:
@@ -167,23 +187,20 @@ def result_numpy(*operands: Any) -> Any:
     return result_dtype(*operands).numpy
 
 
-@quiet
 def add_scaled(x: Any, y: Any, alpha: Any, out: Any = None) -> Any:
     """`x + alpha * y`"""
     dtype = (x if hasattr(x, "dtype") else y).dtype
-    if dtype.char in LOW:
-        x, y = (z.astype(F32) if hasattr(z, "dtype") else z for z in (x, y))
-        result = np.asarray(x + y * alpha).astype(dtype)
-        if out is None:
-            return result
-        out[...] = result
-        return out
-    if dtype.kind in "biu":
-        scaled = np.multiply(y, np.asarray(alpha).astype(dtype)) if hasattr(y, "dtype") else y * alpha
-        if not hasattr(scaled, "dtype"):
-            scaled = np.asarray(wrap_integer(int(scaled), dtype) if dtype.kind != "b" else bool(scaled), dtype)
-        return np.add(x, scaled, out=out)
-    return np.add(x, y * alpha, out=out)
+    token = silence(SILENT)
+    try:
+        if dtype.char in LOW:
+            x, y = (z.astype(F32) if hasattr(z, "dtype") else z for z in (x, y))
+            return _put(np.asarray(x + y * alpha), out, dtype)
+        if dtype.kind in "biu":
+            alpha = np.asarray(alpha if dtype.kind == "b" else wrap_integer(int(alpha), dtype), dtype)
+            y = np.asarray(y, dtype)
+        return np.add(x, np.multiply(y, alpha), out=out)
+    finally:
+        restore(token)
 
 
 def _checked_divisor(x: Any, y: Any) -> bool:
@@ -281,11 +298,12 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
     return np.power(x, y, out=out)
 
 
-def _put(result: Any, out: Any) -> Any:
-    if out is None:
-        return result
-    np.copyto(out, result, casting="unsafe")
-    return out
+def _put(result: Any, out: Any, dtype: Any = None) -> Any:
+    """The result, cast if a dtype is given; written into `out` if that is given."""
+    if out is not None:
+        np.copyto(out, result, casting="unsafe")
+        return out
+    return result if dtype is None else result.astype(dtype)
 
 
 def sign(x: Any, out: Any = None) -> Any:
@@ -304,23 +322,19 @@ def sgn(x: Any, out: Any = None) -> Any:
     return sign(x, out)
 
 
-@quiet
 @rounded_once
 def rsqrt(x: Any, out: Any = None) -> Any:
     """1 / sqrt(x)."""
     return np.reciprocal(np.sqrt(x), out=out)
 
 
-@quiet
 @rounded_once
 def sigmoid(x: Any, out: Any = None) -> Any:
     """1 / (1 + exp(-x))."""
-    result = np.negative(x, out=out)
-    if result.__class__ is not np.ndarray:
-        return np.reciprocal(1 + np.exp(result))
-    np.exp(result, out=result)
-    result += 1
-    return np.reciprocal(result, out=result)
+    t = np.negative(x, out=out)
+    t = np.exp(t, out=out)
+    t = np.add(t, 1, out=out)
+    return np.reciprocal(t, out=out)
 
 
 @rounded_once
@@ -343,15 +357,19 @@ def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
     return np.multiply(grad, t, out=out)
 
 
-@quiet
 def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
     """The values held between bounds, either of which may be None; NaN stays NaN."""
-    if low is not None:
-        x = np.maximum(x, low, out=out)
-    return x if high is None else np.minimum(x, high, out=out)
+    token = silence(SILENT)
+    try:
+        if low is not None:
+            x = np.maximum(x, low, out=out)
+            if out is None and high is not None and x.__class__ is np.ndarray:
+                out = x
+        return x if high is None else np.minimum(x, high, out=out)
+    finally:
+        restore(token)
 
 
-@quiet
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where the condition holds, else `y`, in their common dtype."""
     if x.__class__ is np.ndarray:
@@ -362,8 +380,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
             return np.where(condition, x, np.asarray(y, x.dtype))
     elif y.__class__ is np.ndarray and x.__class__ is float and y.dtype.kind in "fc":
         return np.where(condition, np.asarray(x, y.dtype), y)
-    dtype = result_dtype(x, y).numpy
-    return np.where(condition, np.asarray(x).astype(dtype), np.asarray(y).astype(dtype))
+    return np.where(condition, *promoted(x, y))
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -416,7 +433,6 @@ def scale(x: Any, factor: float, out: Any = None) -> Any:
     return multiply(x, factor, out)
 
 
-@quiet
 @rounded_once
 def sinc(x: Any, out: Any = None) -> Any:
     """`sin(pi x) / (pi x)`, and 1 at 0."""
@@ -425,7 +441,6 @@ def sinc(x: Any, out: Any = None) -> Any:
     return _put(result, out)
 
 
-@quiet
 @rounded_once
 def logit(x: Any, eps: Any, out: Any = None) -> Any:
     """`log(x / (1 - x))`, x held within eps of 0 and 1 unless None."""
@@ -443,7 +458,6 @@ def frac(x: Any, out: Any = None) -> Any:
     return np.subtract(x, np.trunc(x), out=out)
 
 
-@quiet
 @rounded_once
 def round_decimals(x: Any, decimals: int, out: Any = None) -> Any:
     """The nearest multiple of `10**-decimals`."""
@@ -499,7 +513,6 @@ def heaviside(x: Any, at_zero: Any, out: Any = None) -> Any:
 # --- three operands --------------------------------------------------------------------------------------------
 
 
-@quiet
 @rounded_once
 def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     """`x + weight * (end - x)`, from the nearer end."""
@@ -513,7 +526,6 @@ def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     return np.subtract(end, difference * (1 - weight), out=out)
 
 
-@quiet
 @rounded_once
 def addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     """`x + value * a * b`"""
@@ -522,7 +534,6 @@ def addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     return np.add(x, np.multiply(a, b), out=out)
 
 
-@quiet
 @rounded_once
 def addcdiv(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     """`x + value * a / b`"""

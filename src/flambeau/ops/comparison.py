@@ -318,7 +318,7 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
 attach("Tensor.copy_", copy_)
 
 
-@operator("torch.fill_", "torch.fill", "Tensor.fill_", overlap=True, node=lambda input, value: f"FillBackward{2 + (value.__class__ not in NUMBERS)}")
+@operator("torch.fill", overlap=True, node=lambda input, value: f"FillBackward{2 + (value.__class__ not in NUMBERS)}")
 def fill(input: Array, value: Array | Number) -> Array:
     """`value` in the shape and dtype of `input`."""
     if value.__class__ not in NUMBERS and value.ndim:
@@ -326,6 +326,24 @@ def fill(input: Array, value: Array | Number) -> Array:
     return k.full_like(input, value)
 
 
+_fill_ = fill.in_places["fill_"] = fill.in_place_stub("fill_")
+
+
+def fill_(input: Any, value: Any) -> Any:
+    """Writes one value everywhere: a number, or a tensor without dimensions. Returns the tensor."""
+    if modes.active or type(input) not in PLAIN or value.__class__ not in NUMBERS or grad_mode.enabled and (input._requires_grad or input._view is not None):
+        return _fill_(input, value)
+    k.fill(input._array, value)
+    counter = input._counter
+    if counter is None:
+        input._counter = [1]
+    else:
+        counter[0] += 1
+    return input
+
+
+attach("torch.fill_", fill_)
+attach("Tensor.fill_", fill_)
 fill.derivative(input=lambda F, grad: F.zeros_like(grad), value=lambda F, grad: F.sum(grad))
 
 

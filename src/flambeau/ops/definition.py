@@ -43,7 +43,7 @@ ndarray = np.ndarray
 Array = Any  # an ndarray, or a meta array
 Number = int | float | bool | complex
 NUMBERS = frozenset((int, float, bool, complex))
-F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
 NAMES: dict[str, dict[str, Callable[..., Any]]] = {"torch": {}, "F": {}, "special": {}, "linalg": {}, "fft": {}}
@@ -267,34 +267,34 @@ class Operator:
         self._fill_stub(stub, self._compile(name, source, {**self._scope(), **scope, **more}))
 
     def _straight_in_place(self, first: str, rest: list[str]) -> list[str]:
+        """The way of operands that need no promotion, in memory without overlap, outside any graph."""
         kinds = self.kinds
-        if not self.forward_takes_out or self.promote not in ("arithmetic", "float") or any(kinds[n] in ("optional", "list") for n in rest):
+        if not self.forward_takes_out or self.promote == "compare" or any(kinds[n] in ("optional", "list") for n in rest):
             return []
-        operands_ = [n for n in rest if kinds[n] != "value"]
         lines = [f"a_{first} = {first}._array"]
-        fits = [f"a_{first}.__class__ is ndarray", f"0 not in a_{first}.strides"]
-        floating = f"(a_{first}.dtype is F32 or a_{first}.dtype is F64)"
-        if self.promote == "float":
-            fits.append(floating)
+        fits = []
+        floating = f"(a_{first}.dtype is F32 or a_{first}.dtype is F64"
+        integer = f" or a_{first}.dtype is I64 and %s.__class__ is int" if self.promote == "arithmetic" and self.check is None else ""
         may_record = [f"{first}._requires_grad or {first}._view is not None"]
-        if len(operands_) > 1:
-            return []
-        for n in operands_:
+        for n in rest:
             if kinds[n] == "number":
                 lines += [
                     f"if {n}.__class__ is float or {n}.__class__ is int:",
                     f"    a_{n} = {n}",
-                    f"    fits = {floating}",
+                    f"    fits_{n} = {floating}{integer and integer % n})",
                     "else:",
                     f"    a_{n} = {n}._array if {n}.__class__ not in NUMBERS else None",
-                    f"    fits = a_{n} is not None and a_{n}.dtype is a_{first}.dtype",
+                    f"    fits_{n} = a_{n} is not None and a_{n}.dtype is a_{first}.dtype",
                 ]
-                fits.insert(0, "fits")
+                fits.append(f"fits_{n}")
                 may_record.append(f"({n}.__class__ not in NUMBERS and {n}.requires_grad)")
-            else:
+            elif kinds[n] == "tensor":
                 lines.append(f"a_{n} = {n}._array")
                 fits.append(f"a_{n}.dtype is a_{first}.dtype")
                 may_record.append(f"{n}.requires_grad")
+        if self.promote == "float":
+            fits.append(floating + ")")
+        fits += [f"a_{first}.__class__ is ndarray", f"0 not in a_{first}.strides"]
         call = ", ".join(
             (f"a_{n}" if kinds[n] != "value" else n) if i < self.positional else f"{n}={'a_' + n if kinds[n] != 'value' else n}"
             for i, n in enumerate(self.params)
@@ -413,17 +413,19 @@ class Operator:
             number_a, number_b = (self.kinds[n] == "number" for n in names)
             if not number_a and not number_b:
                 lines += [f"if {a}.dtype is not {b}.dtype:", f"    {a}, {b}, final = operands({a}, {b})"]
-            elif number_b and not number_a:
+            elif number_b:
+                arrays_only = f"{a}.__class__ is not ndarray or " if number_a else ""
+                integer = f" and ({a}.dtype is not I64 or {b}.__class__ is float)" if self.promote != "float" and self.check is None else ""
                 lines += [
                     f"if {b}.__class__ is float or {b}.__class__ is int:",
-                    f"    if {a}.dtype is not F32 and {a}.dtype is not F64:",
+                    f"    if {arrays_only}{a}.dtype is not F32 and {a}.dtype is not F64{integer}:",
                     f"        {a}, {b}, final = operands({a}, {b})",
-                    f"elif {b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
+                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             else:
                 lines += [
-                    f"if {a}.__class__ is not ndarray or {b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
+                    f"if {a}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             if self.check is not None:
@@ -728,7 +730,7 @@ def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any) -> 
     for i, r in enumerate(results[: len(results) - op.hidden] if op.hidden else results):
         t = wrap(r if r.__class__ is ndarray else as_array(r))
         if node is not None and r.dtype.kind in "fcV":
-            t._node = Output(node, i)
+            t._node = node if node.outputs == 1 else Output(node, i)
             t._requires_grad = True
         if source is not None:
             shared_version(source)
@@ -1147,6 +1149,7 @@ _SCOPE: dict[str, Any] = {
     "NUMBERS": NUMBERS,
     "F32": F32,
     "F64": F64,
+    "I64": I64,
     "INTEGERS": INTEGERS,
     "ndarray": ndarray,
     "Tensor": Tensor,

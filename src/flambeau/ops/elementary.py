@@ -260,7 +260,7 @@ def tanh_backward(grad_output: Array, output: Array, out: Any = None) -> Array:
 tanh.derivative(input=lambda F, grad, result: F.tanh_backward(grad, result))
 tanh_backward.derivative(
     grad_output=lambda F, grad, output: F.tanh_backward(grad, F.conj(output)),
-    output=lambda F, grad, grad_output, output: grad * F.conj(grad_output) * output * -2.0,
+    output=lambda F, grad, grad_output, output: F.conj(grad) * grad_output * F.conj(output) * -2.0,
 )
 
 
@@ -315,7 +315,7 @@ def sigmoid_backward(grad_output: Array, output: Array, out: Any = None) -> Arra
 sigmoid.derivative(input=lambda F, grad, result: F.sigmoid_backward(grad, result))
 sigmoid_backward.derivative(
     grad_output=lambda F, grad, output: F.sigmoid_backward(grad, F.conj(output)),
-    output=lambda F, grad, grad_output, output: grad * F.conj(grad_output) * (1.0 - output * 2.0),
+    output=lambda F, grad, grad_output, output: F.conj(grad) * grad_output * F.conj(1.0 - output * 2.0),
 )
 
 

@@ -489,14 +489,19 @@ minimum.derivative(**_shared_at_ties(lambda a, b: a < b))
 
 
 @operator(node="ClampBackward1")
-def clamp_numbers(input: Array, min: Any, max: Any) -> Array:
+def clamp_numbers(input: Array, min: Any, max: Any, out: Any = None) -> Array:
     """The values held between two numbers, either of which may be None."""
     if input.dtype.kind in "biuc":
+        if out is not None:
+            return k.write(out, clamp_numbers.forward(input, min, max))
         if input.dtype.kind == "c":
             raise NotImplementedError("clamp is not supported for complex types")
         to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
         input = k.cast(input, to) if to != input.dtype else input
-    return k.clamp(input, min, max)
+    return k.clamp(input, min, max, out)
+
+
+_clamp_numbers_ = clamp_numbers.in_places["clamp_"] = clamp_numbers.in_place_stub("clamp_")
 
 
 def _clamp_numbers_input(F: Any, grad: Any, input: Any, min: Any, max: Any) -> Any:
@@ -562,6 +567,9 @@ clamp_max.derivative(
 )
 
 
+REAL = frozenset((int, float))
+
+
 def _bounds(min: Any, max: Any, name: str = "clamp") -> tuple[Any, Any, bool]:
     """The bounds as the operators take them, and whether they are tensors."""
     if min is None and max is None:
@@ -589,6 +597,8 @@ def _bounds(min: Any, max: Any, name: str = "clamp") -> tuple[Any, Any, bool]:
 @composite("torch.clamp", "torch.clip", "Tensor.clamp", "Tensor.clip", hot=True)
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
     """The values held between `min` and `max`: numbers, or tensors that broadcast with `input`."""
+    if min.__class__ in REAL and max.__class__ in REAL and out is None:
+        return clamp_numbers.function(input, min, max)
     min, max, tensor = _bounds(min, max)
     return clamp_tensors.function(input, min, max, out=out) if tensor else clamp_numbers.function(input, min, max, out=out)
 
@@ -596,5 +606,7 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
 @composite("torch.clamp_", "torch.clip_", "Tensor.clamp_", "Tensor.clip_", hot=True)
 def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
     """`clamp`, in place."""
+    if min.__class__ in REAL and max.__class__ in REAL:
+        return _clamp_numbers_(input, min, max)
     min, max, tensor = _bounds(min, max, "clamp_")
     return apply_in_place(clamp_tensors if tensor else clamp_numbers, input, (min, max), "clamp_")

@@ -10,9 +10,11 @@ from ..core.dtype import SCALAR_NAMES
 from ..kernels import loss as k
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import PLAIN
+from . import distance, margin_loss  # noqa: F401  (the rest of the family)
 from .activation import unimplemented
 from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
+from .pair_loss import REDUCTIONS, reduction_of
 
 
 def check_targets(target: Array, classes: int, ignore_index: int) -> None:
@@ -64,17 +66,6 @@ cross_entropy_rows.joint("input")(_cross_entropy_gradient)
 # --- cross entropy -------------------------------------------------------------------------------------------------
 
 
-def reduction_of(size_average: Any, reduce: Any, reduction: str) -> str:
-    """The reduction that the deprecated flags mean."""
-    if size_average is None and reduce is None:
-        return reduction
-    import warnings
-
-    name = "mean" if size_average in (None, True) and reduce in (None, True) else "sum" if reduce in (None, True) else "none"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.", stacklevel=4)
-    return name
-
-
 @composite("F.cross_entropy", hot=True)
 def cross_entropy(
     input: Any,
@@ -100,18 +91,15 @@ def cross_entropy(
     x, t = input._array, target._array
     if (
         x.ndim == 2 and t.ndim == 1 and t.dtype.kind == "i" and weight is None and label_smoothing == 0.0 and x.shape[0] == t.shape[0]
-        and reduction in _REDUCTIONS and t.dtype.itemsize == 8
+        and reduction in REDUCTIONS and t.dtype.itemsize == 8
     ):  # fmt: skip
         return cross_entropy_rows.function(input, target, reduction, ignore_index)
     return _cross_entropy_general(input, target, weight, ignore_index, reduction, label_smoothing)
 
 
-_REDUCTIONS = frozenset(("none", "mean", "sum"))
-
-
 def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
     """Every form of cross entropy but the plain one, by log_softmax."""
-    if reduction not in _REDUCTIONS:
+    if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     class_dim = 0 if input.dim() == 1 else 1
     classes = input.shape[class_dim] if input.dim() else 1
@@ -200,7 +188,7 @@ def nll_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
-    if reduction not in _REDUCTIONS:
+    if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     if input.dim() < 1:
         raise ValueError(f"Expected 1 or more dimensions (got {input.dim()})")

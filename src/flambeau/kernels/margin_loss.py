@@ -1,0 +1,75 @@
+"""Losses between scores of classes and target classes, with margins. Rows are samples; one loss per row."""
+
+from typing import Any
+
+import numpy as np
+
+from .quiet import quiet
+
+
+def per_row(grad: Any, rows: int) -> Any:
+    """One number for every row, where there is only one for all."""
+    return np.broadcast_to(grad, (rows,))
+
+
+def _margins(x: Any, target: Any, margin: float) -> Any:
+    """max(0, margin - x[target] + x), zero at the target itself."""
+    rows = np.arange(x.shape[0])
+    result = np.maximum(x.dtype.type(margin) - x[rows, target][:, None] + x, x.dtype.type(0))
+    result[rows, target] = 0
+    return result
+
+
+@quiet
+def multi_margin(x: Any, target: Any, p: int, margin: float, weight: Any) -> Any:
+    """sum_j max(0, margin - x[target] + x[j])^p / classes, times weight[target]."""
+    z = _margins(x, target, margin)
+    if p == 2:
+        z *= z
+    if weight is not None:
+        z *= weight[target][:, None]
+    return np.add.reduce(z, 1) / x.dtype.type(x.shape[1])
+
+
+@quiet
+def multi_margin_backward(grad: Any, x: Any, target: Any, p: int, margin: float, weight: Any) -> Any:
+    """The gradient of x for gradients (rows) of the losses."""
+    z = _margins(x, target, margin)
+    slope = 2 * z if p == 2 else (z > 0).astype(x.dtype)
+    slope *= (grad / x.dtype.type(x.shape[1]))[:, None]
+    if weight is not None:
+        slope *= weight[target][:, None]
+    slope[np.arange(x.shape[0]), target] = -np.add.reduce(slope, 1)
+    return slope
+
+
+def _label_sets(x: Any, target: Any) -> tuple[Any, Any]:
+    """Which labels count (those before the first -1), and which classes they name."""
+    counted = np.logical_and.accumulate(target >= 0, 1)
+    named = np.zeros(x.shape, bool)
+    rows, columns = np.nonzero(counted)
+    named[rows, target[rows, columns]] = True
+    return counted, named
+
+
+@quiet
+def multilabel_margin(x: Any, target: Any) -> tuple[Any, Any]:
+    """sum over target labels y and other classes j of max(0, 1 - (x[y] - x[j])) / classes, and which classes are targets."""
+    counted, named = _label_sets(x, target)
+    z = np.take_along_axis(x, np.where(counted, target, 0), 1)
+    hinge = np.maximum(1 - z[:, :, None] + x[:, None, :], 0) * (counted[:, :, None] & ~named[:, None, :])
+    return np.add.reduce(hinge, (1, 2)).astype(x.dtype) / x.dtype.type(max(x.shape[1], 1)), named.astype(x.dtype)
+
+
+@quiet
+def multilabel_margin_backward(grad: Any, x: Any, target: Any) -> Any:
+    """The gradient of x for gradients (rows) of the losses."""
+    counted, named = _label_sets(x, target)
+    safe = np.where(counted, target, 0)
+    z = np.take_along_axis(x, safe, 1)
+    active = ((1 - z[:, :, None] + x[:, None, :] > 0) & counted[:, :, None] & ~named[:, None, :]).astype(x.dtype)
+    result = np.add.reduce(active, 1)
+    rows = np.broadcast_to(np.arange(x.shape[0])[:, None], target.shape)
+    np.subtract.at(result, (rows, safe), np.add.reduce(active, 2))
+    result *= (grad / x.dtype.type(max(x.shape[1], 1)))[:, None]
+    return result

@@ -141,18 +141,15 @@ class Walk:
             if not retain_graph and node.saved:
                 node.saved = None
             incoming = node.outputs == 1 and pending.owned[0]
-            shared: Any = None
+            if node.pre_hooks is not None or self.wanted:  # a hook, or the caller, may keep what came in
+                incoming = False
             for edge, result in zip(node.edges, results):
                 if edge is None or result is None:
                     continue
-                # An array that the formula made is the engine's to add into. One passed through, or seen as a view, may
-                # be held elsewhere; the gradient that came in may be handed on once.
-                if result is grad:
-                    owned, incoming = incoming and shared is None, False
-                else:
-                    owned = result.__class__ is ndarray and result.base is None and result is not shared
-                shared = result
-                deliver(edge, result, owned)
+                # An array that the formula made is the engine's to add into, and so is the gradient that came in if it was
+                # ours, unless it goes to several inputs, or another of the results is a view of it.
+                owned = incoming if result is grad else result.__class__ is ndarray and result.base is None
+                deliver(edge, result, owned and plain.goes_once(result, results))
 
     def apply_watched(self, node: Node, grad: Any) -> Any:
         """What the node gives, under anomaly detection: a failure or NaN is reported with the forward call it belongs to."""

@@ -17,6 +17,19 @@ as_array = np.asarray
 add = np.add  # the caller has switched floating-point warnings off
 
 
+def goes_once(array: Any, results: Sequence[Any]) -> bool:
+    """Whether an array is one of the results only, and none of them is a view of it."""
+    seen = False
+    for r in results:
+        if r is array:
+            if seen:
+                return False
+            seen = True
+        elif r.__class__ is ndarray and r.base is not None and (r.base is array or r.base is array.base):
+            return False
+    return True
+
+
 def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks: Any) -> list[list[Any]]:
     """Hands the gradients `results` to `edges` and on to the leaves: [leaf, gradient, owned] each.
 
@@ -29,17 +42,15 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
     grad: Any = None
     incoming = False
     while True:
-        shared: Any = None
+        single = len(results) == 1
         for edge, result in zip(edges, results):
             if edge is None or result is None:
                 continue
-            # An array that the formula made is ours to add into. One passed through, or seen as a view, may be held
-            # elsewhere; the gradient that came in may be handed on once.
-            if result is grad:
-                owned, incoming = incoming and shared is None, False
-            else:
-                owned = result.__class__ is ndarray and result.base is None and result is not shared
-            shared = result
+            # An array that the formula made is ours to add into, and so is the gradient that came in if it was ours,
+            # unless it goes to several inputs, or another of the results is a view of it.
+            owned = incoming if result is grad else result.__class__ is ndarray and result.base is None
+            if owned and not single:
+                owned = goes_once(result, results)
             if result.__class__ is not ndarray:
                 result = as_array(result)
             several = False

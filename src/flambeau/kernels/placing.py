@@ -25,6 +25,13 @@ def stack(arrays: Sequence[Any], dim: int) -> Any:
     return result
 
 
+def like(x: Any) -> Any:
+    """An uninitialised array of the same shape and dtype, in the memory order that PyTorch preserves."""
+    if x.flags.c_contiguous:
+        return np.empty(x.shape, x.dtype)
+    return layout.empty_strided(x.shape, layout.preserved_strides(x.shape, layout.strides_of(x)), x.dtype)
+
+
 def strided_gradient(grad: Any, input_shape: Any, input_strides: Any, shape: Any, strides: Any, offset: int) -> Any:
     """The gradient of a tensor of which a strided view (its shape, strides, offset) has gradient `grad`.
 
@@ -77,7 +84,7 @@ def flip(x: Any, dims: Sequence[int]) -> Any:
     index = [slice(None)] * x.ndim
     for d in dims:
         index[d] = slice(None, None, -1)
-    result = np.empty_like(x)
+    result = like(x)
     result[...] = x[tuple(index)]
     return result
 
@@ -97,7 +104,7 @@ def roll(x: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
 
 def triangle(x: Any, diagonal: int, lower: bool) -> Any:
     """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions."""
-    result = np.empty_like(x)
+    result = like(x)
     result[...] = x
     rows, columns = x.shape[-2:]
     inside = np.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)

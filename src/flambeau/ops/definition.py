@@ -1019,7 +1019,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         result = as_array(result) if final is None else as_array(result).astype(final)
         if result.shape != target.shape:
             if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
-                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
+                shape = layout.broadcast_shapes(target.shape, result.shape)
+                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
         source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
         if not can_cast(source, into):
             raise RuntimeError(

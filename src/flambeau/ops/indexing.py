@@ -468,23 +468,23 @@ def _setitem_general(self: Tensor, index: Any, value: Any) -> None:
         target, indices = self, None
     else:
         target, indices = basic(self, (index,) if items is None else items)
-    array = source._array
-    shape = array.shape
+    shape = source._array.shape
+    if indices is None:
+        if shape == target._array.shape:
+            target.copy_(source)
+            return
+        if not shape:
+            target.fill_(source)
+            return
     lead = 0
     while lead < len(shape) and shape[lead] == 1:
         lead += 1
-    if lead and len(shape) > (target._array.ndim if indices is None else 0):
-        source = source.reshape(shape[lead:])
-        array = source._array
+    if lead:
+        source = tensors.view(source, shape[lead:])
     if indices is None:
-        if not array.ndim:
-            target.fill_(source)
-            return
-        if array.shape != target._array.shape:
-            source = tensors.expand(source, target._array.shape)
-        target.copy_(source)
-        return
-    put(target, k.expanded(target._array, indices), source)
+        target.copy_(tensors.expand(source, target._array.shape))
+    else:
+        put(target, k.expanded(target._array, indices), source)
 
 
 attach("Tensor.__getitem__", getitem)

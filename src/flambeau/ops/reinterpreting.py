@@ -138,8 +138,6 @@ def _in_place_class(cls: type) -> type:
 
 def _in_place(name: str, function: Any) -> None:
     def in_place(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if name == "t_" and self._array.ndim > 2:
-            raise RuntimeError(f"t_() expects a tensor with <= 2 dimensions, but self is {self._array.ndim}D")
         return reshape_in_place(self, lambda: function(self, *args, **kwargs))
 
     in_place.__name__ = in_place.__qualname__ = name
@@ -147,8 +145,14 @@ def _in_place(name: str, function: Any) -> None:
     attach(f"Tensor.{name}", composite()(in_place))
 
 
+def _transposed(x: Tensor) -> Tensor:
+    if x._array.ndim > 2:
+        raise RuntimeError(f"t_() expects a tensor with <= 2 dimensions, but self is {x._array.ndim}D")
+    return t.function(x)
+
+
 for _name, _function in {
-    "transpose_": transpose.function, "swapaxes_": transpose.function, "swapdims_": transpose.function, "t_": t.function,
+    "transpose_": transpose.function, "swapaxes_": transpose.function, "swapdims_": transpose.function, "t_": _transposed,
     "squeeze_": squeeze, "unsqueeze_": unsqueeze.function, "as_strided_": as_strided,
 }.items():  # fmt: skip
     _in_place(_name, _function)

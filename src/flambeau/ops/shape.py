@@ -28,6 +28,8 @@ tensor_module.layout_object = layout.layout_by_name
 
 def ints(values: Any, name: str, argument: str = "size") -> tuple[int, ...]:
     """Sizes or dims given as several ints or one sequence. Raises TypeError as PyTorch does."""
+    if not values:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "{argument}"')
     if len(values) == 1 and values[0].__class__ is not int:
         only = values[0]
         if isinstance(only, (tuple, list)):
@@ -151,8 +153,15 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
             size = tuple(first)
         else:
             dtype, size = first, ()
-    if dtype is not None or not size:
-        return _view_as_dtype(self, dtype, size)
+    if dtype is not None:
+        return _view_as_dtype(self, dtype)
+    if not size:
+        if not args:
+            raise TypeError(
+                "view() received an invalid combination of arguments - got (), but expected one of:\n * (torch.dtype dtype)\n"
+                " * (tuple of ints size)\n"
+            )
+        return _view(self, ())
     if type(size[0]) is not int or type(size[-1]) is not int:
         size = ints(size, "view")
     return _view(self, size)
@@ -161,9 +170,7 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
 view_method.__name__ = view_method.__qualname__ = "view"
 
 
-def _view_as_dtype(self: Tensor, target: Any, size: Any) -> Tensor:
-    if target is None:
-        return _view(self, ())
+def _view_as_dtype(self: Tensor, target: Any) -> Tensor:
     if not isinstance(target, dtype):
         if hasattr(target, "__index__"):
             return _view(self, (as_int(target),))
@@ -193,13 +200,25 @@ def _unsafe_view(input: Array, shape: tuple[int, ...]) -> Array:
 _unsafe_view.derivative(input=lambda F, grad, input_shape: F.reshape(grad, input_shape))
 
 
+@operator(node="ReshapeAliasBackward0", view=True)
+def reshaped(input: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """A view in another shape, with strides known to fit."""
+    return strided_view(input, shape, strides)
+
+
+reshaped.derivative(input=lambda F, grad, input_shape: F.reshape(grad, input_shape))
+
+
 def reshape_tensor(input: Tensor, shape: Any) -> Tensor:
     """`reshape` with a tuple of ints."""
     array = input._array
+    if array.flags.c_contiguous:
+        return _view(input, shape)
     shape = infer_size(shape, array.size)
-    if view_strides(array.shape, strides_of(array), shape) is None:
+    strides = view_strides(array.shape, strides_of(array), shape)
+    if strides is None:
         return _unsafe_view.function(clone_tensor(input, layout.contiguous_format), shape)
-    return _view(input, shape)
+    return reshaped.function(input, shape, strides)
 
 
 @composite("Tensor.reshape", hot=True)

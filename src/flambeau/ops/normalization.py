@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import normalization as k
-from .definition import Array, composite, formula_function, operator, tensors
+from .definition import Array, bump_version, composite, formula_function, operator, tensors
 
 
 def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
@@ -91,3 +92,389 @@ def layer_norm_function(
 
 layer_norm_function.__name__ = layer_norm_function.__qualname__ = "layer_norm"
 tensors.layer_norm = layer_norm_function  # type: ignore[attr-defined]
+
+
+# --- batch normalisation ----------------------------------------------------------------------------------------------
+
+
+def _line(ndim: int) -> tuple[int, ...]:
+    """The shape that spreads one number per channel over (N, C, ...)."""
+    return (1, -1, *[1] * (ndim - 2))
+
+
+def _batch_norm_backward_tensors(grad: Any, x: Any, weight: Any, mean: Any, rstd: Any, training: Any, needs: Any) -> tuple[Any, Any, Any]:
+    """The kernel's formula in operators; in training the statistics are computed anew so that they are differentiated as well."""
+    axes, line = (0, *range(2, x.dim())), _line(x.dim())
+    low = x.dtype
+    x, grad = x.to(mean.dtype), grad.to(mean.dtype)
+    if training:
+        centred = x - x.mean(axes, True)
+        var = (centred * centred).mean(axes, True)
+        eps = (1 / (rstd * rstd)).reshape(line) - var.detach()  # what the forward added
+        scale = (var + eps) ** -0.5
+    else:
+        centred, scale = x - mean.reshape(line), rstd.reshape(line)
+    normal = centred * scale
+    gw = grad if weight is None else grad * weight.reshape(line)
+    grad_x = grad_weight = None
+    if needs[0]:
+        grad_x = gw * scale
+        if training:
+            grad_x = (gw - gw.mean(axes, True) - normal * (gw * normal).mean(axes, True)) * scale
+        grad_x = grad_x.to(low)
+    if needs[1]:
+        grad_weight = (grad * normal).sum(axes)
+    return grad_x, grad_weight, grad.sum(axes) if needs[2] else None
+
+
+formula_function("batch_norm_backward", k.batch_norm_backward, _batch_norm_backward_tensors)
+
+
+def _check_batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool) -> None:
+    """Raises RuntimeError where the shapes or dtypes do not go together, in PyTorch's words."""
+    channels = input.shape[1] if input.ndim > 1 else 0
+    for name, p in (("running_mean", running_mean), ("running_var", running_var)):
+        if p is None:
+            if not training:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
+        elif p.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {p.size}")
+    for name, p in (("weight", weight), ("bias", bias)):
+        if p is not None and p.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {p.size}")
+    if input.ndim < 2 and (input.size or not input.ndim):
+        raise IndexError(f"Dimension out of range (expected to be in range of [-1, 0], but got {input.ndim})")
+    if input.dtype.kind not in "fV":
+        raise NotImplementedError(f"\"batch_norm\" not implemented for '{SCALAR_NAMES[OF_NUMPY[input.dtype]]}'")
+    others = {p.dtype for p in (weight, bias, running_mean, running_var) if p is not None}
+    if others and others != {input.dtype} and not (input.dtype.itemsize == 2 and len(others) == 1 and others.pop().itemsize == 4):
+        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype." if input.dtype.itemsize > 2 else
+                           "mixed dtype (CPU): expect parameter to have scalar type of Float")  # fmt: skip
+
+
+@operator(outputs=3, hidden=2, node="NativeBatchNormBackward0", out=False)
+def batch_norm(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    training: Any,
+    momentum: Any,
+    eps: Any,
+) -> Array:
+    """Normalises each channel of (N, C, ...): see `F.batch_norm`. The running statistics change in place."""
+    _check_batch_norm(input, weight, bias, running_mean, running_var, training)
+    return k.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+@batch_norm.joint("input", "weight", "bias")
+def _batch_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any, training: Any) -> Any:
+    if grads[0] is None:
+        return None, None, None
+    return F.batch_norm_backward(grads[0], input, weight, result1, result2, training, needs)
+
+
+def _run_batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, training: Any, momentum: Any, eps: Any) -> Any:
+    result = batch_norm.function(input, weight, bias, running_mean, running_var, bool(training), momentum, eps)
+    if training:
+        for buffer in (running_mean, running_var):
+            if buffer is not None:
+                bump_version(buffer)
+    return result
+
+
+@composite("F.batch_norm")
+def batch_norm_function(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel of (N, C, ...).
+
+    With `training` mean and (biased) variance are those of the batch, and the running statistics, where given, move towards them
+    by `momentum`, the variance by its unbiased estimate; else they are the running ones. Ioffe and Szegedy, 2015.
+    """
+    if training:
+        shape = input.shape
+        if input.numel() == (shape[1] if len(shape) > 1 else 0) and shape[0] == 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
+    return _run_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+batch_norm_function.__name__ = batch_norm_function.__qualname__ = "batch_norm"
+
+
+@composite("torch.batch_norm")
+def torch_batch_norm(
+    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float, cudnn_enabled: bool
+) -> Any:
+    """`F.batch_norm` with the arguments in another order."""
+    return _run_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+torch_batch_norm.__name__ = torch_batch_norm.__qualname__ = "batch_norm"
+
+
+@operator(outputs=3, node="NativeBatchNormBackward0", out=False)
+def batch_norm_with_statistics(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    training: Any,
+    momentum: Any,
+    eps: Any,
+) -> Array:
+    """Batch normalisation together with the mean and 1 / sqrt(var + eps)."""
+    _check_batch_norm(input, weight, bias, running_mean, running_var, training)
+    return k.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+batch_norm_with_statistics.joint("input", "weight", "bias")(_batch_norm_gradients)
+
+
+@composite("torch.native_batch_norm")
+def native_batch_norm(
+    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float
+) -> Any:
+    """Batch normalisation with its statistics: (result, mean, 1 / sqrt(var + eps)), empty ones outside training."""
+    result, mean, rstd = batch_norm_with_statistics.function(input, weight, bias, running_mean, running_var, bool(training), momentum, eps)
+    if training:
+        for buffer in (running_mean, running_var):
+            if buffer is not None:
+                bump_version(buffer)
+        return result, mean.detach(), rstd.detach()
+    return result, mean.detach()[:0], rstd.detach()[:0]
+
+
+# --- instance, group, RMS and local response normalisation ------------------------------------------------------------
+
+
+@composite("F.instance_norm")
+def instance_norm(
+    input: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Batch normalisation of every sample of (N, C, ...) by itself. Ulyanov, Vedaldi and Lempitsky, 2016."""
+    shape = input.shape
+    if use_input_stats:
+        if math.prod(shape[2:]) == 1:
+            raise ValueError(f"Expected more than 1 spatial element when training, got input size {shape}")
+    elif running_mean is None or running_var is None:
+        raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
+    n, c = shape[0], shape[1]
+
+    def repeated(p: Any) -> Any:
+        return None if p is None else p.repeat(n)
+
+    mean, var = repeated(running_mean), repeated(running_var)
+    seen = input.contiguous().view(1, n * c, *shape[2:])
+    result = _run_batch_norm(seen, mean, var, repeated(weight), repeated(bias), use_input_stats, momentum, eps)
+    if use_input_stats:
+        for buffer, moved in ((running_mean, mean), (running_var, var)):
+            if buffer is not None:
+                buffer.detach().copy_(moved.view(n, c).mean(0))
+    return result.view(shape)
+
+
+@composite("torch.instance_norm")
+def torch_instance_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """`F.instance_norm` with the arguments in another order."""
+    return instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+torch_instance_norm.__name__ = torch_instance_norm.__qualname__ = "instance_norm"
+
+
+def _group_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
+    axes, line = (0, *range(2, x.dim())), _line(x.dim())
+    gw = grad if weight is None else grad * weight.reshape(line)
+    none = (needs[0], False, False)
+    grad_x = _layer_norm_backward_tensors(gw, x, mean.reshape(-1, 1), rstd.reshape(-1, 1), None, none)[0] if needs[0] else None
+    grad_weight = None
+    if needs[1]:
+        rows = x.reshape(mean.numel(), -1)
+        centred = rows - rows.mean(1, True)
+        var = (centred * centred).mean(1, True)
+        eps = 1 / (rstd * rstd).reshape(-1, 1) - var.detach()
+        grad_weight = (grad * (centred * (var + eps) ** -0.5).reshape(x.shape)).sum(axes)
+    return grad_x, grad_weight, grad.sum(axes) if needs[2] else None
+
+
+formula_function("group_norm_backward", k.group_norm_backward, _group_norm_backward_tensors)
+
+
+def _check_group_norm(shape: Any, groups: int, weight: Any, bias: Any) -> None:
+    if len(shape) < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
+    if groups <= 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {groups}")
+    if shape[1] % groups:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} and num_groups={groups}"
+        )
+    for name, p in (("weight", weight), ("bias", bias)):
+        if p is not None and p.shape != (shape[1],):
+            seen = list(weight.shape) if weight is not None else [0]
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {seen} and input "
+                f"of shape {list(shape)}"
+            )
+
+
+@operator(outputs=3, hidden=2, node="NativeGroupNormBackward0", out=False)
+def group_norm(input: Array, num_groups: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
+    """Normalises each group of channels of (N, C, ...): see `F.group_norm`."""
+    _check_group_norm(input.shape, num_groups, weight, bias)
+    return k.group_norm(input, num_groups, weight, bias, eps)
+
+
+@operator("torch.native_group_norm", outputs=3, node="NativeGroupNormBackward0", out=False)
+def native_group_norm(
+    input: Array, weight: Array | None, bias: Array | None, N: Any, C: Any, HxW: Any, group: Any, eps: Any
+) -> Array:
+    """Group normalisation with its statistics: (result, mean, 1 / sqrt(var + eps))."""
+    _check_group_norm((N, C), group, weight, bias)
+    result, mean, rstd = k.group_norm(input.reshape(N, C, HxW), group, weight, bias, eps)
+    return result.reshape(input.shape), mean, rstd
+
+
+def _group_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any) -> Any:
+    if grads[0] is None:
+        return None, None, None
+    return F.group_norm_backward(grads[0], input, result1, result2, weight, needs)
+
+
+for _op in (group_norm, native_group_norm):
+    _op.joint("input", "weight", "bias")(_group_norm_gradients)
+
+
+@composite("F.group_norm", "torch.group_norm")
+def group_norm_function(
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enabled: bool = True
+) -> Any:
+    """Normalises each of `num_groups` groups of channels of every sample of (N, C, ...), then `weight` and `bias` per channel.
+
+    Wu and He, 2018.
+    """
+    shape = input.shape
+    if len(shape) < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
+    if shape[0] * (shape[1] // num_groups) * math.prod(shape[2:]) == 1:
+        sizes = [shape[0] * shape[1] // num_groups, num_groups, *shape[2:]]
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {sizes}")
+    return group_norm.function(input, num_groups, weight, bias, eps)
+
+
+group_norm_function.__name__ = group_norm_function.__qualname__ = "group_norm"
+
+
+def _rms_norm_backward_tensors(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any]:
+    count = x.numel() // max(rstd.numel(), 1)
+    rows, g = x.reshape(-1, count), grad.reshape(-1, count)
+    squares = (rows * rows).mean(1, True)
+    scale = (squares + (1 / (rstd * rstd) - squares.detach())) ** -0.5
+    normal = rows * scale
+    gw = g if weight is None else g * weight.reshape(-1)
+    grad_x = (gw - normal * (gw * normal).mean(1, True)) * scale
+    return (grad_x.reshape(x.shape) if needs[0] else None), (g * normal).sum(0).reshape(weight.shape) if needs[1] else None
+
+
+formula_function("rms_norm_backward", k.rms_norm_backward, _rms_norm_backward_tensors)
+
+
+@operator(outputs=2, hidden=1, node="MulBackward0", out=False)
+def rms_norm(input: Array, normalized_shape: Any, weight: Array | None, eps: Any) -> Array:
+    """x / sqrt(mean(x^2) + eps) * weight over the last dimensions: see `F.rms_norm`."""
+    return k.rms_norm(input, math.prod(normalized_shape), weight, eps)
+
+
+@rms_norm.joint("input", "weight")
+def _rms_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: Any, result1: Any) -> Any:
+    return (None, None) if grads[0] is None else F.rms_norm_backward(grads[0], input, result1, weight, needs)
+
+
+@composite("F.rms_norm", "torch.rms_norm")
+def rms_norm_function(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
+    """x / sqrt(mean(x^2) + eps) * weight over the last dimensions, which must be `normalized_shape`; eps is the machine's by default.
+
+    Zhang and Sennrich, 2019.
+    """
+    normalized = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    array = input._array
+    if not normalized or array.shape[array.ndim - len(normalized) :] != normalized or (weight is not None and tuple(weight.shape) != normalized):
+        _check_rms_norm(array.shape, normalized, weight)
+    if eps is None:
+        eps = _EPS[OF_NUMPY[array.dtype].name]
+    if array.dtype.kind == "c":
+        mean = (input * input).mean(tuple(range(-len(normalized), 0)), True)
+        result = input * (mean + eps).rsqrt()
+        return result if weight is None else result * weight
+    return rms_norm.function(input, normalized, weight, eps)
+
+
+rms_norm_function.__name__ = rms_norm_function.__qualname__ = "rms_norm"
+# The statistics of half precision are in float32, and so is the epsilon.
+_EPS = {"float64": 2.0**-52, "complex128": 2.0**-52, "float32": 2.0**-23, "complex64": 2.0**-23, "float16": 2.0**-23, "bfloat16": 2.0**-23}
+
+
+def _check_rms_norm(shape: Any, normalized: Any, weight: Any) -> None:
+    check_normalized_shape(tuple(normalized), tuple(normalized), weight, None)
+    raise RuntimeError(
+        f"Given normalized_shape={list(normalized)}, expected input with shape [*{', '.join(map(str, normalized))}], but got input of "
+        f"size{list(shape)}"
+    )
+
+
+@composite("F.local_response_norm")
+def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """x / (k + alpha * m) ** beta, where m is the mean of squares over `size` neighbouring channels of (N, C, ...)."""
+    from .definition import NAMES
+
+    F = NAMES["F"]
+    dim = input.dim()
+    if dim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality                          input (got {dim} dimensions)")
+    if input.numel() == 0:
+        return input
+    squares = (input * input).unsqueeze(1)
+    if dim == 3:
+        squares = F["avg_pool2d"](F["pad"](squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), stride=1).squeeze(1)
+    else:
+        shape = input.shape
+        squares = squares.view(shape[0], 1, shape[1], shape[2], -1)
+        squares = F["avg_pool3d"](F["pad"](squares, (0, 0, 0, 0, size // 2, (size - 1) // 2)), (size, 1, 1), stride=1).squeeze(1)
+        squares = squares.view(shape)
+    return input / (squares * alpha + k) ** beta
+
+
+@composite("F.normalize")
+def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
+    """Divides by the p-norm along `dim`, or by `eps` where that is larger."""
+    from .definition import NAMES
+
+    divisor = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+    return input / divisor if out is None else NAMES["torch"]["div"](input, divisor, out=out)

@@ -14,7 +14,7 @@ _F32 = np.dtype(np.float32)
 
 def scale_by_mask(x: Any, mask: Any, scale: float) -> Any:
     """x * scale where the mask holds, x * 0 elsewhere (NaN and infinities give NaN there, as in PyTorch)."""
-    if mask.shape == x.shape and mask.flags.carray:
+    if mask.__class__ is np.ndarray and mask.shape == x.shape and mask.flags.carray:
         kernel = compiled_for(library.scale_by_mask, x)
         if kernel is not None:
             return kernel(np.empty_like(x), x, mask, scale)

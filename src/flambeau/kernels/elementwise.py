@@ -90,23 +90,60 @@ LOW = frozenset("eE")
 F32 = np.dtype(np.float32)
 
 
+CHUNK = 32768
+"""Elements that a kernel of several passes works on at a time: they stay in the second-level cache."""
+
+
 def rounded_once(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: float16 and bfloat16 operands are widened and the result is rounded; no floating-point warnings.
 
-    The first argument is an array; arrays and numbers come by position.
+    The first argument is an array; arrays and numbers come by position. Large arrays are walked in chunks.
     """
 
     def rounding(x: Any, *others: Any, out: Any = None) -> Any:
         token = silence(SILENT)
         try:
+            if x.size > CHUNK:
+                flat = _flat_operands(x, others, out)
+                if flat is not None:
+                    return _in_chunks(kernel, x, flat, out)
             if x.dtype.char not in LOW:
                 return kernel(x, *others, out=out)
-            wide = [y.astype(F32) if hasattr(y, "dtype") and y.dtype.char in LOW else y for y in (x, *others)]
-            return _put(np.asarray(kernel(*wide)), out, x.dtype)
+            return _put(np.asarray(kernel(*_widened((x, *others)))), out, x.dtype)
         finally:
             restore(token)
 
     return functools.wraps(kernel)(rounding)
+
+
+def _widened(operands: Any) -> list[Any]:
+    return [y.astype(F32) if hasattr(y, "dtype") and y.dtype.char in LOW else y for y in operands]
+
+
+def _flat_operands(x: Any, others: Any, out: Any) -> list[Any] | None:
+    """The operands in one dimension, if they lie in memory one like the other; numbers as they are."""
+    flat = []
+    for y in (x, *others) if out is None else (x, *others, out):
+        if hasattr(y, "dtype"):
+            if y.__class__ is not np.ndarray or y.shape != x.shape or not y.flags.c_contiguous:
+                return None
+            y = y.reshape(-1)
+        flat.append(y)
+    return flat
+
+
+def _in_chunks(kernel: Callable[..., Any], x: Any, flat: list[Any], out: Any) -> Any:
+    result = np.empty_like(x) if out is None else out
+    target = result.reshape(-1)
+    operands = flat if out is None else flat[:-1]
+    low = x.dtype.char in LOW
+    for i in range(0, x.size, CHUNK):
+        part = [y[i : i + CHUNK] if hasattr(y, "dtype") else y for y in operands]
+        if low:
+            target[i : i + CHUNK] = kernel(*_widened(part))
+        else:
+            kernel(*part, out=target[i : i + CHUNK])
+    return result
 
 
 def conj(x: Any) -> Any:

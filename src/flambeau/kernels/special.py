@@ -125,6 +125,8 @@ def _erf_float32(x: Array, out: Any) -> Array:
 
 def erf(x: Array, out: Any = None) -> Array:
     """The error function."""
+    if x.size <= 16 and x.__class__ is Array:  # the standard library's is quicker for a few numbers
+        return _cast(np.array([math.erf(v) for v in x.reshape(-1).tolist()], F64).reshape(x.shape), x.dtype, out)
     token = silence(SILENT)
     try:
         if x.dtype is F32:

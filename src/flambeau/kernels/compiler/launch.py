@@ -71,13 +71,14 @@ def row_kernel(parameters: str, numbers: int = 0) -> Callable[[Callable[..., Non
 def compiled_for(kernel: Kernel, *arrays: Any) -> Callable[..., Any] | None:
     """The compiled kernel if it can take these arrays, else None.
 
-    They must be aligned, writeable, row-major ndarrays of one dtype, float32 or float64.
+    They must be aligned, writeable, row-major ndarrays of one dtype, float32 or float64; those of a map have one shape.
     """
     if compiled is False:
         return None
-    dtype = arrays[0].dtype
+    first = arrays[0]
+    dtype, shape = first.dtype, None if kernel.rows else first.shape
     for a in arrays:
-        if a.__class__ is not ndarray or a.dtype is not dtype or not a.flags.carray:
+        if a.__class__ is not ndarray or a.dtype is not dtype or not a.flags.carray or (shape is not None and a.shape != shape):
             return None
     found = kernel.versions.get(dtype)
     if found is None and dtype in _FLOATS and usable():

@@ -3,6 +3,8 @@
     import flambeau as torch
 """
 
+from math import e, inf, nan, pi
+
 from .core import dtype as _dtypes
 from .core.device import device
 from .core.dtype import (
@@ -53,6 +55,7 @@ from .ops import (  # noqa: F401  (importing a family attaches its operators)
     numeric,
     pointwise,
     pooling,
+    properties as _properties,
     random as _random_ops,
     rearranging,
     recurrent,
@@ -75,20 +78,47 @@ globals().update(_NAMES["torch"])
 from . import autograd, version
 from .alias import alias_torch
 from .core.generator import Generator, default_generator
+from .core.layout import contiguous_format as legacy_contiguous_format, layout, memory_format
 from .core.missing import missing_name
+from .core.number_info import finfo, iinfo
 from .core.printing import set_printoptions
 from .torch_version import TorchVersion
 
 __version__ = TorchVersion(version.TORCH)
 
+newaxis = None
+has_lapack = has_mkl = has_openmp = has_spectral = True
+
 _SUBMODULES = frozenset((
-    "amp", "backends", "cli", "cpu", "cuda", "distributed", "distributions", "fft", "func", "jit", "library", "linalg", "mps",
-    "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "serialization", "special", "storage", "testing",
-    "types", "utils", "xpu",
+    "__config__", "__future__", "_C", "accelerator", "amp", "backends", "cli", "compiler", "cpu", "cuda", "distributed", "distributions",
+    "fft", "func", "functional", "jit", "library", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random",
+    "return_types", "serialization", "special", "storage", "testing", "types", "utils", "xpu",
 ))  # fmt: skip
 """Imported when they are first named, so that `import flambeau` stays light."""
 
-_LAZY = {"load": "serialization", "save": "serialization", "UntypedStorage": "storage", "TypedStorage": "storage"}
+_LAZY = {
+    name: module
+    for module, names in {
+        "_settings": "get_num_threads set_num_threads get_num_interop_threads set_num_interop_threads use_deterministic_algorithms "
+        "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "
+        "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision set_flush_denormal set_warn_always "
+        "is_warn_always_enabled set_default_device get_default_device set_default_tensor_type get_device_module typename is_storage "
+        "compiled_with_cxx11_abi is_vulkan_available compile",
+        "amp": "autocast GradScaler",
+        "amp.state": "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled "
+        "set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting is_autocast_cpu_enabled "
+        "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",
+        "cuda": "OutOfMemoryError AcceleratorError",
+        "legacy_types": "tensortype BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
+        "ShortTensor",
+        "random": "thread_safe_generator",
+        "serialization": "load save",
+        "storage": "UntypedStorage TypedStorage BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage "
+        "DoubleStorage FloatStorage HalfStorage IntStorage LongStorage ShortStorage",
+        "utils.dlpack": "from_dlpack to_dlpack",
+    }.items()
+    for name in names.split()
+}
 """Names whose module is imported when they are first used."""
 
 
@@ -107,8 +137,9 @@ def _on_first_call(name: str, module: str) -> None:
 
 for _name in ("__reduce_ex__", "__deepcopy__"):
     _on_first_call(_name, "serialization")
-for _name in ("untyped_storage", "storage", "_typed_storage", "set_"):
+for _name in ("untyped_storage", "storage", "_typed_storage", "set_", "storage_type", "is_shared", "share_memory_"):
     _on_first_call(_name, "storage")
+_on_first_call("type", "legacy_types")
 
 _missing = missing_name(__name__)
 

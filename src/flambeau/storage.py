@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .core.dtype import SCALAR_NAMES
 from .core.storage import UntypedStorage, strided_array
 from .core.typed_storage import LEGACY, TypedStorage, _LegacyStorage, is_storage, warn_deprecated
 from .serialization import _load_from_bytes
@@ -62,5 +63,25 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     return self
 
 
-for _method in (untyped_storage, storage, _typed_storage, set_):
+def storage_type(self: Tensor) -> Any:
+    """The class of the tensor's typed storage (`torch.FloatStorage`)."""
+    warn_deprecated()
+    return LEGACY[SCALAR_NAMES[self.dtype] + "Storage"]
+
+
+def is_shared(self: Tensor) -> bool:
+    """Whether the memory is shared between processes."""
+    from .multiprocessing import reductions
+
+    return reductions.is_shared(self)
+
+
+def share_memory_(self: Tensor) -> Tensor:
+    """Moves the memory to where other processes see it, too; returns the tensor. Nothing happens if it is there already."""
+    from .multiprocessing import reductions
+
+    return reductions.share_memory_(self)
+
+
+for _method in (untyped_storage, storage, _typed_storage, set_, storage_type, is_shared, share_memory_):
     setattr(Tensor, _method.__name__, _method)

@@ -10,3 +10,5 @@ hip = None
 rocm = None
 xpu = None
 debug = False
+git_version = "cf30153c4c131c8164ee7798e5022d810682e2cb"
+"""Of the build that is the reference."""

@@ -22,7 +22,7 @@ class _Stacks(threading.local):
     def __init__(self) -> None:
         self.function_modes: list[Any] = []  # TorchFunctionMode objects, innermost last
         self.subclasses_disabled = 0
-        self.autocast: Any = None  # set by amp
+        self.autocast: Any = None  # set by amp: (operator's name, arguments) -> arguments, the same object where nothing changes
         self.node_hooks: list[Any] = []  # called with each new node: anomaly mode, saved-tensor hooks
 
 

@@ -1,0 +1,178 @@
+"""`torch.cuda` on a machine without CUDA: it answers that nothing is there, and refuses what needs a device."""
+
+from collections import OrderedDict
+from typing import Any
+
+from .._absent import absent_class, answering, raising
+from ..core.naming import public
+from ..legacy_types import CUDA_TYPES
+
+__all__ = ["amp", "is_available", "device_count", "is_initialized", "device", "device_of", "stream"]
+
+has_half = True
+has_magma = False
+default_generators: tuple[Any, ...] = ()
+globals().update(CUDA_TYPES)
+
+_NO_CUDA = "Torch not compiled with CUDA enabled"
+globals().update(
+    raising(
+        "torch.cuda",
+        "_lazy_init init synchronize current_device get_device_name get_device_properties get_device_capability set_device current_stream "
+        "default_stream can_device_access_peer initial_seed get_rng_state ipc_collect mem_get_info set_per_process_memory_fraction "
+        "get_per_process_memory_fraction cudart current_blas_handle current_solver_handle set_sync_debug_mode get_sync_debug_mode "
+        "memory_snapshot memory_summary graph_pool_handle make_graphed_callables caching_allocator_alloc caching_allocator_delete "
+        "get_stream_from_external get_allocator_backend reset_peak_memory_stats reset_accumulated_memory_stats "
+        "reset_max_memory_allocated reset_max_memory_cached utilization temperature power_draw clock_rate memory_usage "
+        "device_memory_used change_current_allocator",
+        AssertionError,
+        _NO_CUDA,
+    )
+)
+globals().update(
+    answering("torch.cuda", "memory_allocated max_memory_allocated memory_reserved max_memory_reserved", int, "0: there is no memory.")
+)
+globals().update(answering("torch.cuda", "empty_cache seed seed_all set_rng_state set_rng_state_all set_stream", lambda: None, "Does nothing."))
+globals().update(answering("torch.cuda", "memory_stats memory_stats_as_nested_dict", OrderedDict, "Nothing to tell."))
+globals().update(answering("torch.cuda", "is_bf16_supported is_tf32_supported", bool, "False: there is no device."))
+globals().update(answering("torch.cuda", "get_arch_list get_rng_state_all", list, "An empty list: there is no device."))
+
+
+def is_available() -> bool:
+    """False: there is no CUDA here."""
+    return False
+
+
+def device_count() -> int:
+    """0: there is no CUDA here."""
+    return 0
+
+
+def is_initialized() -> bool:
+    """False: there is nothing to initialize."""
+    return False
+
+
+def manual_seed(seed: int) -> None:
+    """Would seed the device; there is none, so nothing happens."""
+    int(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Would seed all devices; there is none, so nothing happens."""
+    int(seed)
+
+
+def get_gencode_flags() -> str:
+    """Empty: no code is generated for devices."""
+    return ""
+
+
+def list_gpu_processes(device: Any = None) -> str:
+    """Says that the library to ask is not there."""
+    return "pynvml module not found, please install nvidia-ml-py"
+
+
+def is_current_stream_capturing() -> bool:
+    """Raises RuntimeError: there are no streams."""
+    raise RuntimeError("Tried to instantiate dummy base class _cuda_isCurrentStreamCapturing")
+
+
+def _renamed(old: str, new: str) -> Any:
+    def renamed(device: Any = None) -> int:
+        import warnings
+
+        warnings.warn(f"`torch.cuda.{old}` has been renamed to `torch.cuda.{new}`", FutureWarning, stacklevel=2)
+        return 0
+
+    renamed.__name__ = renamed.__qualname__ = old
+    renamed.__module__, renamed.__doc__ = "torch.cuda", f"`{new}` by its old name."
+    return renamed
+
+
+memory_cached = _renamed("memory_cached", "memory_reserved")
+max_memory_cached = _renamed("max_memory_cached", "max_memory_reserved")
+
+Stream = absent_class("torch.cuda.streams", "Stream", "torch.cuda.Stream requires CUDA support")
+ExternalStream = absent_class("torch.cuda.streams", "ExternalStream", "torch.cuda.Stream requires CUDA support")
+Event = absent_class("torch.cuda.streams", "Event", "Tried to instantiate dummy base class Event")
+CUDAGraph = absent_class("torch.cuda.graphs", "CUDAGraph", "Tried to instantiate dummy base class CUDAGraph")
+
+
+@public("torch")
+class OutOfMemoryError(RuntimeError):
+    """Raised where a device has no memory left; never here."""
+
+
+@public("torch")
+class AcceleratorError(RuntimeError):
+    """Raised where a device fails; never here."""
+
+
+@public("torch.cuda")
+class CudaError(RuntimeError):
+    """Raised where CUDA reports an error; never here."""
+
+
+@public("torch.cuda")
+class DeferredCudaCallError(Exception):
+    """Raised where a call that waited for CUDA fails; never here."""
+
+
+@public("torch.cuda")
+class device:
+    """A block that would run on another device. Raises RuntimeError when it is entered with one."""
+
+    def __init__(self, device: Any) -> None:
+        from ..core.device import device as Device
+
+        self.idx = -1 if device is None else device if isinstance(device, int) else Device(device).index
+        self.idx = 0 if self.idx is None else self.idx
+        self.prev_idx = -1
+
+    def __enter__(self) -> None:
+        if self.idx >= 0:
+            raise RuntimeError("PyTorch was compiled without CUDA support")
+
+    def __exit__(self, *exception: Any) -> bool:
+        return False
+
+
+@public("torch.cuda")
+class device_of(device):
+    """A block on the device of a tensor: for one on the CPU, nothing."""
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__(obj.get_device() if getattr(obj, "is_cuda", False) else -1)
+
+
+@public("torch.cuda")
+class StreamContext:
+    """A block whose work would go to a stream; with None, nothing."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: Any) -> None:
+        return None
+
+
+def stream(stream: Any) -> StreamContext:
+    """A block whose work would go to `stream`."""
+    return StreamContext(stream)
+
+
+_SUBMODULES = ("amp", "memory", "random", "nvtx", "streams")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    from ..core.missing import missing_name
+
+    return missing_name(__name__)(name)

@@ -36,7 +36,7 @@ from .autograd.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from .ops import (  # noqa: F401  (importing a family attaches its operators)
+from . import ops as ops  # importing the families attaches their operators
     activation,
     attention,
     comparison,

@@ -15,7 +15,6 @@ import math
 import os
 import sysconfig
 import time
-import zlib
 from pathlib import Path
 
 from tqdm import tqdm
@@ -65,25 +64,19 @@ NOT_READ = {"test", "tests", "idle_test", "site-packages", "dist-packages", "enc
 
 
 def read_text(path, pattern, limit):
-    """The training text and the validation text; one file in ten, chosen by its name, is kept for validation."""
+    """The training text and the validation text: every tenth file, or the last tenth of the text where there are few."""
     standard_library = path is None
     if standard_library:
         path, pattern = Path(sysconfig.get_paths()["stdlib"]), "*.py"
-    if path.is_file():
-        text = path.read_bytes()[:limit]
-        cut = len(text) * 9 // 10
-        return text[:cut], text[cut:]
-    parts, size = {"train": [], "validation": []}, 0
-    for file in sorted(p for p in path.rglob(pattern) if p.is_file()):
-        name = file.relative_to(path)
-        if standard_library and not NOT_READ.isdisjoint(name.parts):
-            continue
-        text = file.read_bytes()[: limit - size]
-        size += len(text)
-        parts["validation" if zlib.crc32(name.as_posix().encode()) % 10 == 0 else "train"].append(text)
-        if size >= limit:
-            break
-    return b"\n".join(parts["train"]), b"\n".join(parts["validation"])
+    texts = []
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob(pattern) if p.is_file()):
+        if limit > 0 and not (standard_library and NOT_READ.intersection(file.relative_to(path).parts)):
+            texts.append(file.read_bytes()[:limit])
+            limit -= len(texts[-1])
+    if len(texts) < 10:
+        whole = b"\n".join(texts)
+        return whole[: len(whole) * 9 // 10], whole[len(whole) * 9 // 10 :]
+    return b"\n".join(text for i, text in enumerate(texts) if i % 10 != 9), b"\n".join(texts[9::10])
 
 
 train_text, validation_text = read_text(config.data, config.pattern, config.max_bytes)
@@ -272,11 +265,11 @@ if config.resume:
 
 print(f"{len(train_data):,} bytes to train on, {len(validation_data):,} to validate; {size:,} parameters; {config.backend}")
 baseline = unigram_loss()
-bar = tqdm(total=config.steps, initial=step, unit="step", dynamic_ncols=True)
-tokens_per_step, first_step, training_began = config.batch * config.context, step, time.perf_counter()
-while (progress := max(step / config.steps, elapsed() / (60 * config.minutes))) < 1:
+total, first_step, training_began = config.steps, step, time.perf_counter()
+bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True)
+while step < total:
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(progress)
+        group["lr"] = learning_rate(step / total)
     starts = torch.randint(len(train_data) - config.context, (config.batch,))
     loss = loss_of(*sequences(train_data, starts))
     optimizer.zero_grad()
@@ -286,8 +279,10 @@ while (progress := max(step / config.steps, elapsed() / (60 * config.minutes))) 
 
     step += 1
     losses.append(loss.item())
-    speed = (step - first_step) * tokens_per_step / (time.perf_counter() - training_began)
-    bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed:,.0f} tokens/s", refresh=False)
+    speed = (step - first_step) / (time.perf_counter() - training_began)
+    if step % 50 == 0:  # where the time does not suffice for all steps, the schedule is shortened
+        total = bar.total = min(config.steps, max(step, int(step + speed * (60 * config.minutes - elapsed()))))
+    bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed * config.batch * config.context:,.0f} tokens/s", refresh=False)
     bar.update()
     if step % config.eval_every == 0:
         evaluations.append((step, validation_loss(config.eval_sequences)))

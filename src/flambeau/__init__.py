@@ -37,38 +37,6 @@ from .autograd.grad_mode import (
     set_grad_enabled,
 )
 from . import ops as ops  # importing the families attaches their operators
-    activation,
-    attention,
-    comparison,
-    conversion,
-    convolution,
-    creation,
-    dropout,
-    elementary,
-    embedding,
-    indexing,
-    joining,
-    linalg as _linalg_ops,
-    loss,
-    matmul as _matmul_ops,
-    normalization,
-    numeric,
-    pointwise,
-    pooling,
-    properties as _properties,
-    random as _random_ops,
-    rearranging,
-    recurrent,
-    reinterpreting,
-    reduction,
-    scan,
-    scattering,
-    shape,
-    slicing,
-    sorting,
-    special as _special_ops,
-    spectral,
-)
 from .ops.definition import NAMES as _NAMES
 
 bool = _dtypes.bool

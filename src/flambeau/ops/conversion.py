@@ -9,6 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.device import CPU, as_device, device
 from ..core.dtype import dtype
+from ..core.layout import preserved_strides, strides_of
 from ..kernels import elementwise as k
 from ..tensor import PLAIN, Tensor, wrap
 from .creation import numpy_dtype
@@ -69,7 +70,7 @@ def convert(self: Tensor, where: Any, to: Any, copy: bool, memory_format: Any = 
             if where.type == "meta":
                 from ..core.meta import MetaArray
 
-                return wrap(MetaArray(array.shape, target))
+                return wrap(MetaArray(array.shape, target, preserved_strides(array.shape, strides_of(array))))
             if array.__class__ is not np.ndarray:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     elif where is CPU and array.__class__ is not np.ndarray:

@@ -1,0 +1,243 @@
+"""Arrays without memory: what a tensor on the device `meta` holds instead of an ndarray.
+
+A kernel that runs on one works out shape and dtype: ufuncs and matrix products by their rules, other NumPy functions and
+methods by running on a stand-in, one element seen in the whole shape (stride 0). What wants the memory itself raises
+NotImplementedError and names the operator.
+"""
+
+import math
+import sys
+from typing import Any, Sequence
+
+import numpy as np
+
+from .device import META
+from .layout import broadcast_shapes, contiguous_strides, view_strides
+
+ndarray = np.ndarray
+_as_strided = np.lib.stride_tricks.as_strided
+
+
+class MetaArray:
+    """Shape, dtype and strides (given in elements, row-major unless told), and the methods of ndarray that keep to these."""
+
+    __slots__ = ("shape", "dtype", "strides")
+    device = META
+    base = None
+    __hash__ = object.__hash__
+
+    def __init__(self, shape: Sequence[int], dtype: Any, strides: Sequence[int] | None = None) -> None:
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        size = self.dtype.itemsize
+        self.strides = tuple([s * size for s in (contiguous_strides(self.shape) if strides is None else strides)])
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def flags(self) -> Any:
+        """ndarray's flags for this shape and these strides."""
+        return self._seen().flags
+
+    @property
+    def T(self) -> "MetaArray":
+        return self.transpose()
+
+    @property
+    def real(self) -> "MetaArray":
+        return self if self.dtype.kind != "c" else _meta(self.stand_in().real)
+
+    @property
+    def imag(self) -> "MetaArray":
+        return _meta(self.stand_in().imag)
+
+    def _seen(self) -> Any:
+        """An ndarray with these strides over no memory of its own: only its attributes and views may be used."""
+        return _as_strided(np.empty(1, self.dtype), self.shape, self.strides)
+
+    def _view(self, array: Any) -> "MetaArray":
+        return MetaArray(array.shape, array.dtype, [s // array.itemsize for s in array.strides])
+
+    def stand_in(self) -> Any:
+        """One zero seen in the whole shape: for what computes."""
+        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
+
+    def as_strided(self, shape: Sequence[int], strides: Sequence[int]) -> "MetaArray":
+        """A view with any shape and strides (in elements)."""
+        return MetaArray(shape, self.dtype, strides)
+
+    def transpose(self, *axes: Any) -> "MetaArray":
+        return self._view(self._seen().transpose(*axes))
+
+    def swapaxes(self, a: int, b: int) -> "MetaArray":
+        return self._view(self._seen().swapaxes(a, b))
+
+    def squeeze(self, axis: Any = None) -> "MetaArray":
+        return self._view(self._seen().squeeze(axis))
+
+    def diagonal(self, *args: Any) -> "MetaArray":
+        return self._view(self._seen().diagonal(*args))
+
+    def view(self, dtype: Any = None, *more: Any) -> "MetaArray":
+        return self if dtype is None or isinstance(dtype, type) and issubclass(dtype, ndarray) else self._view(self._seen().view(dtype))
+
+    def reshape(self, *shape: Any, **options: Any) -> "MetaArray":
+        new = np.empty(0).reshape(0).shape if self.size == 0 and not shape else self.stand_in().reshape(*shape).shape
+        strides = view_strides(self.shape, [s // self.itemsize for s in self.strides], new)
+        return MetaArray(new, self.dtype, strides)
+
+    def ravel(self, *order: Any) -> "MetaArray":
+        return self.reshape(-1)
+
+    flatten = ravel
+
+    def copy(self, order: Any = "C") -> "MetaArray":
+        return MetaArray(self.shape, self.dtype)
+
+    def astype(self, dtype: Any, *args: Any, copy: bool = True, **options: Any) -> "MetaArray":
+        return self if not copy and self.dtype == dtype else MetaArray(self.shape, dtype)
+
+    def fill(self, value: Any) -> None:
+        """Nothing is there to be filled."""
+
+    def __getitem__(self, index: Any) -> "MetaArray":
+        parts = index if isinstance(index, tuple) else (index,)
+        for part in parts:
+            if isinstance(part, (MetaArray, ndarray)) and part.dtype.kind == "b":
+                raise self.refusal("an index by truth values")
+        if all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts):
+            return self._view(self._seen()[(*parts, Ellipsis)] if Ellipsis not in parts else self._seen()[index])
+        return _meta(self.stand_in()[_stand_in(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Nothing is there to be written to."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def refusal(self, what: str) -> NotImplementedError:
+        """The error for what needs the memory, with the name of the operator that is running."""
+        frame: Any = sys._getframe(1)
+        while frame is not None:
+            operator = frame.f_globals.get("OP")
+            if operator is not None:
+                return NotImplementedError(f"{operator.name}: not available for tensors on the meta device, which have no data ({what})")
+            frame = frame.f_back
+        return NotImplementedError(f"Cannot copy out of meta tensor; no data! ({what})")
+
+    def __array__(self, *args: Any, **options: Any) -> Any:
+        raise self.refusal("its elements were asked for")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("ctypes", "data", "flat"):
+            raise AttributeError(f"'MetaArray' object has no attribute '{name}'") if name.startswith("__array") else self.refusal(name)
+        if name in ("item", "tolist", "tobytes", "nonzero"):
+            raise self.refusal(name)
+        method = getattr(self.stand_in(), name)
+
+        def run(*args: Any, **options: Any) -> Any:
+            return _meta(method(*_stand_in(args), **_stand_in(options)))
+
+        return run
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        out = out[0] if out else None
+        if out is not None and not isinstance(out, MetaArray):
+            raise self.refusal("its elements would be written elsewhere")
+        if method == "__call__" and ufunc.signature is None:
+            shape = broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
+            small = [np.zeros((1,) * len(x.shape), x.dtype) if hasattr(x, "dtype") else x for x in inputs]
+            with np.errstate(all="ignore"):
+                made = ufunc(*small, **options)
+            results = tuple(MetaArray(shape, r.dtype) for r in (made if isinstance(made, tuple) else (made,)))
+        elif method == "__call__" and ufunc is np.matmul:
+            results = (_product(*inputs),)
+        else:
+            with np.errstate(all="ignore"):
+                made = getattr(ufunc, method)(*_stand_in(inputs), **_stand_in(options))
+            results = made if isinstance(made, tuple) else (made,)
+            results = tuple(_meta(r) for r in results)
+        if out is not None:
+            return out
+        return results[0] if len(results) == 1 else results
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function is np.copyto:
+            if isinstance(args[0], MetaArray):
+                return None
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        if function in (np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.array_equal, np.allclose):
+            raise self.refusal(function.__name__)
+        if function in (np.empty_like, np.zeros_like, np.ones_like, np.full_like):
+            return MetaArray(self.shape, kwargs.get("dtype") or (args[1] if len(args) > 1 and function is not np.full_like else self.dtype))
+        if function in (np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze, np.diagonal):
+            return self._view(function(self._seen(), *args[1:], **kwargs))
+        if function is np.broadcast_to:
+            return self._view(function(self._seen(), *args[1:], **kwargs))
+        with np.errstate(all="ignore"):
+            return _meta(function(*_stand_in(args), **_stand_in(kwargs)))
+
+
+def _product(a: Any, b: Any) -> MetaArray:
+    """The shape of a matrix product. Raises ValueError where the matrices do not fit, as NumPy does."""
+    x, y = a.shape if len(a.shape) > 1 else (1, *a.shape), b.shape if len(b.shape) > 1 else (*b.shape, 1)
+    if x[-1] != y[-2]:
+        raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit")
+    shape = (*broadcast_shapes(x[:-2], y[:-2]), *(x[-2:-1] if len(a.shape) > 1 else ()), *(y[-1:] if len(b.shape) > 1 else ()))
+    return MetaArray(shape, np.result_type(a.dtype, b.dtype))
+
+
+def _stand_in(value: Any) -> Any:
+    """Meta arrays replaced by their stand-ins, in containers too."""
+    if isinstance(value, MetaArray):
+        return value.stand_in()
+    if isinstance(value, (list, tuple)):
+        return type(value)([_stand_in(v) for v in value])
+    if isinstance(value, dict):
+        return {k: _stand_in(v) for k, v in value.items()}
+    return value
+
+
+def _meta(value: Any) -> Any:
+    """Arrays replaced by meta arrays of the same shape and dtype."""
+    if isinstance(value, (ndarray, np.generic)):
+        return MetaArray(value.shape, value.dtype)
+    if isinstance(value, (list, tuple)):
+        return type(value)([_meta(v) for v in value])
+    return value
+
+
+def _operator(name: str, reflected: bool = False) -> Any:
+    ufunc = getattr(np, name)
+
+    def method(self: MetaArray, *other: Any) -> Any:
+        return ufunc(other[0], self) if reflected else ufunc(self, *other)
+
+    return method
+
+
+for _dunder, _name in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+}.items():  # fmt: skip
+    setattr(MetaArray, f"__{_dunder}__", _operator(_name))
+    setattr(MetaArray, f"__r{_dunder}__", _operator(_name, True))
+for _dunder, _name in {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "neg": "negative",
+    "abs": "absolute", "invert": "invert",
+}.items():  # fmt: skip
+    setattr(MetaArray, f"__{_dunder}__", _operator(_name))

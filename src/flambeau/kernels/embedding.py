@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .quiet import quiet
+
 
 def take_rows(table: Any, indices: Any) -> Any:
     """The rows of `table` at the indices, in the indices' shape. Indices must be in range."""
@@ -35,3 +37,68 @@ def renormalize_rows(table: Any, indices: Any, max_norm: float, p: float) -> Non
     norms = np.linalg.norm(rows, ord=p, axis=1)
     long = norms > max_norm
     table[used[long]] = rows[long] * (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
+
+
+def _bag_of(offsets: Any, count: int) -> Any:
+    """The number of each index's bag."""
+    return np.searchsorted(offsets, np.arange(count), side="right") - 1
+
+
+@quiet
+def bag(table: Any, indices: Any, offsets: Any, bags: int, mode: str, weights: Any, padding: int) -> tuple[Any, Any, Any, Any]:
+    """Sums, means or maxima of rows of `table`, bag by bag: (bags, width).
+
+    Also, for the backward: the bag of each index, how many count in each bag, and for maxima the index of each.
+    """
+    which = _bag_of(offsets, indices.size)
+    keep = indices != padding
+    kept, owner = indices[keep], which[keep]
+    wide = np.float32 if table.dtype.itemsize == 2 else table.dtype
+    rows = table[kept].astype(wide, copy=False)
+    if weights is not None:
+        rows = rows * weights[keep].astype(wide, copy=False)[:, None]
+    sizes = np.bincount(owner, minlength=bags)
+    result = np.zeros((bags, table.shape[1]), wide)
+    picked = np.full((bags, table.shape[1]), -1, np.int64)
+    if kept.size:
+        starts = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+        reduce = np.maximum if mode == "max" else np.add
+        result[owner[starts]] = reduce.reduceat(rows, starts, axis=0)
+        if mode == "max":
+            hits = rows == result[owner]
+            order = np.arange(kept.size)[:, None]
+            first = np.minimum.reduceat(np.where(hits, order, kept.size - 1), starts, axis=0)
+            picked[owner[starts]] = kept[first]
+    if mode == "mean":
+        result /= np.maximum(sizes, 1).astype(wide)[:, None]
+    return result.astype(table.dtype, copy=False), which, sizes, picked
+
+
+@quiet
+def bag_backward(
+    grad: Any, indices: Any, which: Any, sizes: Any, picked: Any, mode: str, weights: Any, padding: int, count: int, by_frequency: bool
+) -> Any:
+    """The gradient of the table."""
+    if mode == "max":
+        result = np.zeros((count, grad.shape[1]), grad.dtype)
+        rows, columns = np.nonzero(picked >= 0)
+        np.add.at(result, (picked[rows, columns], columns), grad[rows, columns])
+        return result
+    keep = indices != padding
+    kept, owner = indices[keep], which[keep]
+    rows = grad[owner]
+    if weights is not None:
+        rows = rows * weights[keep][:, None]
+    if mode == "mean":
+        rows = rows / np.maximum(sizes, 1)[owner].astype(grad.dtype)[:, None]
+    if by_frequency:
+        rows = rows / counts(kept, count)[kept][:, None].astype(rows.dtype)
+    return add_rows(rows, kept, count)
+
+
+@quiet
+def bag_weight_gradient(grad: Any, table: Any, indices: Any, which: Any, padding: int) -> Any:
+    """The gradient of the weight of each index, zero at `padding`."""
+    result = np.einsum("ij,ij->i", grad[which], table[indices])
+    result[indices == padding] = 0
+    return result

@@ -65,22 +65,46 @@ def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_ind
     return result if result.dtype == low else result.astype(low)
 
 
-@quiet
-def nll(x: Any, target: Any, weight: Any, ignore_index: int) -> Any:
-    """-weight[target] * x[row, target] per row; zero where the target is `ignore_index`."""
+def _kept(target: Any, ignore_index: int) -> tuple[Any, Any]:
+    """Which targets count, or None for all, and targets that are safe to index with."""
     keep = target != ignore_index
-    safe = np.where(keep, target, 0)
-    picked = -x[np.arange(len(target)), safe]
-    if weight is not None:
-        picked *= weight[safe]
-    return np.where(keep, picked, x.dtype.type(0))
+    return (None, target) if keep.all() else (keep, np.where(keep, target, 0))
 
 
 @quiet
-def nll_backward(grad: Any, target: Any, weight: Any, ignore_index: int, shape: Any) -> Any:
-    """-grad * weight[target] at the target of each row, zero elsewhere."""
-    keep = target != ignore_index
-    safe = np.where(keep, target, 0)
+def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> tuple[Any, Any]:
+    """-weight[target] * x at the target, along dimension 1, reduced, and the sum of the weights that count.
+
+    x: (N, C, ...), target: (N, ...). The mean is divided by the sum of the weights.
+    """
+    keep, safe = _kept(target, ignore_index)
+    losses = -np.take_along_axis(x, safe[:, None], 1)[:, 0]
+    weights = None if weight is None else weight[safe]
+    if weights is not None:
+        losses *= weights
+    if keep is not None:
+        losses = np.where(keep, losses, x.dtype.type(0))
+    if weights is None:
+        total = x.dtype.type(target.size if keep is None else np.count_nonzero(keep))
+    else:
+        total = np.add.reduce(weights if keep is None else weights * keep, None)
+    if reduction != "none":
+        wide = losses.astype(_F32) if losses.dtype.itemsize == 2 else losses
+        losses = np.add.reduce(wide, None)
+        if reduction == "mean":
+            losses = losses / wide.dtype.type(total)
+    return np.asarray(losses, x.dtype), np.asarray(total, x.dtype)
+
+
+@quiet
+def nll_backward(grad: Any, target: Any, weight: Any, ignore_index: int, reduction: str, total: Any, shape: Any) -> Any:
+    """-grad * weight[target] at the targets, along dimension 1, zero elsewhere."""
+    keep, safe = _kept(target, ignore_index)
+    if reduction == "mean":
+        grad = grad / total
+    values = -grad if weight is None else -grad * weight[safe]
+    if keep is not None:
+        values = np.where(keep, values, grad.dtype.type(0))
     result = np.zeros(shape, grad.dtype)
-    result[np.arange(len(target)), safe] = np.where(keep, -grad if weight is None else -grad * weight[safe], grad.dtype.type(0))
+    np.put_along_axis(result, safe[:, None], np.broadcast_to(values, target.shape)[:, None], 1)
     return result

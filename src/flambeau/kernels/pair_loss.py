@@ -51,7 +51,7 @@ def scaled(slope: Callable[..., Any], grad: Any, x: Any, target: Any, reduction:
 def mse(x: Any, target: Any, reduction: str) -> Any:
     """(x - target)^2."""
     low = x.dtype
-    d = np.subtract(_wide(x), _wide(target))
+    d = np.asarray(np.subtract(_wide(x), _wide(target)))
     if reduction == "none":
         return np.multiply(d, d, d).astype(low, copy=False)
     flat = d.ravel("K")
@@ -60,8 +60,9 @@ def mse(x: Any, target: Any, reduction: str) -> Any:
 
 
 def mse_slope(x: Any, target: Any) -> Any:
-    d = np.subtract(x, target)
-    return np.add(d, d, d)
+    d = x - target
+    d += d
+    return d
 
 
 def smooth_l1(x: Any, target: Any, beta: float) -> Any:

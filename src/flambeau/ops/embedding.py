@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.grad_mode import grad_mode
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import embedding as k
-from .definition import Array, composite, operator
+from .definition import Array, composite, formula_function, operator, tensors
 
 
 @operator(node="EmbeddingBackward0", out=False)
@@ -75,8 +76,8 @@ def embedding_function(
         else:
             assert padding_idx >= -weight.size(0), "Padding_idx must be within num_embeddings"
             padding_idx += weight.size(0)
-    if sparse:
-        raise NotImplementedError("flambeau has no sparse tensors: embedding(sparse=True) is not supported")
+    if sparse and weight.requires_grad and grad_mode.enabled:
+        raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding(sparse=True) is not supported")
     if max_norm is not None:
         renormalize(weight, input, max_norm, norm_type)
     return embedding.function(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
@@ -91,3 +92,130 @@ def renormalize(weight: Any, indices: Any, max_norm: float, norm_type: float) ->
 
     k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
     bump_version(weight)
+
+
+# --- bags ----------------------------------------------------------------------------------------------------------
+
+
+@operator(outputs=4, node="EmbeddingBagBackward0", out=False)
+def embedding_bag_rows(
+    weight: Array, indices: Array, offsets: Array, bags: Any, mode: Any, per_sample_weights: Array | None, padding_idx: Any,
+    scale_grad_by_freq: Any,
+) -> Array:  # fmt: skip
+    """Rows of `weight` reduced bag by bag; then the bag of each index, the sizes of the bags, the places of maxima."""
+    return k.bag(weight, indices, offsets, bags, mode, per_sample_weights, padding_idx)
+
+
+@embedding_bag_rows.joint("weight", "per_sample_weights")
+def _bag_gradients(
+    F: Any, grads: Any, needs: Any, weight: Any, indices: Any, mode: Any, per_sample_weights: Any, padding_idx: Any, scale_grad_by_freq: Any,
+    result1: Any, result2: Any, result3: Any, weight_shape: Any,
+) -> Any:  # fmt: skip
+    grad = grads[0]
+    table = None
+    if needs[0]:
+        table = F.bag_backward(
+            grad, indices, result1, result2, result3, mode, per_sample_weights, padding_idx, weight_shape[0], scale_grad_by_freq
+        )
+    return table, F.bag_weight_gradient(grad, weight, indices, result1, padding_idx) if needs[1] else None
+
+
+def _no_second_derivative(*args: Any) -> Any:
+    raise NotImplementedError("the second derivative of embedding_bag is not implemented")
+
+
+formula_function("bag_backward", k.bag_backward, _no_second_derivative)
+formula_function("bag_weight_gradient", k.bag_weight_gradient, _no_second_derivative)
+_BAG_MODES = ("sum", "mean", "max")
+
+
+def _check_bags(input: Any, offsets: Any, weight: Any, include_last_offset: bool) -> int:
+    """How many bags there are. Raises RuntimeError for offsets out of order or indices out of range."""
+    indices, starts = input._array, offsets._array
+    for name, array in (("indices", indices), ("offsets", starts)):
+        if array.dtype.kind != "i" or array.dtype.itemsize < 4:
+            number = 1 if name == "indices" else 1
+            raise RuntimeError(
+                f"Expected tensor for argument #{number} '{name}' to have one of the following scalar types: Long, Int; but got "
+                f"torch.{SCALAR_NAMES[OF_NUMPY[array.dtype]]}Tensor instead (while checking arguments for embedding_bag)"
+            )
+    if include_last_offset and not starts.size:
+        raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+    if starts.size and starts[0] != 0:
+        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {int(starts[0])}")  # fmt: skip
+    if starts.size and starts[-1] > indices.size:
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length({indices.size}) but got offsets[-1] of {int(starts[-1])}")  # fmt: skip
+    if indices.size and (indices.min() < 0 or indices.max() >= weight.shape[0]):
+        bad = int(indices[(indices < 0) | (indices >= weight.shape[0])][0])
+        position = int(((indices < 0) | (indices >= weight.shape[0])).argmax())
+        raise RuntimeError(
+            f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}" if position >= 0 else "index out of range"
+        )
+    return starts.size - 1 if include_last_offset else starts.size
+
+
+@composite("torch.embedding_bag")
+def embedding_bag_of(
+    weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool = False, mode: int = 0, sparse: bool = False,
+    per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Any:  # fmt: skip
+    """The reduced rows, the bag of each index, the sizes of the bags, the places of maxima. `mode`: 0 sum, 1 mean, 2 max."""
+    if sparse and weight.requires_grad and grad_mode.enabled:
+        raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding_bag(sparse=True) is not supported")
+    bags = _check_bags(indices, offsets, weight, include_last_offset)
+    padding = -1
+    if padding_idx is not None:
+        if not -weight.size(0) <= padding_idx < weight.size(0):
+            raise RuntimeError(f"padding_idx must be within the number of embeddings, -{weight.size(0)} through {weight.size(0) - 1}, but got {padding_idx}")  # fmt: skip
+        padding = padding_idx % weight.size(0)
+    starts = offsets[:-1] if include_last_offset else offsets
+    return embedding_bag_rows.function(weight, indices, starts, bags, _BAG_MODES[mode], per_sample_weights, padding, scale_grad_by_freq)
+
+
+@composite("F.embedding_bag")
+def embedding_bag(
+    input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2, scale_grad_by_freq: bool = False,
+    mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None, include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:  # fmt: skip
+    """Sums, means or maxima of rows of `weight` (count, width), bag by bag: (bags, width).
+
+    input: indices, (B, N) for B bags of N, or (N) with `offsets`, where each bag begins. Bags without rows give zeros.
+    Raises ValueError where the shapes or options do not go together.
+    """
+    if per_sample_weights is not None and input.size() != per_sample_weights.size():
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape as the "
+            f"input ({input.shape})"
+        )
+    if weight.dim() != 2:
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}")
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, "
+                f"found offsets of type {type(offsets)}"
+            )
+        offsets = tensors.arange(0, input.numel(), input.size(1), dtype=input.dtype)
+        include_last_offset = False
+        input = input.reshape(-1)
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
+    elif input.dim() != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+    elif offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    elif offsets.dim() != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    if mode not in _BAG_MODES:
+        raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and (scale_grad_by_freq or sparse):
+        raise ValueError("max mode does not support " + ("scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"))
+    if max_norm is not None:
+        renormalize(weight, input, max_norm, norm_type)
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}'). Please open a feature request on GitHub."
+        )
+    number = _BAG_MODES.index(mode)
+    return embedding_bag_of(weight, input, offsets, scale_grad_by_freq, number, sparse, per_sample_weights, include_last_offset, padding_idx)[0]

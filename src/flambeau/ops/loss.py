@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtype import SCALAR_NAMES
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import loss as k
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import PLAIN
-from . import distance, margin_loss  # noqa: F401  (the rest of the family)
+from . import ctc, distance, margin_loss  # noqa: F401  (the rest of the family)
 from .activation import unimplemented
 from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
@@ -99,16 +99,19 @@ def cross_entropy(
 
 def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
     """Every form of cross entropy but the plain one, by log_softmax."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+    reduction = reduction_of(None, None, reduction)
     class_dim = 0 if input.dim() == 1 else 1
+    if not input.dim():
+        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
     classes = input.shape[class_dim] if input.dim() else 1
     if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
-        raise RuntimeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: {list(weight.shape)}")  # fmt: skip
+        raise RuntimeError(f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: {list(weight.shape)}")  # fmt: skip
     if target.shape == input.shape:
+        if target.dtype.kind >= 2 and ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing, class_dim)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     log_p = tensors.log_softmax(input, class_dim)
     loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0.0:
@@ -139,6 +142,8 @@ tensors.take_rows_of = lambda weight, index: weight[index]  # type: ignore[attr-
 def _cross_entropy_probabilities(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float, class_dim: int) -> Any:
     if target.dtype.kind < 2:
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got {SCALAR_NAMES[target.dtype]}")
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     classes = input.shape[class_dim]
     if label_smoothing > 0.0:
         target = target * (1 - label_smoothing) + label_smoothing / classes
@@ -156,26 +161,42 @@ def _cross_entropy_probabilities(input: Any, target: Any, weight: Any, reduction
     return total / (input.numel() // classes)
 
 
-@operator(node="NllLossBackward0", out=False)
-def nll_rows(input: Array, target: Array, weight: Array | None, ignore_index: Any) -> Array:
-    """Per row of `input` (rows, classes): -weight[target] * input[target]; zero where the target is ignored."""
+def _nll_node(input: Array, target: Array, weight: Any, reduction: Any, ignore_index: Any) -> str:
+    return "NllLossBackward0" if input.ndim == 2 else "NllLoss2DBackward0"
+
+
+@operator(outputs=2, hidden=1, node=_nll_node, out=False)
+def nll(input: Array, target: Array, weight: Array | None, reduction: Any, ignore_index: Any) -> Array:
+    """-weight[target] * input at the target along dimension 1, reduced; zero where the target is ignored.
+
+    input: (N, C, ...); target: (N, ...).
+    """
+    if input.dtype.kind not in "fV":
+        raise unimplemented("nll_loss_out_frame" if input.ndim == 2 else "nll_loss2d_forward_out_frame", input)
+    if weight is not None and weight.dtype != input.dtype:
+        names = SCALAR_NAMES[OF_NUMPY[input.dtype]], SCALAR_NAMES[OF_NUMPY[weight.dtype]]
+        raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
     check_targets(target, input.shape[1], ignore_index)
-    return k.nll(input, target, weight, ignore_index)
+    return k.nll(input, target.astype(np.int64, copy=False), weight, ignore_index, reduction)
 
 
-nll_rows.derivative(
-    input=lambda F, grad, input_shape, target, weight, ignore_index: F.nll_backward(grad, target, weight, ignore_index, input_shape)
-)
+def _nll_gradient(
+    F: Any, grads: Any, target: Any, weight: Any, reduction: Any, ignore_index: Any, result1: Any, input_shape: Any
+) -> Any:
+    return (F.nll_backward(grads[0], target, weight, ignore_index, reduction, result1, input_shape),)
 
 
-def _nll_backward_tensors(grad: Any, target: Any, weight: Any, ignore_index: int, shape: Any) -> Any:
+def _nll_backward_tensors(grad: Any, target: Any, weight: Any, ignore_index: int, reduction: str, total: Any, shape: Any) -> Any:
     keep = target != ignore_index
-    safe = tensors.where(keep, target, tensors.zeros_like(target))
-    scale = grad * keep if weight is None else grad * keep * weight[safe]
-    return grad.new_zeros(shape).scatter(1, safe.unsqueeze(1), -scale.unsqueeze(1))
+    safe = tensors.where(keep, target, tensors.zeros_like(target)).long()
+    scale = -grad * keep if weight is None else -grad * keep * weight[safe]
+    if reduction == "mean":
+        scale = scale / total.detach()
+    return grad.new_zeros(shape).scatter(1, safe.unsqueeze(1), scale.unsqueeze(1))
 
 
 formula_function("nll_backward", k.nll_backward, _nll_backward_tensors)
+nll.joint("input")(_nll_gradient)
 
 
 @composite("F.nll_loss")
@@ -184,40 +205,82 @@ def nll_loss(
 ) -> Any:
     """The negative of `input` (log probabilities) at the target classes, weighted and averaged by weight.
 
-    input: (N, C), (C) or (N, C, d1, ...); target: class indices without the C dimension.
+    input: (N, C), (C) or (N, C, d1, ...); target: class indices without the C dimension. Raises ValueError and RuntimeError
+    where shapes or dtypes do not fit, IndexError for a class out of range.
     """
-    if size_average is not None or reduce is not None:
-        reduction = reduction_of(size_average, reduce, reduction)
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    if input.dim() < 1:
-        raise ValueError(f"Expected 1 or more dimensions (got {input.dim()})")
-    if input.dim() != 1 and input.shape[0] != target.shape[0] if target.dim() else False:
-        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
-    if target.dtype.kind >= 2 or target.dtype.kind == 0:
-        raise RuntimeError(f"expected scalar type Long but found {SCALAR_NAMES[target.dtype]}")
-    if input.dim() == 1:
-        if target.dim() > 1:
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        rows, flat, shape = input.unsqueeze(0), target.reshape(-1), target.shape
-    elif input.dim() == 2:
-        if target.dim() != 1:
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        rows, flat, shape = input, target, target.shape
-    else:
-        expected = (input.shape[0], *input.shape[2:])
-        if target.dim() != input.dim() - 1:
+    reduction = reduction_of(size_average, reduce, reduction)
+    ndim = input.dim()
+    if ndim < 1:
+        raise ValueError(f"Expected 1 or more dimensions (got {ndim})")
+    if ndim != 1 and (not target.dim() or input.shape[0] != target.shape[0]):
+        found = target.shape[0] if target.dim() else 0
+        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({found}).")
+    if ndim == 1 and target.dim() == 1 and target.shape[0] != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}")
+    if ndim < 3 and target.dim() > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if ndim > 2:
+        expected = [input.shape[0], *input.shape[2:]]
+        if ndim != 4 and list(target.shape) != expected:
+            raise RuntimeError(f"Expected target size {expected}, got {list(target.shape)}")
+        if target.dim() != ndim - 1:
             raise RuntimeError(f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.dim()}")
-        if tuple(target.shape) != expected:
+        if list(target.shape) != expected:
             raise RuntimeError(f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}")
-        rows, flat, shape = input.movedim(1, -1).reshape(-1, input.shape[1]), target.reshape(-1), target.shape
-    losses = nll_rows.function(rows, flat, weight, ignore_index)
-    if reduction == "none":
-        return losses.reshape(shape)
-    total = losses.sum()
-    if reduction == "sum":
-        return total
-    t = flat._array
-    keep = t != ignore_index
-    count = keep.sum() if weight is None else weight._array[np.where(keep, t, 0)][keep].sum()
-    return total / float(count) if count else total * float("nan")
+    dtype = target._array.dtype
+    if dtype.kind not in "iu" or dtype.itemsize not in (1, 8) or dtype == np.int8:
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {SCALAR_NAMES[target.dtype]}")
+    if weight is not None:
+        classes = input.shape[1 if ndim > 1 else 0]
+        if weight.dim() != 1 or weight.numel() != classes:
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+                f"{list(weight.shape)}"
+            )
+    if ndim == 1:
+        loss = nll.function(input.unsqueeze(0), target.reshape(1), weight, reduction, ignore_index)
+        return loss.reshape(target.shape) if reduction == "none" else loss
+    return nll.function(input, target, weight, reduction, ignore_index)
+
+
+# --- a linear layer before it --------------------------------------------------------------------------------------
+
+
+@composite("F.linear_cross_entropy")
+def linear_cross_entropy(
+    input: Any, linear_weight: Any, target: Any, *, linear_bias: Any = None, weight: Any = None, reduction: str = "mean",
+    ignore_index: int | None = None, label_smoothing: float = 0.0, options: Any = None,
+) -> Any:  # fmt: skip
+    """The cross entropy of `input @ linear_weight.T + linear_bias`.
+
+    Shapes: input (N, in) or (in), linear_weight (C, ..., in), linear_bias (C, ...), target as for logits (N, C, ...).
+    `options`, which lets PyTorch compute the logits in pieces, makes no difference to the result and is not used.
+    Raises RuntimeError where shapes do not fit.
+    """
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if linear_weight.dim() < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {linear_weight.dim()}")
+    batch, features = tuple(input.shape[:-1]), input.shape[-1]
+    if features != linear_weight.shape[-1]:
+        raise RuntimeError(
+            f"expected equal input and linear_weight last dimensions (in_features), got {features} and {linear_weight.shape[-1]}, "
+            "respectively"
+        )
+    outputs = tuple(linear_weight.shape[:-1])
+    if linear_bias is not None and tuple(linear_bias.shape) != outputs:
+        raise RuntimeError(f"expected linear_bias shape {outputs}, got {tuple(linear_bias.shape)}")
+    if len(outputs) > 1 and not batch:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, (N, {features}), got "
+            f"unbatched input with shape {tuple(input.shape)}"
+        )
+    shape = (*batch, *outputs)
+    if tuple(target.shape) == shape and ignore_index is not None:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    rows = linear_weight.reshape(-1, features) if len(outputs) > 1 else linear_weight
+    logits = tensors.linear(input, rows, None if linear_bias is None else linear_bias.reshape(-1))
+    if len(outputs) > 1:
+        logits = logits.reshape(shape)
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing)

@@ -1,0 +1,98 @@
+"""The loss of connectionist temporal classification (Graves et al., 2006), over a batch at once, in logarithms."""
+
+from typing import Any
+
+import numpy as np
+
+from .quiet import quiet
+
+
+def _log_sum(a: Any, b: Any) -> Any:
+    return np.logaddexp(a, b)
+
+
+def _extended(targets: Any, blank: int) -> tuple[Any, Any]:
+    """Targets (B, S) with blanks between: (B, 2 S + 1); and where two steps forward may be skipped at once."""
+    batch, most = targets.shape
+    labels = np.full((batch, 2 * most + 1), blank, np.int64)
+    labels[:, 1::2] = targets
+    skip = np.zeros(labels.shape, bool)
+    skip[:, 3::2] = targets[:, 1:] != targets[:, :-1]
+    return labels, skip
+
+
+def _shifted(rows: Any, by: int) -> Any:
+    """Rows moved to the right by `by`, filled with -inf."""
+    result = np.full_like(rows, -np.inf)
+    if rows.shape[1] > by:
+        result[:, by:] = rows[:, :-by]
+    return result
+
+
+@quiet
+def ctc(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int) -> tuple[Any, Any]:
+    """The loss of each sample, (B), and log alpha, (T, B, 2 S + 1). log_probs: (T, B, C), targets: (B, S)."""
+    steps, batch, _ = log_probs.shape
+    labels, skip = _extended(targets, blank)
+    never = log_probs.dtype.type(-np.inf)
+    alpha = np.full((max(steps, 1), batch, labels.shape[1]), never, log_probs.dtype)
+    rows = np.arange(batch)
+    if steps:
+        alpha[0, :, 0] = log_probs[0, :, blank]
+        if labels.shape[1] > 1:
+            alpha[0, :, 1] = np.where(target_lengths > 0, log_probs[0, rows, labels[:, 1]], never)
+    for t in range(1, steps):
+        before = alpha[t - 1]
+        total = _log_sum(before, _shifted(before, 1))
+        total = np.where(skip, _log_sum(total, _shifted(before, 2)), total)
+        alpha[t] = total + np.take_along_axis(log_probs[t], labels, 1)
+    last = np.maximum(input_lengths - 1, 0)
+    end = 2 * target_lengths
+    final = alpha[last, rows, end]
+    other = np.where(target_lengths > 0, alpha[last, rows, np.maximum(end - 1, 0)], never)
+    losses = -_log_sum(final, other)
+    # Without a step, only the empty target is possible.
+    losses = np.where(input_lengths == 0, np.where(target_lengths == 0, log_probs.dtype.type(0), -never), losses)
+    return losses.astype(log_probs.dtype, copy=False), alpha
+
+
+@quiet
+def ctc_backward(
+    grad: Any, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, losses: Any, alpha: Any, blank: int, zero: bool
+) -> Any:
+    """The gradient of log_probs, as that of the softmax behind them: exp(log_probs) less the expected labels.
+
+    `zero`: samples with infinite loss have gradient zero.
+    """
+    steps, batch, classes = log_probs.shape
+    labels, skip = _extended(targets, blank)
+    width = labels.shape[1]
+    never = log_probs.dtype.type(-np.inf)
+    rows = np.arange(batch)
+    counted = np.arange(width) <= (2 * target_lengths)[:, None]
+    ahead = np.zeros_like(skip)
+    ahead[:, :-2] = skip[:, 2:]
+    beta = np.full((batch, width), never, log_probs.dtype)
+    expected = np.full((steps, batch, classes), never, log_probs.dtype)
+    for t in range(steps - 1, -1, -1):
+        here = np.take_along_axis(log_probs[t], labels, 1)
+        back = beta[:, ::-1]
+        total = _log_sum(back, _shifted(back, 1))[:, ::-1]
+        total = np.where(ahead, _log_sum(total, _shifted(back, 2)[:, ::-1]), total)
+        beta = np.where(counted, total + here, never)
+        start = input_lengths - 1 == t
+        if start.any():
+            at = rows[start]
+            beta[at] = never
+            end = 2 * target_lengths[at]
+            beta[at, end] = here[at, end]
+            some = target_lengths[at] > 0
+            beta[at[some], end[some] - 1] = here[at[some], end[some] - 1]
+        both = alpha[t] + beta
+        for s in range(width):
+            expected[t, rows, labels[:, s]] = _log_sum(expected[t, rows, labels[:, s]], both[:, s])
+    result = (np.exp(log_probs) - np.exp(expected + losses[None, :, None] - log_probs)) * grad[None, :, None]
+    if zero:
+        result = np.where(np.isinf(losses)[None, :, None], log_probs.dtype.type(0), result)
+    result[np.arange(steps)[:, None] >= input_lengths[None, :]] = 0
+    return result

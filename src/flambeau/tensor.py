@@ -169,12 +169,14 @@ class Tensor(metaclass=_TensorMeta):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value and OF_NUMPY[self._array.dtype].kind < 2:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Starts or stops recording at this leaf. Raises RuntimeError for a non-leaf or a dtype without gradients."""
         if requires_grad and OF_NUMPY[self._array.dtype].kind < 2:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if not requires_grad and self._node is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
@@ -215,7 +217,7 @@ class Tensor(metaclass=_TensorMeta):
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
                 "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
                 ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
-                "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations.",
+                "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more information.",
                 stacklevel=2,
             )
         return found
@@ -266,7 +268,11 @@ class Tensor(metaclass=_TensorMeta):
             if tensor is not None:
                 tensor._grad = grad if tensor._grad is None else tensors.add(tensor._grad, grad)
 
-        self.register_hook(keep)
+        node, index = (self._node.node, self._node.index) if self._node.__class__ is Output else (self._node, 0)
+        if node.pre_hooks is None:
+            node.pre_hooks = {}
+        handle = RemovableHandle(node.pre_hooks)
+        node.pre_hooks[handle.id] = (~index, keep)
 
     @property
     def _base(self) -> Any:
@@ -308,7 +314,7 @@ class Tensor(metaclass=_TensorMeta):
         if inputs is not None:
             inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
             if not inputs:
-                raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+                raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         engine.run_backward([self], [gradient], retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:

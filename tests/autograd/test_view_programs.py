@@ -96,7 +96,7 @@ x.unsqueeze_(0)
 x.squeeze_()
 x.transpose_(0, -1)
 x.masked_fill_(x > 0.01, 0.5)
-x.index_fill_(0, torch.tensor([0]), 2.0)
+x.index_fill_(-1, torch.tensor([0]), 2.0) if x.numel() else None
 x.index_add_(0, torch.tensor([0]), x[:1] * 1)
 x.clamp_(-1, 1)
 x.requires_grad_()
@@ -129,7 +129,7 @@ statement = st.tuples(
 
 def clean(message: str) -> str:
     message = message.split("Exception raised from")[0]
-    message = re.sub(r"\[torch\.FloatTensor \[.*?\]\](, which is output \d+ of \w+,)?", "", message)  # it tells what the tensor has become
+    message = re.sub(r"\[torch\.FloatTensor \[.*?\]\](, which is output \d+ of [\w:]+,)?", "", message)  # it tells what the tensor has become
     return re.sub(r"0x[0-9a-f]+", "0x", message).strip()
 
 
@@ -150,7 +150,7 @@ def describe(x: Any) -> Any:
         grad_fn, is_leaf = (None if node is None else node.name()), x.is_leaf
     except RuntimeError as error:
         grad_fn, is_leaf = clean(str(error)), None
-    strides = [s for n, s in zip(x.shape, x.stride()) if n != 1]
+    strides = [s for n, s in zip(x.shape, x.stride()) if n != 1] if x.numel() else []
     return (list(x.shape), strides, x.storage_offset(), x._version, x.requires_grad, is_leaf, grad_fn, x._base is not None)
 
 
@@ -220,8 +220,19 @@ def run(torch: Any, program: Any, backward: Any) -> list[Any]:
     return protocol
 
 
+def tolerable(a: Any, b: Any) -> bool:
+    """Whether they may differ, and all that follows: PyTorch refuses what it could do, or finds another fault first."""
+    if not (isinstance(b, tuple) and isinstance(b[-1], str)):
+        return False
+    if b[-1].startswith("a leaf Variable that requires grad"):  # of a view whose base changed within the statement
+        return isinstance(a[-1], list)
+    return b[-1] == "leaf variable has been moved into the graph interior" or "modified inplace" in b[-1] and isinstance(a[-1], str)
+
+
 def agree(ours: Any, theirs: Any, program: Any) -> None:
     for a, b in zip(ours, theirs):
+        if tolerable(a, b):
+            return
         if isinstance(b, np.ndarray):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=show(program))
         elif isinstance(b, list):

@@ -96,8 +96,11 @@ def grad(
 
 def _grad_once(outs: Any, ins: Any, gradients: Any, retain_graph: Any, create_graph: bool, allow_unused: bool) -> tuple[Any, ...]:
     results = gradients_of(outs, ins, gradients, retain_graph, create_graph)
-    if not allow_unused and any(r is None for r in results):
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
-        )
+    if not allow_unused:
+        for i, result in enumerate(results):
+            if result is None:
+                raise RuntimeError(
+                    f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the "
+                    "desired behavior."
+                )
     return tuple(results)

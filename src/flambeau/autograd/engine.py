@@ -123,9 +123,11 @@ class Walk:
             node = pending.target
             grads_in = pending.grads
             if node.pre_hooks is not None:
-                self.call_pre_hooks(node, grads_in)
+                self.call_tensor_hooks(node, grads_in)
             if self.wanted and self.capture(node, grads_in):
                 continue
+            if node.pre_hooks is not None:
+                self.call_node_pre_hooks(node, grads_in)
             grad = grads_in[0] if node.outputs == 1 else grads_in
             if anomaly.enabled:
                 results = self.apply_watched(node, grad)
@@ -221,17 +223,35 @@ class Walk:
         self.stops = ends - behind
 
     def call_pre_hooks(self, node: Node, grads: list[Any]) -> None:
-        """Hooks of the tensors that the node made, and of the node itself, before it runs."""
+        """All hooks that come before a node."""
+        self.call_tensor_hooks(node, grads)
+        self.call_node_pre_hooks(node, grads)
+
+    def call_tensor_hooks(self, node: Node, grads: list[Any]) -> None:
+        """Hooks of the tensors that the node made; those of `retain_grad`, under negative numbers, come last."""
+        hooks = list(node.pre_hooks.values())  # type: ignore[union-attr]
+        last = []
+        for index, hook in hooks:
+            if index is None:
+                continue
+            if index < 0:
+                last.append((~index, hook))
+            elif grads[index] is not None:
+                replaced = hook(self.as_tensor(grads[index]))
+                if replaced is not None:
+                    grads[index] = self.from_tensor(replaced)
+        for index, hook in last:
+            if grads[index] is not None:
+                hook(tensors.wrap(np.array(grads[index])) if not self.create_graph else grads[index])
+
+    def call_node_pre_hooks(self, node: Node, grads: list[Any]) -> None:
+        """Hooks of the node itself."""
         for index, hook in list(node.pre_hooks.values()):  # type: ignore[union-attr]
             if index is None:
                 replaced = hook(tuple(self.as_tensor(g) for g in grads))
                 if replaced is not None:
                     replaced = replaced if isinstance(replaced, tuple) else (replaced,)
                     grads[:] = [self.from_tensor(g) for g in replaced]
-            elif grads[index] is not None:
-                replaced = hook(self.as_tensor(grads[index]))
-                if replaced is not None:
-                    grads[index] = self.from_tensor(replaced)
 
     def call_post_hooks(self, node: Node, results: Any, grads: list[Any]) -> Any:
         for hook in list(node.post_hooks.values()):  # type: ignore[union-attr]
@@ -266,6 +286,19 @@ class Walk:
             finally:
                 grad_mode.enabled, grad_mode.walk = mode, outer
         return result
+
+
+def shape_of(edge: Any) -> tuple[int, ...]:
+    """The shape of the gradient that an edge takes."""
+    if edge.__class__ is Output:
+        return edge.node.shape[edge.index]
+    return edge.shape if isinstance(edge, Node) else edge._array.shape
+
+
+def compatible(wide: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a gradient of shape `wide` can be summed to `shape`."""
+    lead = len(wide) - len(shape)
+    return lead >= 0 and all(n == 1 or n == m for n, m in zip(shape[::-1], wide[::-1]))
 
 
 def _node_of(edge: Any) -> Any:
@@ -400,31 +433,40 @@ def accumulate(walk: Walk, only: set[int] | None = None) -> None:
     grad_mode.enabled, grad_mode.walk = walk.create_graph, walk
     try:
         for key, pending in walk.leaves.items():
-            if only is not None and key not in only:
-                continue
-            leaf = pending.target
-            held = leaf._grad
-            if held is None:
-                leaf._grad = walk.finish_leaf(pending)
-            elif walk.create_graph:
-                leaf._grad = tensors.add(held, walk.finish_leaf(pending))
-            else:
-                if leaf._hooks is None:
-                    grad = pending.grads[0]
-                else:
-                    grad = walk.finish_leaf(pending)._array
-                if held._requires_grad:
-                    leaf._grad = tensors.wrap(as_array(add_into(held._array, grad)))
-                else:
-                    add_into(held._array, grad, held._array)
-                    if held._counter is not None:
-                        held._counter[0] += 1
-            hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
-            if hooks:
-                for hook in list(hooks.values()):
-                    hook(leaf)
+            if only is None or key in only:
+                accumulate_leaf(walk, pending)
     finally:
         grad_mode.enabled, grad_mode.walk = mode, outer
+
+
+def accumulate_leaf(walk: Walk, pending: Pending) -> None:
+    """Adds one leaf's gradient into its `.grad`, in place unless this is recorded, and calls all its hooks in order."""
+    leaf, held = pending.target, pending.target._grad
+    node = leaf.__dict__.get("_accumulator_hooks")
+    grad = walk.finish_leaf(pending)
+    if node is not None and node.pre_hooks is not None:
+        grads = [grad if walk.create_graph else grad._array]
+        walk.call_pre_hooks(node, grads)
+        grad = grads[0] if walk.create_graph else tensors.wrap(grads[0])
+    if held is None:
+        if walk.create_graph:  # what the graph holds stays apart from what the user may change
+            copy = tensors.wrap(np.empty_like(leaf._array))
+            copy.copy_(grad)
+            leaf._grad = copy
+        else:
+            leaf._grad = grad
+    elif walk.create_graph:
+        leaf._grad = tensors.add(held, grad)
+    else:
+        add_into(held._array, grad._array, held._array)
+        if held._counter is not None:
+            held._counter[0] += 1
+    hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
+    if hooks:
+        for hook in list(hooks.values()):
+            hook(leaf)
+    if node is not None and node.post_hooks is not None:
+        walk.call_post_hooks(node, (), [grad if walk.create_graph else grad._array])
 
 
 def backward(output: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any = None) -> None:
@@ -445,14 +487,10 @@ def run_backward(
         accumulate(walk_back(starts, keep, create_graph))
         return
     targets = [target_of(t) for t in inputs]
-    walk = walk_back(starts, keep, create_graph, targets)
-    accumulate(walk, {id(t) for t in inputs})
     for tensor, target in zip(inputs, targets):
-        if isinstance(target, (Node, Output)):
-            grad = walk.captured.get((_node_of(target).sequence, getattr(target, "index", 0)))
-            if grad is not None:
-                grad = grad if create_graph else tensors.wrap(np.array(grad))
-                tensor._grad = grad if tensor._grad is None else tensors.add(tensor._grad, grad)
+        if isinstance(target, (Node, Output)) and tensor.__class__ is not GradientEdge:
+            tensor.retain_grad()
+    accumulate(walk_back(starts, keep, create_graph, targets), {id(t) for t in targets})
 
 
 def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> None:
@@ -465,11 +503,10 @@ def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> N
         found = plain.walk(roots, [g._array for _, g in starts], retain_graph, grad_mode.walk)
         for leaf, grad, owned in found:
             held = leaf._grad
-            if leaf._hooks is not None or (held is not None and held._requires_grad):
+            if leaf._hooks is not None or leaf.__dict__:
                 pending = Pending(leaf, 1)
                 pending.grads[0], pending.owned[0] = grad, owned
-                result = grad_mode.walk.finish_leaf(pending)
-                leaf._grad = result if held is None else tensors.add(held, result)
+                accumulate_leaf(grad_mode.walk, pending)
             elif held is None:
                 if not owned or grad.strides != leaf._array.strides:
                     grad = clone_like(grad, leaf._array)
@@ -478,10 +515,6 @@ def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> N
                 add_into(held._array, grad, held._array)
                 if held._counter is not None:
                     held._counter[0] += 1
-            hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
-            if hooks:
-                for hook in list(hooks.values()):
-                    hook(leaf)
     finally:
         restore(token)
         grad_mode.enabled, grad_mode.walk = mode, outer

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..core.naming import public
 from .anomaly_mode import anomaly, remember
-from .engine import edge_of
+from .engine import compatible, edge_of, shape_of
 from .grad_mode import grad_mode
-from .node import Namespace, Node, Output, next_sequence, tensors
+from .node import Namespace, Node, Output, modified, next_sequence, tensors
 from .saving import Packed, saving
 
 ndarray = np.ndarray
@@ -88,6 +88,11 @@ class _FunctionNode(Node, FunctionCtx):
             needed[position] = edge is not None
         return tuple(needed)
 
+    def _raise_modified(self, versions: Any, i: int) -> None:
+        kept = [entry for entry in self.saved if entry[0] is not None and entry[0].__class__ is not Packed]
+        tensor, own, _ = kept[i // 2]
+        raise modified(versions, i, getattr(tensor, "_array", tensor), self if own is not None else tensor._node)
+
     def apply(self, F: Namespace, grad: Any, saved: Any) -> Any:
         grads = [grad] if self.outputs == 1 else grad
         given = []
@@ -112,13 +117,20 @@ class _FunctionNode(Node, FunctionCtx):
                 f"function {type(self).__name__} returned an incorrect number of gradients (expected {self.input_count}, got {len(results)})"
             )
         out = []
-        for position, edge in zip(self.positions, self.edges):
+        for number, (position, edge) in enumerate(zip(self.positions, self.edges)):
             result = results[position]
             if result is not None and not hasattr(result, "_array"):
-                raise TypeError(f"expected Variable or None (got {type(result).__name__})")
+                raise RuntimeError(f"expected Variable or None (got {type(result).__name__})")
             if result is None or edge is None:
                 out.append(None)
-            elif F is tensors:
+                continue
+            wanted = shape_of(edge)
+            if result._array.shape != wanted and not compatible(result._array.shape, wanted):
+                raise RuntimeError(
+                    f"Function {type(self).__name__} returned an invalid gradient at index {number} - got {list(result._array.shape)} but "
+                    f"expected shape compatible with {list(wanted)}"
+                )
+            if F is tensors:
                 out.append(result)
             else:  # a view, so that the engine never takes an array that the user may still hold for its own
                 out.append(result._array.view())
@@ -235,7 +247,7 @@ def _connect(node: _FunctionNode, args: tuple[Any, ...], results: list[Any]) -> 
             counter = t._counter = [0]
         own = by_id.get(id(t)) if id(t) not in inputs or id(t) in dirty else None
         if saving.hooks:
-            saved.append((Packed(tensors.wrap(t._array)), own, edge_of(t) if own is None else None))
+            saved.append((Packed(t), own, edge_of(t) if own is None else None))
             continue
         saved.append((t._array if own is not None else t, own, None))
         versions += [counter, counter[0] + (1 if id(t) in dirty else 0)]

@@ -122,28 +122,34 @@ class Node:
         return saved
 
     def _raise_modified(self, versions: Any, i: int) -> None:
-        arrays_saved = [(kind, v) for (_, kind, _), v in zip(self.spec, self.saved) if kind != "value" and v is not None]
-        kind, array = arrays_saved[i // 2] if i // 2 < len(arrays_saved) else ("input", None)
-        what = "a tensor"
-        if hasattr(array, "shape"):
-            from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+        saved = [(kind, index, v) for (_, kind, index), v in zip(self.spec, self.saved) if kind != "value" and hasattr(v, "strides")]
+        if i // 2 < len(saved):
+            kind, index, array = saved[i // 2]
+            edge = self.edges[index] if kind == "input" and index < len(self.edges) else None
+            raise modified(versions, i, array, self if kind == "result" else edge, kind == "result")
+        raise modified(versions, i, None, None)
 
-            scalar = SCALAR_NAMES[OF_NUMPY[array.dtype]]
-            what = f"[torch.{scalar}Tensor [{', '.join(map(str, array.shape))}]]"
-            source = self if kind == "result" else self._producer(i // 2)
-            if isinstance(source, Node):
-                what += f", which is output 0 of {type(source).__name__.removesuffix('Backward0')},"
-        raise RuntimeError(
-            "one of the variables needed for gradient computation has been modified by an inplace operation: "
-            f"{what} is at version {versions[i][0]}; expected version {versions[i + 1]} instead. Hint: enable anomaly detection to "
-            "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
-        )
 
-    def _producer(self, number: int) -> Any:
-        """What produced the saved array of that number, where the graph knows."""
-        inputs = [index for (_, kind, index), v in zip(self.spec, self.saved) if kind != "value" and v is not None]
-        edge = self.edges[inputs[number]] if inputs[number] < len(self.edges) else None
-        return edge.node if isinstance(edge, Output) else edge
+def modified(versions: Any, i: int, array: Any, edge: Any, result: bool = False) -> RuntimeError:
+    """The error for a saved array that was changed in place; `edge` is where it stood in the graph."""
+    what = "a tensor"
+    if array is not None:
+        from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+
+        what = f"[torch.{SCALAR_NAMES[OF_NUMPY[array.dtype]]}Tensor [{', '.join(map(str, array.shape))}]]"
+        source, number = (edge.node, edge.index) if isinstance(edge, Output) else (edge, 0)
+        name = None
+        if len(versions[i]) > 1 and not result:
+            name, number = versions[i][1], 0  # whatever changed it last
+        elif isinstance(source, Node):
+            name = source.name()
+        if name is not None:
+            what += f", which is output {number} of {name.removesuffix('Backward0')},"
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"{what} is at version {versions[i][0]}; expected version {versions[i + 1]} instead. Hint: enable anomaly detection to "
+        "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
 
 
 class AccumulateGrad(Node):
@@ -163,6 +169,16 @@ class AccumulateGrad(Node):
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
+
+    def register_hook(self, hook: Callable[..., Any]) -> Any:
+        """Calls `hook((), (grad,))` after the gradient was added into the leaf's `.grad`."""
+        self.variable.__dict__["_accumulator_hooks"] = self  # keeps the node, with its hooks, as long as the leaf
+        return super().register_hook(hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+        """Calls `hook((grad,))` before the gradient is added; what it returns replaces it."""
+        self.variable.__dict__["_accumulator_hooks"] = self
+        return super().register_prehook(hook)
 
 
 def accumulator(leaf: Any) -> AccumulateGrad:

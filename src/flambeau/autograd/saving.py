@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .engine import rebuild_saved
 from .grad_mode import grad_mode
-from .node import Node, tensors
+from .node import Node
 
 ndarray = np.ndarray
 
@@ -43,7 +44,7 @@ class Packed:
             grad_mode.enabled = previous
         if (tensor._counter and tensor._counter[0]) != version:
             raise RuntimeError(
-                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not be modified by "
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be modified by "
                 "in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to perform in-place "
                 "operations on the input to a pack hook."
             )
@@ -57,22 +58,18 @@ class Packed:
 
 
 def pack_node(node: Node) -> None:
-    """Packs the arrays that a new node of an operator saved."""
-    saved = []
+    """Packs the arrays that a new node of an operator saved, each as the tensor it was in the graph."""
+    saved: list[Any] = []
     found = False
-    for (_, kind, _), value in zip(node.spec, node.saved):
+    for (_, kind, _), value, tensor in zip(node.spec, node.saved, rebuild_saved(node, node.saved)):
         if kind == "list":
-            value, found = [_packed(v) for v in value], True
+            value, found = [Packed(t) if hasattr(t, "_array") else t for t in tensor], True
         elif kind != "value" and isinstance(value, ndarray):
-            value, found = _packed(value), True
+            value, found = Packed(tensor), True
         saved.append(value)
     if found:
         node.saved, node.versions = tuple(saved), _NEVER_CHANGED
         node.__class__ = _unpacking(type(node))
-
-
-def _packed(array: Any) -> Any:
-    return Packed(tensors.wrap(array)) if isinstance(array, ndarray) else array
 
 
 def _opened(value: Any) -> Any:

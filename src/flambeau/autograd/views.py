@@ -182,7 +182,7 @@ def check_in_place(tensor: Any) -> None:
         if view.mode != DEFAULT:
             raise RuntimeError(view.refusal(tensor, "is being"))
         view.sync(tensor)
-        if view.base._requires_grad and view.base._node is None:
+        if view.base._node is None and (tensor._requires_grad or view.base._requires_grad):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     elif tensor._requires_grad and tensor._node is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
@@ -198,6 +198,8 @@ def set_history(tensor: Any, node: Node) -> None:
     if view is None:
         tensor._node = node
         tensor._requires_grad = True
+        if tensor._counter is not None:
+            tensor._counter[1:] = [node.name()]  # for the error where the old value was needed
         return
     base = view.base
     outer = _new(CopySlices)
@@ -213,6 +215,8 @@ def set_history(tensor: Any, node: Node) -> None:
     outer.inner = node
     base._node = outer
     base._requires_grad = True
+    if base._counter is not None:
+        base._counter[1:] = [outer.name()]
     view.version = -1
     view.sync(tensor)
 

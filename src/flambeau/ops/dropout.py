@@ -18,9 +18,7 @@ def masked_scale(input: Array, p: Any, shape: Any) -> Array:
 
     shape: that of the noise, broadcast to the input.
     """
-    mask = k.bernoulli_mask(shape, 1 - p)
-    if mask.shape == input.shape and not input.flags.c_contiguous and input.flags.f_contiguous:
-        mask = mask.reshape(input.T.shape).T  # the noise is drawn in memory order
+    mask = k.mask_for(input, tuple(shape), 1 - p)
     return k.scale_by_mask(input, mask, 1 / (1 - p)), mask
 
 

@@ -8,8 +8,6 @@ import math
 from typing import Any, Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided as _numpy_as_strided
-
 from .naming import public
 
 ndarray = np.ndarray
@@ -79,10 +77,18 @@ def strided_view(array: Any, shape: Sequence[int], strides: Sequence[int], offse
     root = root_of(array)
     try:
         return ndarray(shape, array.dtype, root, address(array) - address(root) + offset * itemsize, bytes_)
-    except (ValueError, BufferError):  # another library's memory with gaps, or no memory at all
-        if offset and array.size:
-            raise
-        return _numpy_as_strided(array, tuple(shape), bytes_, writeable=array.flags.writeable)
+    except (ValueError, BufferError):  # another library's memory with gaps, or no element at all
+        place = _Place(array, tuple(shape), tuple(bytes_), offset * itemsize)
+        return np.asarray(place).view(array.dtype)
+
+
+class _Place:
+    """What NumPy makes an array of that lies anywhere in the memory of another."""
+
+    def __init__(self, base: ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> None:
+        start, read_only = base.__array_interface__["data"]
+        self.base = base
+        self.__array_interface__ = dict(base.__array_interface__, shape=shape, strides=strides, data=(start + offset, read_only))
 
 
 def extent(shape: Sequence[int], strides: Sequence[int]) -> int:

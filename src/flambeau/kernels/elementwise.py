@@ -45,7 +45,14 @@ right_shift = quiet_binary(np.right_shift)
 gcd = quiet_binary(np.gcd)
 lcm = quiet_binary(np.lcm)
 
-negative = quiet_unary(np.negative)
+def _negative(x: Any, out: Any = None) -> Any:
+    """-x. NumPy 2.4 computes nonsense where both arrays have gaps in their last dimension: there, another way round."""
+    if out is not None and not out.flags.c_contiguous and out.dtype.kind in "ifc":
+        return np.multiply(x, -1, out=out)
+    return np.negative(x, out=out)
+
+
+negative = quiet_unary(_negative)
 absolute = quiet_unary(np.absolute)
 _sign = quiet_unary(np.sign)
 exp = quiet_unary(np.exp)

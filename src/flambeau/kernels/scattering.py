@@ -145,6 +145,8 @@ def along(index: Any, source: Any, dim: int) -> Any:
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """The parts of `x` at a vector of indices along a dimension."""
     if not x.ndim:
+        if index.size != 1:
+            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         if index.size and (index.min() < 0 or index.max() > 0):
             raise IndexError("index out of range in self")
         return x.copy() if index.size == 1 else np.full(index.size, x, x.dtype)

@@ -92,6 +92,8 @@ def put(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) ->
 
 
 def _mismatch(array: Any, indices: Any, given: Any) -> Exception:
+    if any(i is not None and i.size and array.shape[d] == 0 for d, i in enumerate(indices)):
+        return IndexError("index is out of bounds for dimension with size 0")
     shape = k.result_shape(array, indices)
     return RuntimeError(
         f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape {list(shape)}"

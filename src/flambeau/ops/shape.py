@@ -299,7 +299,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     if not wanted:
         raise RuntimeError("unflatten: sizes must be non-empty")
     if not shape:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+        raise RuntimeError("unflatten got an unexpected error:\nDimension specified as 0 but tensor has no dimensions")
     try:
         new = infer_size(wanted, shape[dim])
     except RuntimeError as error:

@@ -216,3 +216,46 @@ def convolution_backward(
 
 def _low(array: Any, dtype: Any) -> Any:
     return array if array is None else array.astype(dtype, copy=False)
+
+
+# --- blocks as columns --------------------------------------------------------------------------------------------------
+
+
+@quiet
+def im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    """The windows of (N, C, H, W) as columns (N, C * kh * kw, positions)."""
+    n, c, h, w = x.shape
+    out = output_size((h, w), kernel, stride, padding, dilation)
+    images = np.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), x.dtype)
+    images[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w] = x
+    columns = np.empty((n, c, *kernel, *out), x.dtype)
+    for (i, j), where in _window_slices(kernel, dilation, stride, out):
+        columns[:, :, i, j] = images[where]
+    return columns.reshape(n, c * math.prod(kernel), math.prod(out))
+
+
+@quiet
+def col2im(columns: Any, size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    """The transpose of `im2col`: what lies at the same place adds up."""
+    low = columns.dtype
+    columns = _wide(columns)
+    out = output_size(size, kernel, stride, padding, dilation)
+    n, c = columns.shape[0], columns.shape[1] // math.prod(kernel)
+    columns = columns.reshape(n, c, *kernel, *out)
+    images = np.zeros((n, c, size[0] + 2 * padding[0], size[1] + 2 * padding[1]), columns.dtype)
+    for (i, j), where in _window_slices(kernel, dilation, stride, out):
+        images[where] += columns[:, :, i, j]
+    inside = images[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
+    return inside.astype(low)
+
+
+def _window_slices(kernel: Ints, dilation: Ints, stride: Ints, out: Ints) -> Any:
+    for offset in product(*map(range, kernel)):
+        starts = [o * d for o, d in zip(offset, dilation)]
+        yield offset, (..., *[slice(s, s + (n - 1) * t + 1, t) for s, n, t in zip(starts, out, stride)])
+
+
+def rearranged(x: Any, split: Ints, order: Ints, shape: Ints) -> Any:
+    """x seen in the shape `split`, its last dimensions in another order, copied and given its new shape."""
+    lead = len(split) - len(order)
+    return x.reshape(split).transpose(*range(lead), *[lead + o for o in order]).copy("C").reshape(shape)

@@ -140,8 +140,9 @@ def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: A
     estimate); else they are the running ones.
     """
     low, shape = x.dtype, x.shape
-    if x.ndim < 2:  # no channels at all
-        return x.copy(), np.zeros(0, low), np.zeros(0, low)
+    if not x.size:
+        channels = shape[1] if len(shape) > 1 else 0
+        return x.copy(), np.zeros(channels, low), np.zeros(channels, low)
     x = _channels(x)
     dtype = x.dtype
     if training:
@@ -180,8 +181,8 @@ def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: A
 def batch_norm_backward(grad: Any, x: Any, weight: Any, mean: Any, rstd: Any, training: bool, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
     low, shape = x.dtype, x.shape
-    if x.ndim < 2:
-        return np.zeros_like(x), None if weight is None else np.zeros_like(weight), np.zeros(0, low)
+    if not x.size:
+        return np.zeros_like(x), None if weight is None else np.zeros_like(weight), np.zeros(shape[1] if len(shape) > 1 else 0, low)
     x, grad = _channels(x), _channels(grad)
     dtype = x.dtype
     centre = mean[:, None]

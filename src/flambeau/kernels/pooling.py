@@ -137,6 +137,8 @@ def scatter(grad: Any, indices: Any, spatial: Ints) -> Any:
     """Adds each element of (M, *out) at its index into an image of zeros: (M, *spatial)."""
     size = int(np.prod(spatial))
     wide = np.zeros(len(grad) * size, _F32 if grad.dtype.itemsize == 2 else grad.dtype)
+    if not grad.size:
+        return np.zeros((len(grad), *spatial), grad.dtype)
     flat = indices.reshape(len(grad), -1) + (np.arange(len(grad)) * size)[:, None]
     np.add.at(wide, flat.reshape(-1), grad.reshape(-1).astype(wide.dtype, copy=False))
     return wide.reshape(len(grad), *spatial).astype(grad.dtype, copy=False)
@@ -144,6 +146,8 @@ def scatter(grad: Any, indices: Any, spatial: Ints) -> Any:
 
 def gather(x: Any, indices: Any) -> Any:
     """The elements of (M, *S), each image flattened, at indices (M, *out)."""
+    if not indices.size:
+        return np.empty(indices.shape, x.dtype)
     return np.take_along_axis(x.reshape(len(x), -1), indices.reshape(len(x), -1), 1).reshape(indices.shape)
 
 
@@ -237,3 +241,42 @@ def adaptive_windows(size: int, out: int) -> Any:
     start, end = i * size // out, -(-(i + 1) * size // out)
     taps = int((end - start).max()) if out else 1
     return np.minimum(start + np.arange(taps)[:, None], end - 1)
+
+
+def fractional_max_pool(x: Any, samples: Any, kernel: Ints, out: Ints) -> tuple[Any, Any]:
+    """Maxima and their flat indices over windows placed for each plane by its own samples (M, dims)."""
+    dims = len(kernel)
+    values = np.empty((len(x), *out), x.dtype)
+    indices = np.empty((len(x), *out), np.int64)
+    order = range(dims - 1, -1, -1) if dims == 2 else range(dims)  # images take the sample of the width first
+    for plane in range(len(x)):
+        windows: list[Any] = [None] * dims
+        for sample, i in zip(samples[plane].astype(np.float64), order):
+            starts = _fractional_starts(sample, x.shape[i + 1], out[i], kernel[i])
+            windows[i] = starts + np.arange(kernel[i])[:, None]
+        v, at = max_of_windows(x[plane : plane + 1], windows)
+        values[plane], indices[plane] = v[0], at[0]
+    return values, indices
+
+
+def _fractional_starts(sample: float, size: int, out: int, kernel: int) -> Any:
+    starts = np.full(out, size - kernel, np.int64)
+    if out > 1:
+        step = np.float32((size - kernel) / (out - 1))
+        u = np.float32(sample)
+        i = np.arange(out - 1, dtype=np.float32)
+        starts[:-1] = ((i + u) * step).astype(np.int64) - int(u * step)
+    return starts
+
+
+def index_outside(indices: Any, size: int) -> int | None:
+    """The first index that does not lie in [0, size)."""
+    bad = (indices < 0) | (indices >= size)
+    return int(indices[bad][0]) if bad.any() else None
+
+
+def place(x: Any, indices: Any, spatial: Ints) -> Any:
+    """Each element of (M, *out) written at its index into an image of zeros: (M, *spatial)."""
+    result = np.zeros((len(x), int(np.prod(spatial))), x.dtype)
+    np.put_along_axis(result, indices.reshape(len(x), -1), x.reshape(len(x), -1), 1)
+    return result.reshape(len(x), *spatial)

@@ -69,3 +69,75 @@ def adaptive_table(size: int, out: int) -> Table:
 def adaptive_table_back(size: int, out: int) -> Table:
     """The transpose of `adaptive_table`."""
     return transposed(adaptive_table(size, out), size)
+
+
+# --- interpolation ------------------------------------------------------------------------------------------------------
+
+
+def _cubic(x: Any, a: float) -> Any:
+    """Keys' cubic convolution kernel."""
+    x = np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+_FILTERS = {
+    "linear": (1, lambda x: np.maximum(1 - np.abs(x), 0)),
+    "cubic": (2, lambda x: _cubic(x, -0.5)),
+    "lanczos": (3, lambda x: np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)),
+}
+"""The filters of antialiasing: half their width, and their values."""
+
+
+@lru_cache(256)
+def interpolation_table(mode: str, size: int, out: int, factor: float | None, align_corners: bool, antialias: bool) -> Table:
+    """The taps of interpolation from `size` to `out` elements; `factor` is the scale factor where the user gave one."""
+    i = np.arange(out)
+    if align_corners:
+        scale = (size - 1) / (out - 1) if out > 1 else 0.0
+    else:
+        scale = 1 / factor if factor is not None and factor > 0 else size / out
+    if mode == "nearest" or mode == "nearest-exact":
+        # PyTorch places the nearest element in float32.
+        step = np.float32(1 / factor) if factor is not None and factor > 0 else np.float32(size) / np.float32(out)
+        position = i.astype(_F32) if mode == "nearest" else i.astype(_F32) + np.float32(0.5)
+        return np.minimum(np.floor(position * step).astype(np.int64), size - 1)[None], np.ones((1, out))
+    if antialias:
+        half, kernel = _FILTERS[mode]
+        wide = max(scale, 1.0)
+        centre = scale * (i + 0.5)
+        start = np.maximum((centre - half * wide + 0.5).astype(np.int64), 0)
+        end = np.minimum((centre + half * wide + 0.5).astype(np.int64), size)
+        tap = np.arange(int((end - start).max()))[:, None]
+        weights = np.where(start + tap < end, kernel((tap + start - centre + 0.5) / wide), 0.0)
+        total = weights.sum(0)
+        return np.minimum(start + tap, size - 1), weights / np.where(total == 0, 1.0, total)
+    source = scale * i if align_corners else scale * (i + 0.5) - 0.5
+    if mode == "cubic":
+        first = np.floor(source).astype(np.int64)
+        t = source - first
+        tap = np.arange(-1, 3)[:, None]
+        return np.clip(first + tap, 0, size - 1), _cubic(t - tap, -0.75)
+    source = np.maximum(source, 0)
+    first = np.minimum(np.floor(source).astype(np.int64), size - 1)
+    t = np.minimum(source - first, 1.0)
+    return np.stack((first, np.minimum(first + 1, size - 1))), np.stack((1 - t, t))
+
+
+@lru_cache(256)
+def interpolation_table_back(mode: str, size: int, out: int, factor: float | None, align_corners: bool, antialias: bool) -> Table:
+    """The transpose of `interpolation_table`."""
+    return transposed(interpolation_table(mode, size, out, factor, align_corners, antialias), size)
+
+
+def base_grid(spatial: tuple[int, ...], align_corners: bool, dtype: Any) -> Any:
+    """Homogeneous coordinates (x, y[, z], 1) of all places of an image, from -1 to 1."""
+    wide = _F32 if dtype.itemsize == 2 else dtype
+    base = np.ones((*spatial, len(spatial) + 1), wide)
+    for i, n in enumerate(spatial):
+        line = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
+        if not align_corners and n > 1:
+            line *= (n - 1) / n
+        base[..., len(spatial) - 1 - i] = line.reshape(-1, *[1] * (len(spatial) - 1 - i))
+    return base

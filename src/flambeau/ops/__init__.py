@@ -10,6 +10,7 @@ from . import (
     dropout,
     elementary,
     embedding,
+    folding,
     indexing,
     joining,
     linalg,
@@ -22,6 +23,7 @@ from . import (
     properties,
     random,
     rearranging,
+    resampling,
     recurrent,
     reduction,
     reinterpreting,
@@ -32,6 +34,7 @@ from . import (
     sorting,
     special,
     spectral,
+    subclassing,
 )
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "dropout",
     "elementary",
     "embedding",
+    "folding",
     "indexing",
     "joining",
     "linalg",
@@ -56,6 +60,7 @@ __all__ = [
     "properties",
     "random",
     "rearranging",
+    "resampling",
     "recurrent",
     "reduction",
     "reinterpreting",

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import pooling as k
 from ..kernels import resampling
-from .definition import Array, composite, formula_function, operator
+from .definition import NAMES, Array, composite, formula_function, operator, write_out
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 
@@ -80,6 +80,11 @@ def _geometry(name: str, shape: Any, dims: int, kernel: Any, stride: Any, paddin
         raise RuntimeError(f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input")
     _check_windows(shape, kernel, stride, padding, dilation, None)
     out = tuple([pooled_size(s, n, t, p, d, ceil_mode) for s, n, t, p, d in zip(shape[-dims:], kernel, stride, padding, dilation)])
+    if dims == 3 and ndim == 4 and shape[0] == 0:
+        raise RuntimeError(
+            f"max_pool3d: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(shape)} and non-batch "
+            "dimension 0 has length zero!"
+        )
     if 0 in shape[1:] or (ndim == dims + 1 and shape[0] == 0):
         raise RuntimeError(
             f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
@@ -218,6 +223,8 @@ def _public_max(dims: int) -> None:
                 raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
             raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {p}")
         if p > ((n - 1) * d + 1) // 2:
+            if return_indices:
+                raise RuntimeError(f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={n} and dilation={d}")
             raise RuntimeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={n}")
         out = pooled_size(input.shape[-1], n, t, p, d, ceil_mode)
         if out < 1:
@@ -295,7 +302,11 @@ def _public_avg(dims: int) -> None:
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
+        *,
+        out: Any = None,
     ) -> Any:
+        if out is not None:
+            return write_out(function(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override), out)
         if divisor_override == 0:
             raise RuntimeError("divisor must be not zero")
         if dims == 2 and input.dim() < 3:
@@ -308,9 +319,9 @@ def _public_avg(dims: int) -> None:
             if min(pads) >= 0 and any(s + 2 * p < n for s, p, n in zip(input.shape[-3:], pads, sizes)):
                 image = " ".join(f"{a}: {n}" for a, n in zip("THW", input.shape[-3:]))
                 raise RuntimeError(f"input image ({image}) smaller than kernel size ({' '.join(f'k{a}: {n}' for a, n in zip('THW', sizes))})")
-        kernel, stride, padding, _, out = _geometry(name, input.shape, dims, kernel_size, stride, padding, 1, ceil_mode)
+        kernel, stride, padding, _, size = _geometry(name, input.shape, dims, kernel_size, stride, padding, 1, ceil_mode)
         _refuse(input._array, name, "fViu", small=False)
-        return avg_pool.function(input, kernel, stride, padding, out, bool(count_include_pad), divisor_override)
+        return avg_pool.function(input, kernel, stride, padding, size, bool(count_include_pad), divisor_override)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""The mean of each window over the last {dims} dimensions: input (N, C, ...) or (C, ...).
@@ -520,3 +531,148 @@ def _adaptive_max_pool1d_pair(input: Any, output_size: Any) -> Any:
 
 _adaptive_max_pool1d_pair.__name__ = _adaptive_max_pool1d_pair.__qualname__ = "adaptive_max_pool1d"
 composite("torch.adaptive_max_pool1d")(_adaptive_max_pool1d_pair)
+
+
+# --- p-norms, and undoing maxima ------------------------------------------------------------------------------------------
+
+
+def _public_lp(dims: int) -> None:
+    name = f"lp_pool{dims}d"
+
+    def function(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+        F = NAMES["F"]
+        kernel = _each(kernel_size, dims, f"avg_pool{dims}d", "kernel_size")
+        if norm_type == math.inf:
+            return F[f"max_pool{dims}d"](input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+        if norm_type == -math.inf:
+            return -F[f"max_pool{dims}d"](-input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+        means = F[f"avg_pool{dims}d"](input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
+        return (means.sign() * F["relu"](means.abs())).mul(math.prod(kernel)).pow(1.0 / norm_type)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"(sum of x ** norm_type) ** (1 / norm_type) over each window of the last {dims} dimensions."
+    composite(f"F.{name}")(function)
+
+
+@operator(node=lambda input, indices, spatial: f"MaxUnpool{len(spatial)}DBackward0", out=False)
+def max_unpool(input: Array, indices: Array, spatial: Any) -> Array:
+    """Elements put at their indices into images of zeros."""
+    dims = len(spatial)
+    size = math.prod(spatial)
+    bad = k.index_outside(indices, size)
+    if bad is not None:
+        raise RuntimeError(f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, spatial))})")
+    return k.place(_rows(input, dims), _rows(indices, dims), spatial).reshape(*input.shape[: input.ndim - dims], *spatial)
+
+
+max_unpool.derivative(input=lambda F, grad, indices, spatial: F.pool_gather(grad, indices, spatial))
+
+
+def _public_unpool(dims: int) -> None:
+    name = f"max_unpool{dims}d"
+
+    def function(
+        input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+    ) -> Any:
+        kernel = _each(kernel_size, dims, name, "kernel_size")
+        stride = kernel if _is_empty(stride) else _each(stride, dims, name, "stride")
+        padding = _each(padding, dims, name, "padding")
+        default = [(n - 1) * t + m - 2 * p for n, t, m, p in zip(tuple(input.shape)[-dims:], stride, kernel, padding)]
+        size = default
+        if output_size is not None:
+            size = list(output_size)
+            if len(size) == dims + 2:
+                size = size[2:]
+            if len(size) != dims:
+                raise ValueError(
+                    f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of '{len(size)}'"
+                )
+            for d in range(dims):
+                low, high = default[d] - stride[d], default[d] + stride[d]
+                if not low < size[d] < high:
+                    raise ValueError(f'invalid output_size "{output_size}" (dim {d} must be between {low} and {high})')
+        for d, n in enumerate(size):
+            if n < 0:
+                raise ValueError(
+                    f"max_unpooling: output_size must contain non-negative spatial dimensions, but got output_size[{d}]={n}"
+                )
+        if indices._array.dtype.kind != "i" or indices._array.dtype.itemsize != 8:
+            raise RuntimeError(f"elements in indices should be type int64 but got: {SCALAR_NAMES[OF_NUMPY[indices._array.dtype]]}")
+        if input.shape != indices.shape:
+            raise RuntimeError(
+                f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with shape: "
+                f"{list(indices.shape)}"
+            )
+        if dims == 1:
+            return max_unpool.function(input.unsqueeze(-1), indices.unsqueeze(-1), (*size, 1)).squeeze(-1)
+        return max_unpool.function(input, indices, tuple(size))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Puts the maxima of `max_pool{dims}d` back to their indices; zeros elsewhere. Raises RuntimeError for a bad index."
+    composite(f"F.{name}")(function)
+
+
+# --- windows placed at random -----------------------------------------------------------------------------------------------
+
+
+@operator(node=lambda input, *rest: f"FractionalMaxPool{len(rest[1])}DBackward0", outputs=2, out=False)
+def fractional_max_pool(input: Array, samples: Array, kernel: Any, out_size: Any) -> Array:
+    """Maxima over windows whose places follow from one number in [0, 1) per plane and dimension."""
+    dims = len(kernel)
+    values, indices = k.fractional_max_pool(_rows(input, dims), samples.reshape(-1, dims), kernel, out_size)
+    shape = (*input.shape[: input.ndim - dims], *out_size)
+    return values.reshape(shape), indices.reshape(shape)
+
+
+@fractional_max_pool.joint("input")
+def _fractional_gradient(F: Any, grads: Any, input_shape: Any, result1: Any, kernel: Any) -> Any:
+    return (F.pool_scatter(grads[0], result1, tuple(input_shape[-len(kernel) :])),)
+
+
+def _public_fractional(dims: int) -> None:
+    name = f"fractional_max_pool{dims}d"
+
+    def function(
+        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
+    ) -> Any:
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+        sizes = tuple(input.shape)[-dims:]
+        if output_size is None:
+            if len(output_ratio) > dims:
+                raise ValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
+            output_size = [int(n * r) for n, r in zip(sizes, output_ratio)]
+        kernel = _each(kernel_size, dims, name, "kernel_size")
+        out = _each(output_size, dims, name, "output_size")
+        if _random_samples is None:
+            batch = 1 if input.dim() == dims + 1 else input.shape[0]
+            _random_samples = NAMES["torch"]["rand"](batch, input.shape[-dims - 1], dims, dtype=input.dtype)
+        letters = ("height", "width") if dims == 2 else ("time", "height", "width")
+        for i, (n, o, m) in enumerate(zip(sizes, out, kernel)):
+            if o + m - 1 > n:
+                raise RuntimeError(f"{name}(): pool {letters[i]} {m} too large relative to input {letters[i]} {n}")
+        values, indices = fractional_max_pool.function(input, _random_samples, kernel, out)
+        return (values, indices) if return_indices else values
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""Maxima over windows of `kernel_size` placed at random over the last {dims} dimensions. Graham, 2014.
+
+    The result has `output_size`, or `output_ratio` times the input's size. Raises ValueError or RuntimeError where sizes do not fit.
+    """
+    composite(f"F.{name}")(function)
+
+    def with_indices(
+        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
+    ) -> Any:
+        return function(input, kernel_size, output_size, output_ratio, True, _random_samples)
+
+    with_indices.__name__ = with_indices.__qualname__ = f"{name}_with_indices"
+    with_indices.__doc__ = f"`{name}` with `return_indices`."
+    composite(f"F.{name}_with_indices")(with_indices)
+
+
+for _dims in (1, 2, 3):
+    _public_lp(_dims)
+    _public_unpool(_dims)
+    if _dims > 1:
+        _public_fractional(_dims)

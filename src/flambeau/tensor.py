@@ -306,7 +306,7 @@ class Tensor(metaclass=_TensorMeta):
         `gradient`: of the same shape; may be left out for a tensor with one element. `inputs`: only these receive.
         Raises RuntimeError for a tensor outside any graph, or a graph that was freed by an earlier backward.
         """
-        if type(self) not in PLAIN and type(self).__torch_function__ is not Tensor.__torch_function__:
+        if type(self) not in PLAIN and takes_over(self):
             handled = type(self).__torch_function__(
                 Tensor.backward, (type(self),), (self,), dict(gradient=gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
             )
@@ -423,7 +423,7 @@ class Tensor(metaclass=_TensorMeta):
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         cls = type(self)
-        if cls not in PLAIN and cls.__torch_function__ is not Tensor.__torch_function__:
+        if cls not in PLAIN and takes_over(self):
             return cls.__torch_function__(Tensor.__repr__, (cls,), (self,), {})
         return describe(self)
 
@@ -498,7 +498,9 @@ def _scalar_name(tensor: Tensor) -> str:
 construct: Any = None
 """`Tensor(...)`, the legacy constructor: set by ops/creation."""
 default_torch_function: Any = None
-"""The default `Tensor.__torch_function__`: set by ops/definition."""
+"""The default `Tensor.__torch_function__`: set by ops/subclassing."""
+takes_over: Any = None
+"""Whether a subclass's own `__torch_function__` is to be asked: set by ops/subclassing."""
 layout_object: Any = None
 """`torch.strided`: set by the package."""
 

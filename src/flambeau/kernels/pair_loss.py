@@ -22,7 +22,10 @@ def reduced(value: Callable[..., Any], x: Any, target: Any, reduction: str, *opt
     low = x.dtype
     if low.itemsize == 2:
         x, target, options = _wide(x), _wide(target), tuple(_wide(o) if isinstance(o, np.ndarray) else o for o in options)
-    result = value(x, target, *options)
+        # Each loss is rounded before they are summed, as in PyTorch.
+        result = np.asarray(value(x, target, *options)).astype(low).astype(_F32)
+    else:
+        result = value(x, target, *options)
     return reduce(result, reduction).astype(low, copy=False)
 
 
@@ -55,7 +58,10 @@ def mse(x: Any, target: Any, reduction: str) -> Any:
     if reduction == "none":
         return np.multiply(d, d, d).astype(low, copy=False)
     flat = d.ravel("K")
-    total = np.dot(flat, flat)
+    if low != d.dtype:
+        total = np.add.reduce((flat * flat).astype(low).astype(_F32))
+    else:
+        total = np.dot(flat, flat)
     return np.asarray(total / d.dtype.type(d.size) if reduction == "mean" else total, low)
 
 

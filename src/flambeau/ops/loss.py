@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import loss as k
+from ..kernels.elementwise import divide
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import PLAIN
 from . import ctc, distance, margin_loss  # noqa: F401  (the rest of the family)
@@ -158,31 +159,49 @@ def _cross_entropy_probabilities(input: Any, target: Any, weight: Any, reduction
     total = -product.sum()
     if reduction == "sum":
         return total
-    return total / (input.numel() // classes)
+    return divided.function(total, input.numel() // classes)
+
+
+@operator(node="DivBackward1", out=False)
+def divided(input: Array, number: Any) -> Array:
+    """`input` divided by a Python number, under PyTorch's name for that."""
+    return divide(input, number)
+
+
+divided.derivative(input=lambda F, grad, number: grad / number)
 
 
 def _nll_node(input: Array, target: Array, weight: Any, reduction: Any, ignore_index: Any) -> str:
-    return "NllLossBackward0" if input.ndim == 2 else "NllLoss2DBackward0"
+    return "NllLossBackward0" if input.ndim <= 2 else "NllLoss2DBackward0"
 
 
 @operator(outputs=2, hidden=1, node=_nll_node, out=False)
 def nll(input: Array, target: Array, weight: Array | None, reduction: Any, ignore_index: Any) -> Array:
     """-weight[target] * input at the target along dimension 1, reduced; zero where the target is ignored.
 
-    input: (N, C, ...); target: (N, ...).
+    input: (N, C, ...), target: (N, ...); or (C), and () or (1).
     """
     if input.dtype.kind not in "fV":
-        raise unimplemented("nll_loss_out_frame" if input.ndim == 2 else "nll_loss2d_forward_out_frame", input)
+        raise unimplemented("nll_loss_out_frame" if input.ndim <= 2 else "nll_loss2d_forward_out_frame", input)
     if weight is not None and weight.dtype != input.dtype:
         names = SCALAR_NAMES[OF_NUMPY[input.dtype]], SCALAR_NAMES[OF_NUMPY[weight.dtype]]
         raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
+    shape = target.shape
+    if input.ndim == 1:
+        input, target = input[None], target.reshape(1)
     check_targets(target, input.shape[1], ignore_index)
-    return k.nll(input, target.astype(np.int64, copy=False), weight, ignore_index, reduction)
+    loss, total = k.nll(input, target.astype(np.int64, copy=False), weight, ignore_index, reduction)
+    return loss.reshape(shape) if reduction == "none" else loss, total
 
 
 def _nll_gradient(
     F: Any, grads: Any, target: Any, weight: Any, reduction: Any, ignore_index: Any, result1: Any, input_shape: Any
 ) -> Any:
+    if len(input_shape) == 1:
+        grad = F.nll_backward(
+            grads[0].reshape((1,)), target.reshape((1,)), weight, ignore_index, reduction, result1, (1, *input_shape)
+        )
+        return (grad[0],)
     return (F.nll_backward(grads[0], target, weight, ignore_index, reduction, result1, input_shape),)
 
 
@@ -237,10 +256,8 @@ def nll_loss(
                 f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
                 f"{list(weight.shape)}"
             )
-    if ndim == 1:
-        loss = nll.function(input.unsqueeze(0), target.reshape(1), weight, reduction, ignore_index)
-        return loss.reshape(target.shape) if reduction == "none" else loss
-    return nll.function(input, target, weight, reduction, ignore_index)
+    loss = nll.function(input, target, weight, reduction, ignore_index)
+    return loss.view(target.shape) if reduction == "none" and ndim not in (1, 2, 4) else loss  # as PyTorch names it
 
 
 # --- a linear layer before it --------------------------------------------------------------------------------------

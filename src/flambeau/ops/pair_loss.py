@@ -242,6 +242,8 @@ huber_loss_function.__name__ = huber_loss_function.__qualname__ = "huber_loss"
 @operator(node="SoftMarginLossBackward0", out=False)
 def soft_margin(input: Array, target: Array, reduction: Any) -> Array:
     """log(1 + exp(-target * input)), reduced; in the dtype of the input."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("soft_margin_loss does not support automatic differentiation for outputs with complex dtype.")
     x, y = _alike(input, target, input)
     return k.reduced(k.soft_margin, x, y, reduction).astype(input.dtype, copy=False)
 

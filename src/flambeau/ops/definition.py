@@ -777,13 +777,25 @@ def handle_overrides(function: Callable[..., Any], args: Any, kwargs: Any) -> An
             raise TypeError(f"no implementation found for {function!r} on types that implement __torch_function__: {list(types)}")
         return result
     if not found:
-        return NotImplemented
+        return NotImplemented if stacks.autocast is None else under_autocast(function, args, kwargs)
     for value in found:
         result = type(value).__torch_function__(function, types, args, kwargs)
         if result is not NotImplemented:
             return result
-    names = [f"<class '{c.__module__}.{c.__qualname__}'>" for c in types]
-    raise TypeError(f"no implementation found for 'torch.{function.__name__}' on types that implement __torch_function__: [{', '.join(names)}]")
+    handlers = "".join(f"  - tensor subclass {c!r}\n" for c in types)
+    raise TypeError(
+        f"Multiple dispatch failed for 'torch.{function.__name__}'; all __torch_function__ handlers returned NotImplemented:\n\n{handlers}\n"
+        "For more information, try re-running with TORCH_LOGS=not_implemented"
+    )
+
+
+def under_autocast(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The call with its arguments in the dtype that autocast wants; NotImplemented where they are in it already."""
+    given = (*args, *kwargs.values())
+    cast = stacks.autocast(function.__name__, given)
+    if cast is given:
+        return NotImplemented
+    return function(*cast[: len(args)], **dict(zip(kwargs, cast[len(args) :])))
 
 
 def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
@@ -795,8 +807,8 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
         result = handle_overrides(op.function, given, kwargs)
         if result is not NotImplemented:
             return result
-    if stacks.autocast is not None:
-        args = stacks.autocast(op, args)
+    if stacks.autocast is not None and out is None:
+        args = stacks.autocast(op.name, args)
     checked = []
     for position, (name, value) in enumerate(zip(op.params, args), 1):
         kind = op.kinds[name]

@@ -191,6 +191,17 @@ def _array_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
 
 
+def float_operand(x: Any) -> tuple[Any, Any]:
+    """The operand of a function whose results are never integers, and the dtype of the result if it is another one.
+
+    bfloat16 is widened: that is faster than its own kernels. (float16 has fast ones, and slow casts.)
+    """
+    kind = x.dtype.kind
+    if kind in "biu":
+        return x.astype(DEFAULT.dtype.numpy), None
+    return (x.astype(_F32), x.dtype) if kind == "V" else (x, None)
+
+
 def float_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     """`operands` for functions whose results are never integers: those become the default floating-point dtype."""
     if (hasattr(a, "ndim") or hasattr(b, "ndim")) and result_dtype(a, b).kind < 2:

@@ -415,7 +415,7 @@ def _igammac_fraction(a: Array, x: Array) -> Array:
         c = b + n / c
         ratio = c * d
         value *= ratio
-        if not (np.abs(ratio - 1) > 1e-16).any():
+        if not (np.abs(ratio - 1) > 4e-16).any():
             break
     return value * a * _gamma_weight(a, x)
 

@@ -34,7 +34,8 @@ from ..autograd.node import Node, Output, arrays, next_sequence, node_class, ten
 from ..autograd.views import check_in_place, make_crossing, make_view, set_history
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, float_operands, operands, result_dtype, wrap_integer
+from ..core.promotion import can_cast, float_operand, float_operands, operands, result_dtype, wrap_integer
+from ..kernels.elementwise import cast
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import PLAIN, Tensor, bump_version, shared_version, wrap
 from .modes import modes, stacks
@@ -73,6 +74,7 @@ class Operator:
         check: Callable[..., None] | None = None,
         overlap: bool = False,
         legacy: str = "",
+        widen: bool = True,
     ) -> None:
         self.forward = forward
         self.name: str = forward.__name__
@@ -102,6 +104,7 @@ class Operator:
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
+        self.widen = widen  # whether one bfloat16 operand is computed in float32
         self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
         self.overlap = overlap  # whether it may write one number where several elements share memory
         self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
@@ -340,16 +343,19 @@ class Operator:
             (f"a_{n}" if n in tensor_params else n) if i < self.positional else f"{n}={'a_' + n if n in tensor_params else n}"
             for i, n in enumerate(self.params)
         )
-        if self.promote in ("arithmetic", "float", "compare") and len(self._operand_params()) > 1:
+        if (self.promote is not None or self.forward_takes_out) and len(self._operand_params()) > 1:
             shapes = ", ".join(f"a_{n}" for n in self._operand_params())
             lines += ["try:", f"    r = forward({call})", "except ValueError:", f"    raise broadcast_failure({shapes}) from None"]
+        else:
+            lines.append(f"r = forward({call})")
+        if self.promote is not None and len(self._operand_params()) == 2:
             a, b = (f"a_{n}" for n in self._operand_params())
             both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * ("number" in self.kinds[b[2:]])
             lines += [f"if r.ndim > 1 and {both}not {a}.flags.c_contiguous:", f"    r = laid_out(r, {a}, {b})"]
-        else:
-            lines.append(f"r = forward({call})")
         if self.promote in ("arithmetic", "float"):
-            lines += ["if final is not None:", "    r = r.astype(final)"]
+            lines += ["if final is not None:", "    r = cast(r, final)"]
+            if self.promote == "float" and len(self._operand_params()) == 1:  # the backward takes the operand as it was
+                lines.append("    a_{0} = {0}._array".format(self._operand_params()[0]))
         record_args = "".join(f", {n}, a_{n}" if n in tensor_params else f", {n}" for n in self.params)
         differentiable = self.differentiable and bool(self.differentiable_params)
         refuses = self.differentiable and not differentiable and bool(tensor_params)
@@ -436,7 +442,8 @@ class Operator:
                 lines += [test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':", f"    {a}, {b} = both_to_float({a}, {b})"]
         elif len(names) == 1 and self.promote == "float":
             a = f"a_{names[0]}"
-            lines += [f"if {a}.dtype is not F32 and {a}.dtype is not F64 and {a}.dtype.kind in 'iub':", f"    {a} = to_float({a})"]
+            test = f"if {a}.dtype is not F32 and {a}.dtype is not F64"
+            lines += [f"{test}:", f"    {a}, final = float_operand({a})"] if self.widen else [f"{test} and {a}.dtype in INTEGERS:", f"    {a} = to_float({a})"]
         return lines
 
     # --- recording ---------------------------------------------------------------------------------------------
@@ -1006,8 +1013,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
         if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
             values[i], values[j] = both_to_float(values[i], values[j])
-    elif op.promote == "float" and target.dtype.kind in "iub":
-        values[0] = to_float(target)
+    elif op.promote == "float" and len(positions) == 1 and target.dtype is not F32 and target.dtype is not F64:
+        values[0], final = float_operand(target)
     keep_input = recording and any(n == op.params[0] for n in op._saved_names())
     if keep_input and values[0] is target:
         values[0] = clone_like(target, target)
@@ -1028,7 +1035,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             ) from None
         raise failure from None
     if not direct:
-        result = as_array(result) if final is None else as_array(result).astype(final)
+        result = as_array(result) if final is None else cast(as_array(result), final)
         if result.shape != target.shape:
             if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
                 shape = layout.broadcast_shapes(target.shape, result.shape)
@@ -1173,6 +1180,7 @@ _SCOPE: dict[str, Any] = {
     "next_sequence": next_sequence,
     "edge_of": edge_of,
     "operands": operands,
+    "float_operand": float_operand,
     "float_operands": float_operands,
     "to_float": to_float,
     "both_to_float": both_to_float,
@@ -1186,6 +1194,7 @@ _SCOPE: dict[str, Any] = {
     "wrap_outputs": wrap_outputs,
     "broadcast_failure": broadcast_failure,
     "laid_out": laid_out,
+    "cast": cast,
     "legacy_call": legacy_call,
 }
 

@@ -385,6 +385,15 @@ def conj_physical(input: Array, out: Any = None) -> Array:
 conj_physical.derivative(input=lambda F, grad: F.conj(grad))
 
 
+@operator(node="ConjBackward0")
+def conjugated(input: Array) -> Array:
+    """The complex conjugate, as `conj` gives it."""
+    return k.conjugate(input)
+
+
+conjugated.derivative(input=lambda F, grad: F.conj(grad))
+
+
 @composite("torch.conj_physical", "Tensor.conj_physical")
 def _conj_physical(input: Any, *, out: Any = None) -> Any:
     """The complex conjugate in new memory; a real tensor itself."""
@@ -403,7 +412,7 @@ def conj(input: Any) -> Any:
     """The complex conjugate; a real tensor itself."""
     if input.__class__ in NUMBERS:
         return input.conjugate()
-    return conj_physical.function(input) if input._array.dtype.kind == "c" else input
+    return conjugated.function(input) if input._array.dtype.kind == "c" else input
 
 
 formula_function("conj", k.conj, conj)

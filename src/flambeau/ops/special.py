@@ -32,7 +32,7 @@ def _function(
 
     forward.__name__ = name
     forward.__doc__ = text
-    return operator(*public, promote="float", node=node, **options)(forward)
+    return operator(*public, promote="float", node=node, widen=low, **options)(forward)
 
 
 # --- error functions and the normal distribution ---------------------------------------------------------------

@@ -10,6 +10,7 @@ In the output folder it leaves `checkpoint.pt`, `loss.png` and `sample.txt`. The
 """
 
 import argparse
+import fnmatch
 import importlib
 import math
 import os
@@ -37,15 +38,15 @@ option("--width", type=int, default=128)
 option("--context", type=int, default=128, help="bytes that the model sees at once")
 option("--dropout", type=float, default=0.0)
 # the training
-option("--steps", type=int, default=1200, help="optimizer steps of the whole training")
+option("--steps", type=int, default=2000, help="optimizer steps of the whole training")
 option("--minutes", type=float, default=3.0, help="on a slow machine the schedule is shortened to end in this time")
-option("--batch", type=int, default=16, help="sequences per step")
+option("--batch", type=int, default=8, help="sequences per step")
 option("--rate", type=float, default=3e-3, help="the highest learning rate")
 option("--min-rate", type=float, default=1e-4, help="the learning rate at the end")
 option("--warmup", type=float, default=0.05, help="the fraction of the training in which the rate rises")
 option("--weight-decay", type=float, default=0.1)
 option("--clip", type=float, default=1.0, help="gradients are scaled down to this norm")
-option("--eval-every", type=int, default=200, help="steps between evaluations; each also writes a checkpoint")
+option("--eval-every", type=int, default=250, help="steps between evaluations; each also writes a checkpoint")
 option("--eval-sequences", type=int, default=128, help="sequences of validation text per evaluation, four times as many at the end")
 # the sample
 option("--prompt", default="def ", help="what the sample begins with")
@@ -65,14 +66,18 @@ NOT_READ = {"test", "tests", "idle_test", "site-packages", "dist-packages", "enc
 
 def read_text(path, pattern, limit):
     """The training text and the validation text: every tenth file, or the last tenth of the text where there are few."""
-    standard_library = path is None
-    if standard_library:
-        path, pattern = Path(sysconfig.get_paths()["stdlib"]), "*.py"
+    if standard_library := path is None:
+        path, pattern = sysconfig.get_paths()["stdlib"], "*.py"
+    files = [path] if os.path.isfile(path) else []
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(set(folders) - NOT_READ) if standard_library else sorted(folders)
+        files += [os.path.join(folder, name) for name in sorted(fnmatch.filter(names, pattern))]
     texts = []
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob(pattern) if p.is_file()):
-        if limit > 0 and not (standard_library and NOT_READ.intersection(file.relative_to(path).parts)):
-            texts.append(file.read_bytes()[:limit])
-            limit -= len(texts[-1])
+    for file in files:
+        with open(file, "rb") as stream:
+            texts.append(stream.read(limit))
+        if (limit := limit - len(texts[-1])) == 0:
+            break
     if len(texts) < 10:
         whole = b"\n".join(texts)
         return whole[: len(whole) * 9 // 10], whole[len(whole) * 9 // 10 :]
@@ -180,7 +185,7 @@ def validation_loss(count):
     """The loss on `count` sequences of the validation text."""
     model.eval()
     inputs, targets = sequences(validation_data, evaluation_starts(count))
-    pieces = [loss_of(*pair) * len(pair[0]) for pair in zip(inputs.split(config.batch), targets.split(config.batch))]
+    pieces = [loss_of(*pair) * len(pair[0]) for pair in zip(inputs.split(32), targets.split(32))]
     model.train()
     return sum(pieces).item() / count
 

@@ -73,14 +73,15 @@ def test_the_character_transformer_learns():
 # --- train_gpt -----------------------------------------------------------------------------------------------------
 
 TINY = ["--layers", 1, "--width", 32, "--heads", 2, "--context", 32, "--batch", 8, "--max-bytes", 400_000, "--eval-sequences", 8]
-TINY += ["--sample-bytes", 50, "--eval-every", 20]
+TINY += ["--sample-bytes", 50, "--eval-every", 40, "--rate", 1e-2]
+STEPS = 120
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run of 60 steps: its folder and what it printed."""
+    """A whole run: its folder and what it printed."""
     folder = tmp_path_factory.mktemp("gpt")
-    return folder, run("train_gpt", *TINY, "--steps", 60, "--out", folder)
+    return folder, run("train_gpt", *TINY, "--steps", STEPS, "--out", folder)
 
 
 def results(printed):
@@ -98,20 +99,20 @@ def test_the_gpt_learns_more_than_byte_frequencies(trained):
 
 def test_its_checkpoint_is_read_with_weights_only(trained):
     state = flambeau.load(trained[0] / "checkpoint.pt", weights_only=True)
-    assert state["step"] == len(state["losses"]) == 60 and state["shape"]["width"] == 32
+    assert state["step"] == len(state["losses"]) == STEPS and state["shape"]["width"] == 32
     assert state["losses"][-1] < state["losses"][0] - 1
     assert [p.name for p in trained[0].iterdir() if p.suffix == ".new"] == []
 
 
 def test_a_resumed_run_comes_to_the_same_numbers(trained, tmp_path):
-    stop = "if step == 45: raise SystemExit"  # the schedule depends on --steps: the first run is stopped on its way
+    stop = "if step == 85: raise SystemExit"  # the schedule depends on --steps: the first run is stopped on its way
     source = (EXAMPLES / "train_gpt.py").read_text().replace("    step += 1\n", f"    step += 1\n    {stop}\n")
     (tmp_path / "train_gpt.py").write_text(source)
-    arguments = [*TINY, "--steps", 60, "--out", tmp_path / "out"]
+    arguments = [*TINY, "--steps", STEPS, "--out", tmp_path / "out"]
     run_python(tmp_path / "train_gpt.py", *arguments)
-    assert flambeau.load(tmp_path / "out" / "checkpoint.pt")["step"] == 40
+    assert flambeau.load(tmp_path / "out" / "checkpoint.pt")["step"] == 80
     printed = run("train_gpt", *arguments, "--resume")
-    assert "at step 40" in printed
+    assert "at step 80" in printed
     assert results(printed) == results(trained[1])
     first, second = (flambeau.load(folder / "checkpoint.pt") for folder in (trained[0], tmp_path / "out"))
     assert second["losses"] == first["losses"]
@@ -120,7 +121,7 @@ def test_a_resumed_run_comes_to_the_same_numbers(trained, tmp_path):
 
 
 def test_nothing_is_left_to_train_and_a_sample_can_still_be_drawn(trained):
-    printed = run("train_gpt", *TINY, "--steps", 60, "--out", trained[0], "--resume", "--prompt", "import ")
+    printed = run("train_gpt", *TINY, "--steps", STEPS, "--out", trained[0], "--resume", "--prompt", "import ")
     assert "nothing left to train" in printed and results(printed) == results(trained[1])
     assert (trained[0] / "sample.txt").read_text(errors="replace").startswith("import ")
 
@@ -133,9 +134,10 @@ def test_a_checkpoint_of_another_shape_is_refused(trained):
 def test_it_trains_on_a_file_and_on_a_folder_and_ends_in_time(tmp_path):
     for i in range(30):
         (tmp_path / f"{i}.txt").write_text(f"the quick brown fox number {i} jumps over the lazy dog\n" * 20)
-    for data in (tmp_path / "7.txt", tmp_path):
-        printed = run("train_gpt", *TINY, "--data", data, "--steps", 100_000, "--minutes", 0.02, "--out", tmp_path / "out")
+    for arguments in ([tmp_path / "7.txt", "--steps", STEPS], [tmp_path, "--steps", 100_000, "--minutes", 0.1]):
+        printed = run("train_gpt", *TINY, "--out", tmp_path / "out", "--data", *arguments)
         assert results(printed)[0] < results(printed)[1]
+    assert int(re.search(r"loss after (\d+) steps", printed)[1]) < 100_000
 
 
 def test_too_little_text_is_refused(tmp_path):

@@ -10,6 +10,7 @@ from .library import activation as library
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
+maximum = np.maximum
 
 
 def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,7 +29,7 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def relu(x: Any, out: Any = None) -> Any:
     """max(x, 0); NaN stays NaN."""
-    return np.maximum(x, x.dtype.type(0), out=out)
+    return maximum(x, 0, out)
 
 
 def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:
@@ -150,6 +151,8 @@ def softmax(x: Any, axis: int) -> Any:
 def _softmax(x: Any, axis: int) -> Any:
     if x.size == 0:
         return x.copy()
+    if x.ndim == 0:
+        return np.exp(x - x)
     result = x - np.maximum.reduce(x, axis, keepdims=True)
     np.exp(result, out=result)
     result /= np.add.reduce(result, axis, keepdims=True)
@@ -172,9 +175,17 @@ def _softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     return product
 
 
-@in_float32
 def log_softmax(x: Any, axis: int) -> Any:
     """x minus the logarithm of the sum of exp(x) along the axis."""
+    if axis == x.ndim - 1:
+        kernel = compiled_for(library.log_softmax, x) if hasattr(library, "log_softmax") else None
+        if kernel is not None:
+            return kernel(np.empty_like(x), x)
+    return _log_softmax(x, axis)
+
+
+@in_float32
+def _log_softmax(x: Any, axis: int) -> Any:
     if x.size == 0:
         return x.copy()
     result = x - np.maximum.reduce(x, axis, keepdims=True)

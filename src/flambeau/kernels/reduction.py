@@ -4,30 +4,68 @@ from typing import Any
 
 import numpy as np
 
-from .quiet import quiet
+from .quiet import SILENT, quiet, restore, silence
 
 _F32 = np.dtype(np.float32)
+add_reduce, maximum_reduce, minimum_reduce = np.add.reduce, np.maximum.reduce, np.minimum.reduce
+logical_or_reduce, logical_and_reduce = np.logical_or.reduce, np.logical_and.reduce
 
 
-@quiet
 def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """The sum over `axes`; half precision adds in float32."""
     kind = x.dtype
-    target = kind if dtype is None else dtype
-    if target.itemsize == 2 and target.kind in "fV":
-        return np.add.reduce(x, axes, _F32, keepdims=keepdims).astype(target)
-    if axes == (0,) and x.ndim == 2 and kind is _F32 and target is _F32 and x.flags.c_contiguous and x.size > 1024:
-        result = np.dot(np.ones(x.shape[0], _F32), x)  # a matrix product sums rows faster than a reduction does
-        return result[None] if keepdims else result
-    return np.add.reduce(x, axes, target, keepdims=keepdims)
+    if dtype is not None and dtype is not kind:
+        return _cast_sum(x, axes, keepdims, dtype)
+    if kind.itemsize == 2 and kind.kind in "fV":
+        return _cast_sum(x, axes, keepdims, kind)
+    if axes == (0,) and kind is _F32 and x.ndim == 2 and x.size > 1024 and x.flags.c_contiguous:
+        return sum_rows(x, keepdims)
+    token = silence(SILENT)
+    try:
+        return add_reduce(x, axes, kind, None, keepdims)
+    finally:
+        restore(token)
 
 
 @quiet
+def _cast_sum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
+    """`sum` in another dtype than that of `x`."""
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        x = x.real
+    if dtype.itemsize == 2 and dtype.kind in "fV":
+        return np.add.reduce(x, axes, _F32, keepdims=keepdims).astype(dtype)
+    return np.add.reduce(x, axes, dtype, keepdims=keepdims)
+
+
+@quiet
+def sum_rows(x: Any, keepdims: bool) -> Any:
+    """The sum of the rows of a large matrix: a product with a vector of ones is faster than a reduction."""
+    result = np.dot(np.ones(x.shape[0], x.dtype), x)
+    return result[None] if keepdims else result
+
+
 def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
     """The sum over `axes` divided by `count`."""
-    if x.dtype.itemsize == 2:
-        return (np.add.reduce(x, axes, _F32, keepdims=keepdims) / np.float32(count)).astype(x.dtype)
-    return np.add.reduce(x, axes, keepdims=keepdims) / x.dtype.type(count)
+    token = silence(SILENT)
+    try:
+        if x.dtype.itemsize == 2:
+            return np.divide(add_reduce(x, axes, _F32, None, keepdims), _F32.type(count)).astype(x.dtype)
+        total = add_reduce(x, axes, None, None, keepdims)
+        if total.__class__ is np.ndarray:
+            total /= count
+            return total
+        return total / total.dtype.type(count)
+    finally:
+        restore(token)
+
+
+@quiet
+def nansum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
+    """The sum over `axes` without NaN; half precision adds in float32."""
+    wide = _F32 if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
+    if x.dtype.kind in "fcV":
+        return np.asarray(np.add.reduce(x, axes, wide, keepdims=keepdims, where=x == x)).astype(dtype)
+    return np.asarray(np.add.reduce(x, axes, wide, keepdims=keepdims)).astype(dtype)
 
 
 @quiet
@@ -39,36 +77,42 @@ def prod(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) ->
     return np.multiply.reduce(x, axes, target, keepdims=keepdims)
 
 
-@quiet
 def maximum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """The largest element over `axes`; NaN where there is one."""
-    return np.maximum.reduce(x, axes, keepdims=keepdims)
+    token = silence(SILENT)
+    try:
+        return maximum_reduce(x, axes, None, None, keepdims)
+    finally:
+        restore(token)
 
 
-@quiet
 def minimum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """The smallest element over `axes`; NaN where there is one."""
-    return np.minimum.reduce(x, axes, keepdims=keepdims)
+    token = silence(SILENT)
+    try:
+        return minimum_reduce(x, axes, None, None, keepdims)
+    finally:
+        restore(token)
 
 
 def argmax(x: Any, axis: int | None, keepdims: bool = False) -> Any:
     """The index of the first largest element (or first NaN)."""
-    return np.asarray(np.argmax(x, axis, keepdims=keepdims), np.int64)
+    return x.argmax(axis, keepdims=keepdims)
 
 
 def argmin(x: Any, axis: int | None, keepdims: bool = False) -> Any:
     """The index of the first smallest element (or first NaN)."""
-    return np.asarray(np.argmin(x, axis, keepdims=keepdims), np.int64)
+    return x.argmin(axis, keepdims=keepdims)
 
 
 def any_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """Whether any element is not zero."""
-    return np.logical_or.reduce(x, axes, keepdims=keepdims)
+    return logical_or_reduce(x, axes, None, None, keepdims)
 
 
 def all_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """Whether no element is zero."""
-    return np.logical_and.reduce(x, axes, keepdims=keepdims)
+    return logical_and_reduce(x, axes, None, None, keepdims)
 
 
 def count_nonzero(x: Any, axes: Any = None) -> Any:
@@ -128,7 +172,9 @@ def logsumexp(x: Any, axes: Any, keepdims: bool) -> Any:
     if x.size == 0:
         return np.log(np.add.reduce(np.exp(x), axes, keepdims=keepdims)).astype(low)
     peak = np.maximum.reduce(x, axes, keepdims=True)
-    peak = np.where(np.isinf(peak), x.dtype.type(0), peak)
+    if x.dtype.kind == "c":
+        peak = peak.real
+    peak = np.where(np.isinf(peak), peak.dtype.type(0), peak)
     result = np.log(np.add.reduce(np.exp(x - peak), axes, keepdims=keepdims))
     return (result + (peak if keepdims else peak.reshape(np.shape(result)))).astype(low)
 
@@ -151,3 +197,13 @@ def product_of_others(x: Any, axis: int) -> Any:
     np.multiply.accumulate(moved[..., :-1], -1, out=before[..., 1:])
     behind[..., :-1] = np.multiply.accumulate(moved[..., :0:-1], -1)[..., ::-1]
     return np.moveaxis(before * behind, -1, axis)
+
+
+@quiet
+def renorm(x: Any, p: float, axis: int, maxnorm: float) -> Any:
+    """Each slice along the axis whose p-norm exceeds `maxnorm`, scaled down to it."""
+    norms = norm(x, p, tuple([i for i in range(x.ndim) if i != axis]), True)
+    if norms.dtype.itemsize == 2:
+        norms = norms.astype(_F32)
+    one = norms.dtype.type(1)
+    return (x * np.where(norms > maxnorm, norms.dtype.type(maxnorm) / (norms + norms.dtype.type(1e-7)), one)).astype(x.dtype)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .quiet import quiet
+from .selection import top_order
 
 _F32 = np.dtype(np.float32)
 
@@ -27,24 +28,69 @@ def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
 
 
 def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
-    """The `count` largest (or smallest) values along the axis in order, and their indices."""
+    """The `count` largest (or smallest) values along the axis in order, and their indices; equal ones in PyTorch's order."""
     keys = _sortable(x)
     n = keys.shape[axis]
-    if count == 1 and n:
-        keys_ = keys if keys.dtype.kind != "b" else keys.view(np.uint8)
-        indices = np.expand_dims((np.argmax if largest else np.argmin)(keys_, axis), axis)
-    elif count * 8 < n and keys.dtype.kind in "iuf":
-        part = np.argpartition(keys, n - count, axis) if largest else np.argpartition(keys, count - 1, axis)
-        part = np.take(part, range(n - count, n) if largest else range(count), axis)
-        part.sort(axis)
-        chosen = np.take_along_axis(keys, part, axis)
-        _, order = sort(chosen, axis, largest)
-        indices = np.take_along_axis(part, order, axis)
-    else:
-        _, indices = sort(x, axis, largest)
-        indices = np.take(indices, range(count), axis)
-    indices = np.ascontiguousarray(indices, np.int64)
+    if n == 0 or count == 0 or keys.size == 0:
+        indices = np.zeros((*keys.shape[:axis], count, *keys.shape[axis + 1 :]), np.int64)
+        return np.take_along_axis(x, indices, axis) if x.size else np.empty(indices.shape, x.dtype), indices
+    if keys.dtype.kind == "b":
+        keys = keys.view(np.uint8)
+    rows = keys if axis == keys.ndim - 1 else np.moveaxis(keys, axis, -1)
+    rows = rows.reshape(-1, n)
+    picked, tied = _chosen(rows, count, largest)
+    for row in np.flatnonzero(tied):
+        picked[row] = top_order(_ranks(rows[row], largest), count)
+    indices = picked.reshape(*keys.shape[:axis], *keys.shape[axis + 1 :], count)
+    if axis != keys.ndim - 1:
+        indices = np.moveaxis(indices, -1, axis)
+    indices = np.ascontiguousarray(indices)
     return np.take_along_axis(x, indices, axis), indices
+
+
+def _chosen(rows: Any, count: int, largest: bool) -> tuple[Any, Any]:
+    """The places of the first `count` of each row in order, and which rows have ties, so that the order is open."""
+    n = rows.shape[1]
+    if count == 1:
+        picked = (rows.argmax if largest else rows.argmin)(1, keepdims=True)
+        best = np.take_along_axis(rows, picked, 1)
+        if n < 64 or not largest:  # NaN, which argmin takes for the smallest, is the largest here
+            return picked, (np.add.reduce(_same(rows, best), 1) > 1) | (best != best)[:, 0]
+        return picked, np.zeros(len(rows), np.bool_)
+    if count * 8 < n:
+        part = np.argpartition(rows, n - count if largest else count - 1, 1)
+        part = part[:, n - count :] if largest else part[:, :count]
+        chosen = np.take_along_axis(rows, part, 1)
+        order = np.argsort(chosen, 1)
+        if largest:
+            order = order[:, ::-1]
+        picked, chosen = np.take_along_axis(part, order, 1), np.take_along_axis(chosen, order, 1)
+        last = chosen[:, -1:]
+        ties = np.add.reduce(_same(rows, last), 1) > 1
+    else:
+        order = np.argsort(rows, 1)
+        if largest:
+            order = order[:, ::-1]
+        picked, chosen = np.array(order[:, :count]), np.take_along_axis(rows, order[:, : count + 1], 1)
+        ties = np.zeros(len(rows), np.bool_)
+    return picked, ties | _same(chosen[:, 1:], chosen[:, :-1]).any(1)
+
+
+def _same(a: Any, b: Any) -> Any:
+    """Where two arrays are equal, NaN to NaN."""
+    return (a == b) | ((a != a) & (b != b)) if a.dtype.kind == "f" else a == b
+
+
+def _ranks(row: Any, largest: bool) -> list[Any]:
+    """Numbers that sort as the row does, the wanted ones first; NaN is the largest."""
+    if row.dtype.kind == "f":
+        row = row.astype(np.float64)
+        values = np.where(row != row, np.inf, row)
+        if (row != row).any():  # NaN ranks above infinity: by position among the distinct values
+            distinct = np.unique(values[row == row])
+            values = np.where(row != row, len(distinct), np.searchsorted(distinct, values)).astype(np.float64)
+        return (-values if largest else values).tolist()
+    return [-v for v in row.tolist()] if largest else row.tolist()
 
 
 def unique(x: Any, inverse: bool, counts: bool) -> tuple[Any, Any, Any]:
@@ -64,6 +110,8 @@ def searchsorted(sequence: Any, values: Any, right: bool) -> Any:
     side = "right" if right else "left"
     if sequence.ndim == 1:
         return np.asarray(np.searchsorted(sequence, values, side), np.int64)
+    if not values.size:
+        return np.zeros(values.shape, np.int64)
     flat, wanted = sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1])
     rows = [np.searchsorted(row, v, side) for row, v in zip(flat, wanted)]
     return np.array(rows, np.int64).reshape(values.shape)
@@ -115,7 +163,39 @@ def running_extreme(x: Any, axis: int, largest: bool) -> tuple[Any, Any]:
 def logcumsumexp(x: Any, axis: int) -> Any:
     """The logarithm of running sums of exp(x)."""
     wide = x.astype(_F32) if x.dtype.itemsize == 2 else x
+    if wide.dtype.kind == "c":
+        return _complex_logcumsumexp(wide, axis)
     return np.logaddexp.accumulate(wide, axis).astype(x.dtype)
+
+
+def _complex_logcumsumexp(x: Any, axis: int) -> Any:
+    """Step by step: the larger real part out of both, then log1p of what is left."""
+    moved = np.moveaxis(x, axis, 0)
+    result = np.empty_like(moved)
+    if len(moved):
+        result[0] = moved[0]
+    for i in range(1, len(moved)):
+        a, b = result[i - 1], moved[i]
+        low, high = np.where(a.real < b.real, a, b), np.where(a.real < b.real, b, a)
+        same = np.isinf(high.real) & (low == high)
+        difference = np.where(same, 0, low - high)
+        result[i] = np.where(same & (high.real < 0), low, high + np.log1p(np.exp(difference)))
+        result[i].imag = np.angle(np.exp(1j * result[i].imag))
+    return np.moveaxis(result, 0, axis)
+
+
+@quiet
+def logcumsumexp_backward(grad: Any, x: Any, result: Any, axis: int) -> Any:
+    """exp(x) * (running sums from the end of grad * exp(-result)), in logarithms so that nothing overflows."""
+    if x.dtype.kind == "c":
+        return np.exp(x).conj() * reverse_cumsum(grad * np.exp(-result).conj(), axis)
+    wide = _F32 if x.dtype.itemsize == 2 else x.dtype
+    g, x, result = grad.astype(wide), x.astype(wide), result.astype(wide)
+    total = np.zeros_like(g)
+    for sign in (1, -1):
+        logs = np.where(g * sign > 0, np.log(np.abs(g)), -np.inf) - result
+        total += sign * np.exp(np.flip(np.logaddexp.accumulate(np.flip(logs, axis), axis), axis) + x)
+    return total
 
 
 @quiet

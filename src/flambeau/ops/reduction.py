@@ -13,9 +13,10 @@ from ..core.return_types import return_type
 from ..kernels import reduction as k
 from ..kernels.elementwise import sqrt
 from ..kernels.memory import broadcast
-from ..tensor import Tensor
+from ..tensor import PLAIN, Tensor
 from .creation import numpy_dtype
-from .definition import Array, arrays, composite, formula_function, operator, tensors, write_out
+from .definition import NAMES, Array, arrays, as_array, composite, formula_function, handle_overrides, ndarray, operator, tensors, write_out
+from .modes import modes
 
 _INT64 = np.dtype(np.int64)
 
@@ -25,44 +26,54 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
     if dim is None:
         return None
     if dim.__class__ is int:
-        return (normalize_dim(dim, ndim),) if ndim else None
+        if 0 <= dim < ndim:
+            return (dim,)
+        if not ndim:
+            normalize_dim(dim, ndim)
+            return None
+        return (normalize_dim(dim, ndim),)
     if not isinstance(dim, (tuple, list)):
-        return (normalize_dim(dim.__index__(), ndim),)
+        dim = dim.__index__()
+        return (normalize_dim(dim, ndim),) if ndim else None
     if not len(dim):
         return None
-    if not ndim:
-        normalize_dims(dim, ndim)
-        return None
-    return normalize_dims(dim, ndim)
+    axes = normalize_dims(dim, ndim)
+    return axes if ndim else None
 
 
 def count_of(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
     """How many elements each result is made of."""
-    return math.prod(shape) if axes is None else math.prod(shape[a] for a in axes)
+    if axes is None:
+        return math.prod(shape)
+    count = 1
+    for a in axes:
+        count *= shape[a]
+    return count
 
 
 def expand_reduced(F: Any, grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """The gradient of a reduction with its reduced dimensions back, broadcast over them."""
-    if F is arrays and dim is None:
-        return broadcast(grad, tuple(shape))
-    if not keepdim and shape:
+    over_arrays = F is arrays
+    if over_arrays and grad.__class__ is not ndarray:
+        grad = as_array(grad)
+    if not keepdim and dim is not None and shape:
         axes = axes_of(dim, len(shape))
-        if axes is not None:
-            grad = grad.reshape(tuple([1 if i in axes else n for i, n in enumerate(shape)]))
-        elif len(shape):
-            grad = grad.reshape((1,) * len(shape))
-    return F.expand(grad, shape)
+        grad = grad.reshape(tuple([1 if axes is None or i in axes else n for i, n in enumerate(shape)]))
+    elif over_arrays and dim is None and not keepdim:
+        return broadcast(grad, tuple(shape))
+    elif not keepdim and shape:
+        grad = grad.reshape((1,) * len(shape))
+    return broadcast(grad, tuple(shape)) if over_arrays else F.expand(grad, shape)
 
 
 @operator("torch.sum", "Tensor.sum")
 def sum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
     """The sum of all elements, or along `dim` (an int or several); integers and bools sum in int64."""
-    kind = input.dtype.kind
+    if dim is not None:
+        dim = axes_of(dim, input.ndim)
     if dtype is not None:
-        target = numpy_dtype(dtype)
-    else:
-        target = _INT64 if kind in "iub" else None
-    return k.sum(input, None if dim is None else axes_of(dim, input.ndim), keepdim, target)
+        return k.sum(input, dim, keepdim, numpy_dtype(dtype))
+    return k.sum(input, dim, keepdim, _INT64 if input.dtype.kind in "iub" else None)
 
 
 sum.derivative(input=lambda F, grad, input_shape, dim, keepdim: expand_reduced(F, grad, input_shape, dim, keepdim))
@@ -74,11 +85,14 @@ def mean(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     if dtype is not None:
         input = input.astype(numpy_dtype(dtype), copy=False)
     if input.dtype.kind in "iub":
+        which = "Input" if dtype is None else "Optional"
         name = SCALAR_NAMES[OF_NUMPY[input.dtype]]
         raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {name}"
+            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {name}"
         )
-    axes = None if dim is None else axes_of(dim, input.ndim)
+    if dim is None:
+        return k.mean(input, None, keepdim, input.size)
+    axes = axes_of(dim, input.ndim)
     return k.mean(input, axes, keepdim, count_of(input.shape, axes))
 
 
@@ -132,9 +146,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         _require_elements(name, input, (axis,))
         if input.dtype.kind == "c":
             raise NotImplementedError(f"{name} does not support complex inputs.")
-        indices = arg(input, axis, True)
-        values = np.take_along_axis(input, indices, axis)
-        return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
+        return as_array(kernel(input, axis, keepdim)), as_array(arg(input, axis, keepdim))
 
     along.__name__, along.__doc__ = f"{name}_dim", f"The {word} element along a dimension, and its index."
     along.__annotations__ = {"input": "Array"}
@@ -143,14 +155,21 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         lambda F, grads, result1, input_shape, dim, keepdim: (F.value_selecting_backward(grads[0], result1, input_shape, dim, keepdim),)
     )
 
+    reduce_all, reduce_along = whole_op.function, along_op.function
+
     def call(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(call, (input, dim, keepdim), {"other": other, "out": out})
+            if result is not NotImplemented:
+                return result
+            if not isinstance(input, Tensor):
+                raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         if dim is None and other is None:
-            result = whole_op.function(input)
+            result = reduce_all(input)
         elif other is not None or isinstance(dim, Tensor):
-            other = dim if other is None else other
-            return getattr(tensors, f"{name}imum")(input, other) if out is None else getattr(tensors, f"{name}imum")(input, other, out=out)
+            return getattr(tensors, f"{name}imum")(input, dim if other is None else other, **({} if out is None else {"out": out}))
         else:
-            result = along_op.function(input, dim, keepdim)
+            result = reduce_along(input, dim, keepdim)
         return result if out is None else write_out(result, out)
 
     call.__name__ = name
@@ -210,15 +229,22 @@ def _select_backward_tensors(grad: Any, indices: Any, shape: Any, dim: Any, keep
 formula_function("value_selecting_backward", _select_backward_arrays, _select_backward_tensors)
 
 
-@composite("torch.aminmax", "Tensor.aminmax")
-def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
+@operator("torch.aminmax", "Tensor.aminmax", outputs=2, result_type=return_type("aminmax", "min", "max"))
+def aminmax(input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:
     """The smallest and the largest element, of all or along `dim`."""
-    dims = () if dim is None else dim
-    if dim is None and keepdim:
-        dims = tuple(range(input.dim()))
-    low, high = tensors.amin(input, dims, keepdim), tensors.amax(input, dims, keepdim)
-    result = return_type("aminmax", "min", "max")((low, high))
-    return result if out is None else write_out(result, out)
+    axes = None if dim is None else axes_of(dim, input.ndim)
+    if input.size == 0:
+        if axes is None:
+            raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        if input.shape[axes[0]] == 0:
+            raise IndexError(f"aminmax(): Expected reduction dim {axes[0]} to have non-zero size.")
+    return as_array(k.minimum(input, axes, keepdim)), as_array(k.maximum(input, axes, keepdim))
+
+
+@aminmax.joint("input")
+def _aminmax_gradient(F: Any, grads: Any, input: Any, result0: Any, result1: Any, dim: Any, keepdim: bool) -> Any:
+    parts = [_shared_among_equals(F, g, input, r, dim, keepdim) for g, r in zip(grads, (result0, result1)) if g is not None]
+    return (parts[0] if len(parts) == 1 else parts[0] + parts[1],)
 
 
 # --- truth -------------------------------------------------------------------------------------------------------
@@ -427,23 +453,73 @@ vector_norm.derivative(input=_norm_derivative)
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
     """The p-norm of the elements, of all or along `dim`; `"fro"` and None are the 2-norm, `"nuc"` the nuclear norm."""
     if p == "nuc":
-        result = tensors.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        result = NAMES["linalg"]["matrix_norm"](input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     else:
         result = vector_norm.function(input, 2.0 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
     return result if out is None else write_out(result, out)
 
 
-@composite("torch.nansum", "Tensor.nansum")
-def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
-    """The sum with NaN taken as zero."""
-    clean = input if input.dtype.kind < 2 else tensors.where(tensors.isnan(input), tensors.zeros_like(input), input)
-    result = sum.function(clean, dim, keepdim, dtype=dtype)
-    return result if out is None else write_out(result, out)
+@operator("torch.nansum", "Tensor.nansum")
+def nansum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
+    """The sum with NaN taken as zero. Raises RuntimeError for complex numbers."""
+    if input.dtype.kind == "c":
+        raise RuntimeError("nansum does not support complex inputs")
+    target = numpy_dtype(dtype) if dtype is not None else _INT64 if input.dtype.kind in "iub" else input.dtype
+    return k.nansum(input, axes_of(dim, input.ndim), keepdim, target)
+
+
+nansum.derivative(
+    input=lambda F, grad, input, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * (input == input)
+)
 
 
 @composite("torch.nanmean", "Tensor.nanmean")
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """The mean of what is not NaN."""
+    if input.dtype.kind < 2:
+        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {SCALAR_NAMES[input.dtype]}")
     count = sum.function(tensors.logical_not(tensors.isnan(input)), dim, keepdim)
-    result = nansum(input, dim, keepdim, dtype=dtype) / count
+    result = nansum.function(input, dim, keepdim, dtype=dtype) / count
     return result if out is None else write_out(result, out)
+
+
+@composite("torch.dist", "Tensor.dist")
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The p-norm of `input - other`."""
+    return norm(input - other, p)
+
+
+@composite("torch.frobenius_norm")
+def frobenius_norm(input: Any, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Any:
+    """The 2-norm of the elements along `dim`."""
+    result = vector_norm.function(input, 2.0, dim, keepdim)
+    return result if out is None else write_out(result, out)
+
+
+@operator("torch.renorm", "Tensor.renorm", "Tensor.renorm_")
+def renorm(input: Array, p: Any, dim: Any, maxnorm: Any) -> Array:
+    """Each slice along `dim` whose p-norm exceeds `maxnorm`, scaled down to it; the others as they are."""
+    _check_renorm(input, p, maxnorm)
+    return k.renorm(input, float(p), normalize_dim(dim, input.ndim), float(maxnorm))
+
+
+def _check_renorm(input: Array, p: float, maxnorm: float) -> None:
+    if p <= 0:
+        raise RuntimeError("renorm: non-positive-norm not supported")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {float(maxnorm):g}")
+    if input.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
+
+
+def _renorm_derivative(F: Any, grad: Any, input: Any, p: Any, dim: Any, maxnorm: Any) -> Any:
+    """With n the norm of a slice: grad * (maxnorm / n) + the slice's share in how n moves, where n exceeds maxnorm."""
+    axes = tuple(i for i in range(len(input.shape)) if i != normalize_dim(dim, len(input.shape)))
+    norms = F.vector_norm(input, p, axes, True)
+    along = F.sum(grad * F.conj(input), axes, True)
+    factor = maxnorm / (norms + 1e-7)
+    through = _norm_derivative(F, along, input, norms, p, axes, True)
+    return F.where(norms > maxnorm, factor * grad - through * (factor / (norms + 1e-7)), grad)
+
+
+renorm.derivative(input=_renorm_derivative)

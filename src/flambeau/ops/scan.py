@@ -124,8 +124,19 @@ def logcumsumexp(input: Array, dim: Any) -> Array:
     return k.logcumsumexp(input, axis) if input.ndim else input.copy()
 
 
+def _logcumsumexp_backward_tensors(grad: Any, x: Any, result: Any, dim: int) -> Any:
+    """The kernel's formula in operators: parts of either sign, in logarithms."""
+    total: Any = 0
+    for sign in (1, -1):
+        positive = grad * sign > 0
+        logs = tensors.where(positive, tensors.log(tensors.where(positive, grad * sign, 1.0)), float("-inf")) - result
+        total = total + sign * tensors.exp(tensors.logcumsumexp(logs.flip([dim]), dim).flip([dim]) + x)
+    return total
+
+
+formula_function("logcumsumexp_backward", k.logcumsumexp_backward, _logcumsumexp_backward_tensors)
 logcumsumexp.derivative(
-    input=lambda F, grad, input, result, dim: F.exp(input) * F.reverse_cumsum(grad * F.exp(-result), dim) if len(input.shape) else grad
+    input=lambda F, grad, input, result, dim: F.logcumsumexp_backward(grad, input, result, dim) if len(input.shape) else grad
 )
 
 
@@ -164,9 +175,17 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     """The n-th differences of neighbours along `dim`."""
     if input.dim() == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return input.clone() if out is None else write_out(input, out)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = tensors.cat(parts, dim) if len(parts) > 1 else input
-    for _ in range(min(n, x.shape[dim])):
+    size = x.shape[dim]
+    if n >= size:
+        x = x.narrow(dim, 0, 0).clone() if size else x.clone()
+        return x if out is None else write_out(x, out)
+    for _ in range(n):
         size = x.shape[dim]
         after, before = x.narrow(dim, 1, size - 1), x.narrow(dim, 0, size - 1)
         x = tensors.logical_xor(after, before) if x.dtype.name == "bool" else after - before

@@ -303,7 +303,7 @@ def _quantile(name: str, skip_nan: bool) -> None:
         if ((q_array < 0) | (q_array > 1)).any():
             raise RuntimeError(f"{name}() q {'values ' if many else ''}must be in the range [0, 1]" + ("" if many else f" but got {q}"))
         axis = 0 if dim is None else normalize_dim(dim, input.dim())
-        x = input.reshape(-1) if dim is None else input
+        x = input.reshape(-1) if dim is None or input.dim() == 0 else input
         x = tensors.movedim(x, axis, -1) if dim is not None else x
         ordered = sort_op.function(x, -1, False)[0]
         size = ordered.shape[-1]

@@ -1,0 +1,8 @@
+"""`torch.fft`: discrete Fourier transforms."""
+
+from .core.missing import missing_name
+from .ops.definition import NAMES
+
+globals().update(NAMES["fft"])
+__all__ = sorted(NAMES["fft"])
+__getattr__ = missing_name(__name__)

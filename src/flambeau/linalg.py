@@ -1,0 +1,8 @@
+"""`torch.linalg`: linear algebra."""
+
+from .core.missing import missing_name
+from .ops.definition import NAMES
+
+globals().update(NAMES["linalg"])
+__all__ = sorted(NAMES["linalg"])
+__getattr__ = missing_name(__name__)

@@ -248,4 +248,4 @@ def compile(
 
 __all__ = [name for name, value in list(globals().items()) if getattr(value, "__module__", None) == __name__ and name[0] != "_"]
 for _name in __all__:
-    globals()[_name].__module__ = "torch"
+    globals()[_name].__module__ = __package__

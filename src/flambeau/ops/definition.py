@@ -1091,13 +1091,23 @@ def is_in_place(name: str) -> bool:
     return (name.endswith("_") and not name.endswith("__")) or (name.startswith("__i") and name not in ("__invert__", "__int__", "__index__", "__iter__"))
 
 
+_ROOT = __name__.partition(".")[0]
+_HOMES = {"torch": _ROOT, "F": f"{_ROOT}.nn.functional", "special": f"{_ROOT}.special", "linalg": f"{_ROOT}.linalg", "fft": f"{_ROOT}.fft"}
+_PLACED = frozenset(_HOMES.values())
+
+
 def attach(public: str, function: Callable[..., Any]) -> None:
-    """Puts a function where users find it."""
+    """Puts a function where users find it, and where pickle looks: under its first name in a module, else as a method."""
     where, _, name = public.rpartition(".")
     if where == "Tensor":
         setattr(Tensor, name, function)
     else:
         NAMES[where][name] = function
+    if function.__class__ is FunctionType and (function.__module__ not in _PLACED or function.__qualname__.startswith("Tensor.")):
+        if where != "Tensor":
+            function.__module__, function.__qualname__ = _HOMES[where], name
+        elif function.__module__ not in _PLACED:
+            function.__module__, function.__qualname__ = _ROOT, f"Tensor.{name}"
 
 
 def operator(*public: str, **options: Any) -> Callable[[Callable[..., Any]], Operator]:

@@ -20,7 +20,6 @@ def is_tensor(obj: Any, /) -> bool:
     return isinstance(obj, Tensor)
 
 
-is_tensor.__module__ = "torch"
 attach("torch.is_tensor", is_tensor)
 
 

@@ -4,10 +4,9 @@ PYTHON ?= python3
 VENV := build/venv
 TORCH_VENV := build/venv-torch
 RUN := $(VENV)/bin/python
+# The matrices here are small: threads of the BLAS gain little, and where anything else runs they wait for each other.
+export OMP_NUM_THREADS ?= 1
 PYTEST_ARGS ?= -q -n auto
-
-# Tests run side by side, one to a core; a training uses all cores.
-test test-numpy test-live expectations: export OMP_NUM_THREADS ?= 1
 
 .PHONY: help stubs test test-numpy test-live expectations lint format types wheel demo bench clean environment torch-environment
 

@@ -270,7 +270,7 @@ if config.resume:
 
 print(f"{len(train_data):,} bytes to train on, {len(validation_data):,} to validate; {size:,} parameters; {config.backend}")
 baseline = unigram_loss()
-total, first_step, training_began = config.steps, step, time.perf_counter()
+total, first_step = config.steps, step
 bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True)
 while step < total:
     for group in optimizer.param_groups:
@@ -284,8 +284,10 @@ while step < total:
 
     step += 1
     losses.append(loss.item())
-    speed = (step - first_step) / (time.perf_counter() - training_began)
-    if step % 50 == 0:  # where the time does not suffice for all steps, the schedule is shortened
+    if step == first_step + 1:  # the first step also compiles kernels: the speed is that of the steps after it
+        second_began = time.perf_counter()
+    speed = (step - first_step - 1) / max(time.perf_counter() - second_began, 1e-9)
+    if step % 10 == 0:  # where the time does not suffice for all steps, the schedule is shortened
         total = bar.total = min(config.steps, max(step, int(step + speed * (60 * config.minutes - elapsed()))))
     bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed * config.batch * config.context:,.0f} tokens/s", refresh=False)
     bar.update()

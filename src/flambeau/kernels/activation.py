@@ -29,7 +29,7 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def relu(x: Any, out: Any = None) -> Any:
     """max(x, 0); NaN stays NaN."""
-    return maximum(x, 0, out)
+    return maximum(x, 0, out=out)
 
 
 def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:

@@ -246,7 +246,7 @@ def rnn(
         out, now = outputs[start : start + n], h[:n]
         add(out, dot(now, recurrent, product[:n]), out)
         if relu:
-            np.maximum(out, zero, out)
+            np.maximum(out, zero, out=out)
         else:
             tanh(out, out)
         now[...] = out

@@ -39,7 +39,7 @@ option("--context", type=int, default=128, help="bytes that the model sees at on
 option("--dropout", type=float, default=0.0)
 # the training
 option("--steps", type=int, default=2000, help="optimizer steps of the whole training")
-option("--minutes", type=float, default=3.0, help="on a slow machine the schedule is shortened to end in this time")
+option("--minutes", type=float, default=3.0, help="where the steps would take longer, the schedule is shortened")
 option("--batch", type=int, default=8, help="sequences per step")
 option("--rate", type=float, default=3e-3, help="the highest learning rate")
 option("--min-rate", type=float, default=1e-4, help="the learning rate at the end")
@@ -221,13 +221,8 @@ def learning_rate(progress):
 def save_checkpoint(path):
     """Writes all that a later run needs; the old checkpoint stays whole until the new one is."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": torch.get_rng_state()}
-    torch.save(state | {"shape": shape, "step": step, "elapsed": elapsed(), "losses": losses, "evaluations": evaluations}, f"{path}.new")
+    torch.save(state | {"shape": shape, "step": step, "losses": losses, "evaluations": evaluations}, f"{path}.new")
     os.replace(f"{path}.new", path)
-
-
-def elapsed():
-    """Seconds of training, those of the runs before this one included."""
-    return time.perf_counter() - started + earlier
 
 
 def plot_losses(path):
@@ -254,7 +249,7 @@ matrices = [p for p in model.parameters() if p.dim() == 2]
 others = [p for p in model.parameters() if p.dim() != 2]  # biases and the scales of norms are not pulled towards 0
 groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
 optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.99))
-step, earlier, losses, evaluations = 0, 0.0, [], []
+step, losses, evaluations = 0, [], []
 
 config.out.mkdir(parents=True, exist_ok=True)
 checkpoint = config.out / "checkpoint.pt"
@@ -265,7 +260,7 @@ if config.resume:
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["random"])
-    step, earlier, losses, evaluations = state["step"], state["elapsed"], state["losses"], state["evaluations"]
+    step, losses, evaluations = state["step"], state["losses"], state["evaluations"]
     print(f"resumed {checkpoint} at step {step}")
 
 print(f"{len(train_data):,} bytes to train on, {len(validation_data):,} to validate; {size:,} parameters; {config.backend}")
@@ -288,7 +283,8 @@ while step < total:
         second_began = time.perf_counter()
     speed = (step - first_step - 1) / max(time.perf_counter() - second_began, 1e-9)
     if step % 10 == 0:  # where the time does not suffice for all steps, the schedule is shortened
-        total = bar.total = min(config.steps, max(step, int(step + speed * (60 * config.minutes - elapsed()))))
+        remaining = 60 * config.minutes - (time.perf_counter() - started)
+        total = bar.total = min(config.steps, max(step, int(step + speed * remaining)))
     bar.set_postfix_str(f"loss {losses[-1]:.3f}, {speed * config.batch * config.context:,.0f} tokens/s", refresh=False)
     bar.update()
     if step % config.eval_every == 0:
@@ -306,7 +302,7 @@ if step > first_step:
     print(f"checkpoint: {checkpoint}")
 else:
     final = evaluations[-1][1]
-    print("nothing left to train: raise --steps and --minutes to go on")
+    print("nothing left to train: raise --steps to go on")
 print(plot_losses(config.out / "loss.png"))
 
 sample_began = time.perf_counter()

@@ -82,7 +82,9 @@ class _Plan:
             return buffer.reshape(-1, n, rows, *self.out[1:])
         size, length = buffer.itemsize, buffer.shape[-1] // n
         steps = [s * size for s in self.position_steps]
-        return np.ndarray((buffer.size // (n * length), n, rows, *self.out[1:]), buffer.dtype, buffer, 0, (n * length * size, length * size, *steps))
+        return np.ndarray(
+            (buffer.size // (n * length), n, rows, *self.out[1:]), buffer.dtype, buffer, 0, (n * length * size, length * size, *steps)
+        )
 
 
 @lru_cache(512)

@@ -51,13 +51,6 @@ def _layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple
     return (result if result.dtype == low else result.astype(low)), mean, rstd
 
 
-def _column_dots(g: Any, normal: Any, weight: Any) -> Any:
-    """The gradient of a weight per column; zeros where there are no rows."""
-    if not g.size:
-        return np.zeros(weight.shape, g.dtype)
-    return np.einsum("ij,ij->j", g, normal).reshape(weight.shape)
-
-
 def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
     if weight is not None and x.size and weight.shape == x.shape[-1:]:
@@ -74,6 +67,9 @@ def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
 @quiet
 def _layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
+    if not x.size:
+        shape = (0,) if weight is None else weight.shape
+        return np.zeros_like(x), np.zeros(shape, x.dtype), np.zeros(math.prod(shape), x.dtype)
     count = x.size // max(mean.size, 1)
     low = x.dtype
     rows, g = x.reshape(mean.size, count), grad.reshape(mean.size, count)
@@ -83,9 +79,9 @@ def _layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, n
     normal *= rstd
     grad_x = grad_weight = grad_bias = None
     if needs[1]:
-        grad_weight = _column_dots(g, normal, weight)
+        grad_weight = np.einsum("ij,ij->j", g, normal).reshape(weight.shape)
     if needs[2]:
-        grad_bias = np.dot(np.ones(g.shape[0], g.dtype), g) if g.size else np.zeros(count or math.prod(weight.shape), g.dtype)
+        grad_bias = np.dot(np.ones(g.shape[0], g.dtype), g)
     if needs[0]:
         gw = g if weight is None else g * weight.reshape(-1)
         one_over = gw.dtype.type(1 / count) if count else gw.dtype.type(0)
@@ -246,7 +242,9 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
     grad_x = grad_weight = grad_bias = None
     if needs[0]:
         scaled = grad if weight is None else grad * weight.reshape(line)
-        grad_x = layer_norm_backward(scaled, x, mean.reshape(-1, 1), rstd.reshape(-1, 1), None, (True, False, False))[0].astype(low, copy=False)
+        grad_x = layer_norm_backward(scaled, x, mean.reshape(-1, 1), rstd.reshape(-1, 1), None, (True, False, False))[0].astype(
+            low, copy=False
+        )
     if needs[1] or needs[2]:
         g = _channels(grad)
         if needs[1]:
@@ -277,14 +275,16 @@ def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
 @quiet
 def rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any]:
     """The gradients of x and weight; None where `needs` is False."""
-    low, count = x.dtype, x.size // max(rstd.size, 1)
+    if not x.size:
+        return np.zeros_like(x), None if weight is None else np.zeros_like(weight)
+    low, count = x.dtype, x.size // rstd.size
     rows, g = x.reshape(rstd.size, count), grad.reshape(rstd.size, count)
     if low.itemsize == 2:
         rows, g = rows.astype(_F32), g.astype(_F32)
     normal = rows * rstd
     grad_x = grad_weight = None
     if needs[1]:
-        grad_weight = _column_dots(g, normal, weight)
+        grad_weight = np.einsum("ij,ij->j", g, normal).reshape(weight.shape)
     if needs[0]:
         gw = g if weight is None else g * weight.reshape(-1)
         normal *= np.einsum("ij,ij->i", gw, normal)[:, None] / rows.dtype.type(count)

@@ -31,9 +31,7 @@ def _reach(offset: int, size: int, out: int, stride: int, padding: int) -> tuple
 
 def _elements(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints) -> Iterator[tuple[int, tuple, tuple]]:
     """For each window element, in row-major order: its number, the slices of the outputs that have it, and of the input."""
-    reaches = [
-        [_reach(j * d, s, o, t, p) for j in range(k)] for s, k, t, p, d, o in zip(spatial, kernel, stride, padding, dilation, out)
-    ]
+    reaches = [[_reach(j * d, s, o, t, p) for j in range(k)] for s, k, t, p, d, o in zip(spatial, kernel, stride, padding, dilation, out)]
     for number, found in enumerate(product(*reaches)):
         if None not in found:
             yield number, (slice(None), *[f[0] for f in found]), (slice(None), *[f[1] for f in found])  # type: ignore[index]
@@ -51,13 +49,13 @@ def _along(x: Any, axis: int, kernel: int, stride: int, padding: int, dilation: 
             return views[0].copy()
         result = combine(views[0], views[1])
         for view in views[2:]:
-            combine(result, view, result)
+            combine(result, view, out=result)
         return result
     result = np.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), start, x.dtype)
     for r in reaches:
         if r is not None:
             target = result[(*before, r[0])]
-            combine(target, x[(*before, r[1])], target)
+            combine(target, x[(*before, r[1])], out=target)
     return result
 
 
@@ -165,7 +163,9 @@ def _counts(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, out: Ints,
     return total
 
 
-def _divide(sums: Any, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, out: Ints, include_padding: bool, divisor: int | None) -> Any:
+def _divide(
+    sums: Any, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, out: Ints, include_padding: bool, divisor: int | None
+) -> Any:
     counts: Any = divisor
     if divisor is None:
         counts = _counts(spatial, kernel, stride, padding, out, include_padding)

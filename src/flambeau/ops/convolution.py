@@ -21,7 +21,9 @@ def _list(shape: Any) -> str:
     return str(list(shape))
 
 
-def check_convolution(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int) -> None:
+def check_convolution(
+    input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int
+) -> None:
     """Raises RuntimeError where shapes, dtypes or parameters do not go together, in PyTorch's words."""
     dims = weight.ndim - 2
     if dims < 1:
@@ -97,7 +99,11 @@ def check_convolution(input: Any, weight: Any, bias: Any, stride: Any, padding: 
             names = {1: ("",), 2: ("_height", "_width"), 3: ("_depth", "_height", "_width")}.get(dims, ("",) * dims)
             if dims == 1:  # PyTorch takes it as an image of one row
                 output_padding, stride, dilation, names = (0, *output_padding), (1, *stride), (1, *dilation), ("_height", "_width")
-            parts = [f"{what}{n}: {v}" for what, values in (("output_padding", output_padding), ("stride", stride), ("dilation", dilation)) for n, v in zip(names, values)]
+            parts = [
+                f"{what}{n}: {v}"
+                for what, values in (("output_padding", output_padding), ("stride", stride), ("dilation", dilation))
+                for n, v in zip(names, values)
+            ]
             raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got {' '.join(parts)}")
         out = transposed_size(spatial, shape[2:], stride, padding, dilation, output_padding)
         if min(out) < 1:
@@ -120,7 +126,15 @@ def _channels_last(array: Any) -> bool:
 
 @operator("torch.convolution", out=False)
 def convolution(
-    input: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, dilation: Any, transposed: Any, output_padding: Any, groups: Any
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: Any,
+    output_padding: Any,
+    groups: Any,
 ) -> Array:
     """The convolution of input (N, C, ...) and weight, or the transposed one, in as many dimensions as `weight` has beyond two.
 
@@ -159,13 +173,17 @@ def _each(values: Any, dims: int, name: str) -> tuple[int, ...]:
 
 
 @operator(node="ConvolutionBackwardBackward0", out=False)
-def convolution_input_gradient(grad_output: Array, weight: Array, shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Array:
+def convolution_input_gradient(
+    grad_output: Array, weight: Array, shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Array:
     """The gradient of a convolution's input, of the given shape."""
     return k.convolution_backward(grad_output, None, weight, tuple(shape), weight.shape, stride, padding, dilation, groups)[0]
 
 
 @operator(node="ConvolutionBackwardBackward0", out=False)
-def convolution_weight_gradient(grad_output: Array, input: Array, shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Array:
+def convolution_weight_gradient(
+    grad_output: Array, input: Array, shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Array:
     """The gradient of a convolution's weight, of the given shape."""
     return k.convolution_backward(grad_output, input, None, input.shape, tuple(shape), stride, padding, dilation, groups)[1]
 
@@ -262,14 +280,20 @@ def _is_ints(value: Any) -> bool:
 
 
 def _public(name: str, dims: int) -> None:
-    def function(
-        input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
-    ) -> Any:
+    def function(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Any:
         if not isinstance(input, Tensor) or not isinstance(weight, Tensor) or not (bias is None or isinstance(bias, Tensor)):
             raise _bad_arguments(name, (input, weight) if bias is None else (input, weight, bias), {})
         named = padding.__class__ is str
-        if not (_is_ints(stride) and (named or _is_ints(padding)) and _is_ints(dilation) and groups.__class__ in NUMBERS and groups.__class__ is int):
-            odd = {n: v for n, v in (("stride", stride), ("padding", padding), ("dilation", dilation), ("groups", groups)) if v not in (0, 1)}
+        if not (
+            _is_ints(stride)
+            and (named or _is_ints(padding))
+            and _is_ints(dilation)
+            and groups.__class__ in NUMBERS
+            and groups.__class__ is int
+        ):
+            odd = {
+                n: v for n, v in (("stride", stride), ("padding", padding), ("dilation", dilation), ("groups", groups)) if v not in (0, 1)
+            }
             raise _bad_arguments(name, (input, weight) if bias is None else (input, weight, bias), odd)
         ndim = input._array.ndim
         if ndim != dims + 2 and ndim != dims + 1:
@@ -290,13 +314,11 @@ def _public(name: str, dims: int) -> None:
         return result if ndim == dims + 2 else result.squeeze(0)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"""Convolution in {dims} dimension{'s' if dims > 1 else ''} (cross-correlation: the kernel is not flipped).
+    function.__doc__ = f"""Convolution in {dims} dimension{"s" if dims > 1 else ""} (cross-correlation: the kernel is not flipped).
 
     Shapes: input (N, C, ...) or (C, ...), weight (out, C / groups, ...), bias (out); `padding` is a number of zeros on each side, one
     for each dimension, "same" or "valid". Raises RuntimeError where shapes or dtypes do not fit.
     """
-    )
     composite(f"torch.{name}", f"F.{name}")(function)
 
 
@@ -334,12 +356,21 @@ def _named_padding(input: Any, weight: Any, stride: Any, padding: str, dilation:
 
 def _public_transposed(name: str, dims: int) -> None:
     def function(
-        input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: Any = 1,
+        dilation: Any = 1,
     ) -> Any:
         if padding.__class__ is str:
             raise TypeError(f"{name}(): argument 'padding' must be tuple of ints, not str")
         good = isinstance(input, Tensor) and isinstance(weight, Tensor) and (bias is None or isinstance(bias, Tensor))
-        if not good or not (_is_ints(stride) and _is_ints(padding) and _is_ints(output_padding) and _is_ints(dilation) and groups.__class__ is int):
+        if not good or not (
+            _is_ints(stride) and _is_ints(padding) and _is_ints(output_padding) and _is_ints(dilation) and groups.__class__ is int
+        ):
             raise _bad_arguments(name, (input, weight, bias, stride, padding, output_padding, groups, dilation), {})
         ndim = input._array.ndim
         if ndim != dims + 2 and ndim != dims + 1:
@@ -352,12 +383,10 @@ def _public_transposed(name: str, dims: int) -> None:
         return result if ndim == dims + 2 else result.squeeze(0)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"""Transposed convolution in {dims} dimension{'s' if dims > 1 else ''}: the gradient of a convolution with respect to its input.
+    function.__doc__ = f"""Transposed convolution in {dims} dimension{"s" if dims > 1 else ""}: the gradient of a convolution with respect to its input.
 
     Shapes: input (N, C, ...) or (C, ...), weight (C, out / groups, ...), bias (out). Raises RuntimeError where they do not fit.
     """
-    )
     composite(f"torch.{name}", f"F.{name}")(function)
 
 

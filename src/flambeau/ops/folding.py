@@ -85,7 +85,8 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
     shape = list(input.shape)
     if len(shape) not in (2, 3) or 0 in shape[-2:]:
         raise RuntimeError(
-            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: " + str(shape)
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: "
+            + str(shape)
         )
     blocks = _blocks(size, kernel, dilation, padding, stride)
     at = len(shape) - 2
@@ -97,7 +98,9 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
     how = f"Given output_size={_text(size)}, kernel_size={_text(kernel)}, dilation={_text(dilation)}, padding={_text(padding)}, stride={_text(stride)}"
     if shape[at + 1] != math.prod(blocks) or min(blocks) < 1:
         if min(blocks) < 1:
-            raise RuntimeError(f"{how}, calculated shape of the array of sliding blocks as {_text(blocks)}, which is too small (non-positive)")
+            raise RuntimeError(
+                f"{how}, calculated shape of the array of sliding blocks as {_text(blocks)}, which is too small (non-positive)"
+            )
         raise RuntimeError(
             f"{how}, expected size of input's dimension 2 to match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
             f"{math.prod(blocks)}, but got input.size(2)={shape[at + 1]}."
@@ -161,7 +164,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     return pixel_unshuffle_op.function(input, downscale_factor)
 
 
-@operator(node="NativeChannelShuffleBackward0", out=False)
+@operator(node="ChannelShuffleBackward0", out=False)
 def channel_shuffle_op(input: Array, groups: Any) -> Array:
     """(N, g * c, ...) with the channels of the groups in turn."""
     n, c, *rest = input.shape

@@ -14,7 +14,9 @@ def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight
     """The kernel's formula in operators, the statistics computed anew so that they are differentiated as well."""
     shape = x.shape
     count = x.numel() // max(mean.numel(), 1)
-    rows, g = x.reshape(-1, count), grad.reshape(-1, count)
+    rows, g = x.reshape(mean.numel(), count), grad.reshape(mean.numel(), count)
+    if not x.numel():
+        return x * 0 + grad, None if weight is None else weight * 0, grad.sum(0) if needs[2] else None
     centred = rows - rows.mean(1, True)
     # The eps that the forward used is what its rstd holds beyond the variance.
     eps = (1 / (rstd * rstd) - (centred * centred).mean(1, True)).detach()
@@ -71,7 +73,11 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None,
 
     Ba, Kiros and Hinton, "Layer Normalization", 2016. The variance is the biased one.
     """
-    if normalized_shape.__class__ is not tuple or input.shape[input.ndim - len(normalized_shape) :] != normalized_shape or not normalized_shape:
+    if (
+        normalized_shape.__class__ is not tuple
+        or input.shape[input.ndim - len(normalized_shape) :] != normalized_shape
+        or not normalized_shape
+    ):
         check_normalized_shape(input.shape, tuple(normalized_shape), weight, bias)
     return k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
 
@@ -110,10 +116,10 @@ def _batch_norm_backward_tensors(grad: Any, x: Any, weight: Any, mean: Any, rstd
     if training:
         centred = x - x.mean(axes, True)
         var = (centred * centred).mean(axes, True)
-        eps = (1 / (rstd * rstd)).reshape(line) - var.detach()  # what the forward added
+        eps = (1 / (rstd * rstd).detach()).reshape(line) - var.detach()  # what the forward added
         scale = (var + eps) ** -0.5
     else:
-        centred, scale = x - mean.reshape(line), rstd.reshape(line)
+        centred, scale = x - mean.detach().reshape(line), rstd.detach().reshape(line)
     normal = centred * scale
     gw = grad if weight is None else grad * weight.reshape(line)
     grad_x = grad_weight = None
@@ -201,6 +207,8 @@ def batch_norm_function(
     by `momentum`, the variance by its unbiased estimate; else they are the running ones. Ioffe and Szegedy, 2015.
     """
     if training:
+        if eps <= 0.0:
+            raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
         shape = input.shape
         if input.numel() == (shape[1] if len(shape) > 1 else 0) and shape[0] == 1:
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
@@ -212,7 +220,15 @@ batch_norm_function.__name__ = batch_norm_function.__qualname__ = "batch_norm"
 
 @composite("torch.batch_norm")
 def torch_batch_norm(
-    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float, cudnn_enabled: bool
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
 ) -> Any:
     """`F.batch_norm` with the arguments in another order."""
     return _run_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
@@ -319,7 +335,7 @@ def _group_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight
         rows = x.reshape(mean.numel(), -1)
         centred = rows - rows.mean(1, True)
         var = (centred * centred).mean(1, True)
-        eps = 1 / (rstd * rstd).reshape(-1, 1) - var.detach()
+        eps = 1 / (rstd * rstd).detach().reshape(-1, 1) - var.detach()
         grad_weight = (grad * (centred * (var + eps) ** -0.5).reshape(x.shape)).sum(axes)
     return grad_x, grad_weight, grad.sum(axes) if needs[2] else None
 
@@ -353,9 +369,7 @@ def group_norm(input: Array, num_groups: Any, weight: Array | None, bias: Array 
 
 
 @operator("torch.native_group_norm", outputs=3, node="NativeGroupNormBackward0", out=False)
-def native_group_norm(
-    input: Array, weight: Array | None, bias: Array | None, N: Any, C: Any, HxW: Any, group: Any, eps: Any
-) -> Array:
+def native_group_norm(input: Array, weight: Array | None, bias: Array | None, N: Any, C: Any, HxW: Any, group: Any, eps: Any) -> Array:
     """Group normalisation with its statistics: (result, mean, 1 / sqrt(var + eps))."""
     _check_group_norm((N, C), group, weight, bias)
     result, mean, rstd = k.group_norm(input.reshape(N, C, HxW), group, weight, bias, eps)
@@ -363,6 +377,8 @@ def native_group_norm(
 
 
 def _group_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any) -> Any:
+    if grads[1] is not None or grads[2] is not None:
+        raise NotImplementedError("native_group_norm: the derivative for its mean and rstd is not implemented")
     if grads[0] is None:
         return None, None, None
     return F.group_norm_backward(grads[0], input, result1, result2, weight, needs)
@@ -396,7 +412,7 @@ def _rms_norm_backward_tensors(grad: Any, x: Any, rstd: Any, weight: Any, needs:
     count = x.numel() // max(rstd.numel(), 1)
     rows, g = x.reshape(-1, count), grad.reshape(-1, count)
     squares = (rows * rows).mean(1, True)
-    scale = (squares + (1 / (rstd * rstd) - squares.detach())) ** -0.5
+    scale = (squares + (1 / (rstd * rstd) - squares).detach()) ** -0.5
     normal = rows * scale
     gw = g if weight is None else g * weight.reshape(-1)
     grad_x = (gw - normal * (gw * normal).mean(1, True)) * scale
@@ -425,7 +441,11 @@ def rms_norm_function(input: Any, normalized_shape: Any, weight: Any = None, eps
     """
     normalized = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     array = input._array
-    if not normalized or array.shape[array.ndim - len(normalized) :] != normalized or (weight is not None and tuple(weight.shape) != normalized):
+    if (
+        not normalized
+        or array.shape[array.ndim - len(normalized) :] != normalized
+        or (weight is not None and tuple(weight.shape) != normalized)
+    ):
         _check_rms_norm(array.shape, normalized, weight)
     if eps is None:
         eps = _EPS[OF_NUMPY[array.dtype].name]

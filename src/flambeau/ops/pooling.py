@@ -23,7 +23,9 @@ def _each(value: Any, dims: int, name: str, argument: str, omitted: bool = False
         if len(value) == 1:
             return (int(value[0]),) * dims
         either = "be either" if argument == "dilation" else "either be"
-        raise RuntimeError(f"{name}: {argument} must {either if not omitted else 'either be omitted,'} a single int, or a tuple of {_WORDS[dims]}")
+        raise RuntimeError(
+            f"{name}: {argument} must {either if not omitted else 'either be omitted,'} a single int, or a tuple of {_WORDS[dims]}"
+        )
     if hasattr(value, "__index__"):
         return (int(value),) * dims
     raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
@@ -54,14 +56,14 @@ def _check_windows(shape: Any, kernel: Any, stride: Any, padding: Any, dilation:
     if min(stride) < 0:
         raise RuntimeError("stride should be greater than zero, but got " + " ".join(f"d{a}: {b}" for a, b in zip(letters, stride)))
     if min(dilation) <= 0:
-        raise RuntimeError("dilation should be greater than zero, but got " + " ".join(f"dilation{a}: {b}" for a, b in zip(letters, dilation)))
+        raise RuntimeError(
+            "dilation should be greater than zero, but got " + " ".join(f"dilation{a}: {b}" for a, b in zip(letters, dilation))
+        )
     for p, n, d in zip(padding, kernel, dilation):
         if p < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
         if p > ((n - 1) * d + 1) // 2:
-            raise RuntimeError(
-                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={n} and dilation={d}"
-            )
+            raise RuntimeError(f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={n} and dilation={d}")
     sizes = shape[-dims - 1 :]
     if out is not None and min(out) < 1:
         raise RuntimeError(
@@ -204,7 +206,12 @@ def _public_max(dims: int) -> None:
             raise RuntimeError(
                 f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(input.shape)}"
             )
-        given = {"kernel_size": kernel_size, "stride": kernel_size if _is_empty(stride) else stride, "padding": padding, "dilation": dilation}
+        given = {
+            "kernel_size": kernel_size,
+            "stride": kernel_size if _is_empty(stride) else stride,
+            "padding": padding,
+            "dilation": dilation,
+        }
         values = {}
         for argument, value in given.items():
             if isinstance(value, (tuple, list)):
@@ -224,7 +231,9 @@ def _public_max(dims: int) -> None:
             raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {p}")
         if p > ((n - 1) * d + 1) // 2:
             if return_indices:
-                raise RuntimeError(f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={n} and dilation={d}")
+                raise RuntimeError(
+                    f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={n} and dilation={d}"
+                )
             raise RuntimeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={n}")
         out = pooled_size(input.shape[-1], n, t, p, d, ceil_mode)
         if out < 1:
@@ -318,7 +327,9 @@ def _public_avg(dims: int) -> None:
             pads = _each(padding, 3, name, "padding")
             if min(pads) >= 0 and any(s + 2 * p < n for s, p, n in zip(input.shape[-3:], pads, sizes)):
                 image = " ".join(f"{a}: {n}" for a, n in zip("THW", input.shape[-3:]))
-                raise RuntimeError(f"input image ({image}) smaller than kernel size ({' '.join(f'k{a}: {n}' for a, n in zip('THW', sizes))})")
+                raise RuntimeError(
+                    f"input image ({image}) smaller than kernel size ({' '.join(f'k{a}: {n}' for a, n in zip('THW', sizes))})"
+                )
         kernel, stride, padding, _, size = _geometry(name, input.shape, dims, kernel_size, stride, padding, 1, ceil_mode)
         _refuse(input._array, name, "fViu", small=False)
         return avg_pool.function(input, kernel, stride, padding, size, bool(count_include_pad), divisor_override)
@@ -346,7 +357,9 @@ def avg_pool1d(
         values.append(value)
     _dims_2_to_3(input, "avg_pool1d")
     n, t, p = values
-    kernel, stride, padding, _, out = _geometry("avg_pool2d", (*input.shape[:-1], 1, input.shape[-1]), 2, (1, n), (1, t), (0, p), 1, ceil_mode)
+    kernel, stride, padding, _, out = _geometry(
+        "avg_pool2d", (*input.shape[:-1], 1, input.shape[-1]), 2, (1, n), (1, t), (0, p), 1, ceil_mode
+    )
     _refuse(input._array, "avg_pool2d", "fViu", small=False)
     return avg_pool.function(input.unsqueeze(-2), kernel, stride, padding, out, bool(count_include_pad), None).squeeze(-2)
 
@@ -471,9 +484,13 @@ def _public_adaptive(dims: int) -> None:
         return (values, indices) if return_indices else values
 
     average.__name__ = average.__qualname__ = name
-    average.__doc__ = f"Means over the last {dims} dimensions of (N, C, ...) or (C, ...), as many as `output_size` says; None keeps a dimension."
+    average.__doc__ = (
+        f"Means over the last {dims} dimensions of (N, C, ...) or (C, ...), as many as `output_size` says; None keeps a dimension."
+    )
     maximum.__name__ = maximum.__qualname__ = f"adaptive_max_pool{dims}d"
-    maximum.__doc__ = f"Maxima over the last {dims} dimensions of (N, C, ...) or (C, ...), as many as `output_size` says; None keeps a dimension."
+    maximum.__doc__ = (
+        f"Maxima over the last {dims} dimensions of (N, C, ...) or (C, ...), as many as `output_size` says; None keeps a dimension."
+    )
     composite(f"F.{name}")(average)
     _with_indices_form(maximum, dims)
 
@@ -571,9 +588,7 @@ max_unpool.derivative(input=lambda F, grad, indices, spatial: F.pool_gather(grad
 def _public_unpool(dims: int) -> None:
     name = f"max_unpool{dims}d"
 
-    def function(
-        input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-    ) -> Any:
+    def function(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
         kernel = _each(kernel_size, dims, name, "kernel_size")
         stride = kernel if _is_empty(stride) else _each(stride, dims, name, "stride")
         padding = _each(padding, dims, name, "padding")
@@ -593,9 +608,7 @@ def _public_unpool(dims: int) -> None:
                     raise ValueError(f'invalid output_size "{output_size}" (dim {d} must be between {low} and {high})')
         for d, n in enumerate(size):
             if n < 0:
-                raise ValueError(
-                    f"max_unpooling: output_size must contain non-negative spatial dimensions, but got output_size[{d}]={n}"
-                )
+                raise ValueError(f"max_unpooling: output_size must contain non-negative spatial dimensions, but got output_size[{d}]={n}")
         if indices._array.dtype.kind != "i" or indices._array.dtype.itemsize != 8:
             raise RuntimeError(f"elements in indices should be type int64 but got: {SCALAR_NAMES[OF_NUMPY[indices._array.dtype]]}")
         if input.shape != indices.shape:
@@ -633,7 +646,12 @@ def _public_fractional(dims: int) -> None:
     name = f"fractional_max_pool{dims}d"
 
     def function(
-        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
+        input: Any,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
     ) -> Any:
         if output_size is None and output_ratio is None:
             raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
@@ -662,7 +680,12 @@ def _public_fractional(dims: int) -> None:
     composite(f"F.{name}")(function)
 
     def with_indices(
-        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False, _random_samples: Any = None
+        input: Any,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
     ) -> Any:
         return function(input, kernel_size, output_size, output_ratio, True, _random_samples)
 

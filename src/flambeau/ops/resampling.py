@@ -21,7 +21,9 @@ _NODES = {
 
 def _node(input: Any, mode: str, out_size: Any, factors: Any, align_corners: Any, antialias: Any) -> str:
     if antialias:
-        return {"linear": "UpsampleBilinear2DAaBackward0", "cubic": "UpsampleBicubic2DAaBackward0"}.get(mode, "UpsampleLanczos2DAaBackward0")
+        return {"linear": "UpsampleBilinear2DAaBackward0", "cubic": "UpsampleBicubic2DAaBackward0"}.get(
+            mode, "UpsampleLanczos2DAaBackward0"
+        )
     return _NODES[mode, len(out_size)]
 
 
@@ -138,7 +140,9 @@ def interpolate(
                 _check_sizes(shape, out)
                 dtype = input._array.dtype
                 if dtype.kind not in "fV":
-                    raise NotImplementedError(f"\"compute_indices_weights_{_NAMES[mode]}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[dtype]]}'")
+                    raise NotImplementedError(
+                        f"\"compute_indices_weights_{_NAMES[mode]}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[dtype]]}'"
+                    )
                 return upsample.function(input, _NAMES[mode], out, factors, align, bool(antialias))
     raise NotImplementedError(
         f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: nearest | linear | bilinear | bicubic | "
@@ -309,9 +313,7 @@ def _grid_sampler_gradients(F: Any, grad: Any, needs: Any, input: Any, grid: Any
 
 
 @composite("F.grid_sample")
-def grid_sample(
-    input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
-) -> Any:
+def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None) -> Any:
     """The elements of (N, C, [D,] H, W) at the places of grid (N, ..., 2 or 3), whose coordinates (x, y[, z]) run from -1 to 1.
 
     Modes: bilinear, nearest, bicubic (images only); padding: zeros, border, reflection. Raises ValueError or RuntimeError for what does not fit.
@@ -374,7 +376,11 @@ for _dims in (2, 3):
 def affine_grid_generator(theta: Array, size: Any, align_corners: Any) -> Array:
     """The grid of an affine map: see `F.affine_grid`."""
     base = k.base_grid(tuple(size[2:]), align_corners, theta.dtype)
-    return (base.reshape(-1, base.shape[-1]) @ theta.swapaxes(1, 2)).reshape(size[0], *size[2:], theta.shape[1]).astype(theta.dtype, copy=False)
+    return (
+        (base.reshape(-1, base.shape[-1]) @ theta.swapaxes(1, 2))
+        .reshape(size[0], *size[2:], theta.shape[1])
+        .astype(theta.dtype, copy=False)
+    )
 
 
 @operator(out=False)
@@ -386,7 +392,9 @@ def affine_grid_generator_backward(grad_output: Array, size: Any, align_corners:
 
 
 affine_grid_generator.derivative(theta=lambda F, grad, size, align_corners: F.affine_grid_generator_backward(grad, size, align_corners))
-affine_grid_generator_backward.derivative(grad_output=lambda F, grad, size, align_corners: F.affine_grid_generator(grad, size, align_corners))
+affine_grid_generator_backward.derivative(
+    grad_output=lambda F, grad, size, align_corners: F.affine_grid_generator(grad, size, align_corners)
+)
 
 
 @composite("F.affine_grid")

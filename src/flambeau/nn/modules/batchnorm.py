@@ -153,7 +153,9 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
         """Gives parameters and buffers their shapes and values."""
         if self.has_uninitialized_params():
             self.num_features = input.shape[1]
-            lazy = ([self.weight, self.bias] if self.affine else []) + ([self.running_mean, self.running_var] if self.track_running_stats else [])
+            lazy = ([self.weight, self.bias] if self.affine else []) + (
+                [self.running_mean, self.running_var] if self.track_running_stats else []
+            )
             for t in lazy:
                 if t is not None:
                     t.materialize((self.num_features,))

@@ -52,7 +52,7 @@ def sum_to(x: Any, shape: Sequence[int]) -> Any:
         if axes == (0,) and x.size > 4096 and x.ndim == 2 and x.flags.c_contiguous and x.dtype.kind == "f":
             x = np.ones(x.shape[0], x.dtype) @ x  # a matrix product sums rows faster than a reduction does
         else:
-            x = np.add.reduce(x, axes, x.dtype)
+            x = np.asarray(np.add.reduce(x, axes, x.dtype))
     return x.reshape(shape)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from .. import tensor as tensor_module
 from ..core import dtype as dt
 from ..core.device import CPU, DEFAULT as DEFAULT_DEVICE, as_device
-from ..core.dtype import DEFAULT, OF_NUMPY, dtype, of_array
-from ..core.layout import strided_view
+from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
+from ..core.layout import contiguous_format, empty_strided as strided_empty, format_strides, preserve_format, strided_view
 from ..kernels import memory
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
 from .definition import attach, composite, handle_overrides, overriding
@@ -33,6 +33,10 @@ def finish(array: Any, requires_grad: bool = False) -> Tensor:
 
 def shape_of(size: Any, name: str = "size") -> tuple[int, ...]:
     """A shape given as several ints or as one sequence. Raises TypeError and RuntimeError as PyTorch does."""
+    if len(size) == 1:
+        n = size[0]
+        if n.__class__ is int and n >= 0:
+            return size if size.__class__ is tuple else (n,)
     if len(size) == 1 and not isinstance(size[0], int) and not (isinstance(size[0], Tensor) and size[0].ndim == 0):
         if isinstance(size[0], (tuple, list)):
             size = size[0]
@@ -330,10 +334,13 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 def _maker(name: str, make: Any, doc: str) -> Any:
     def create(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                requires_grad: bool = False, memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
-        if "size" in named:
-            size = (named.pop("size"),)
         if named:
-            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(named))}'")
+            if "size" in named:
+                size = (named.pop("size"),)
+            if "names" in named and named.pop("names") is not None:
+                raise NotImplementedError("named tensors are not supported")
+            if named:
+                raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(named))}'")
         if modes.active:
             result = handle_overrides(create, size, dict(dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
@@ -341,18 +348,29 @@ def _maker(name: str, make: Any, doc: str) -> Any:
         shape = shape_of(size, name)
         if out is not None:
             return _into_out(make(shape, out._array.dtype if dtype is None else numpy_dtype(dtype)), out)
-        numpy_type = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
+        numpy_type = DEFAULT.dtype.numpy if dtype is None else dtype.numpy if dtype.__class__ is dt.dtype else numpy_dtype(dtype)
         if device is None and DEFAULT_DEVICE.device is CPU:
             array = make(shape, numpy_type)
         else:
             array = allocate(shape, numpy_type, device, make)
-        return finish(array, requires_grad)
+        if memory_format is not None and memory_format is not contiguous_format:
+            array = _in_format(array, memory_format)
+        return finish(array, True) if requires_grad else wrap(array)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
     create.__module__ = "torch"
     attach(f"torch.{name}", create)
     return create
+
+
+def _in_format(array: Any, memory_format: Any) -> Any:
+    """An array of the same content in another memory format."""
+    if memory_format is preserve_format:
+        raise RuntimeError("unsupported memory format option Preserve")
+    result = strided_empty(array.shape, format_strides(array.shape, memory_format), array.dtype)
+    result[...] = array
+    return result
 
 
 def _into_out(array: Any, out: Tensor) -> Tensor:
@@ -381,6 +399,8 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     if dtype is None:
         if out is not None:
             dtype = out.dtype
+        elif fill_value.__class__ is float:
+            dtype = DEFAULT.dtype
         elif isinstance(fill_value, (bool, np.bool_)):
             dtype = dt.bool
         elif isinstance(fill_value, (int, np.integer)):
@@ -390,7 +410,9 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
         else:
             dtype = DEFAULT.dtype
     numpy_type = numpy_dtype(dtype)
-    shape = shape_of((size,) if not isinstance(size, int) else ((size,),), "full")
+    if isinstance(size, int):
+        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+    shape = shape_of((size,), "full")
     if numpy_type.kind in "iu":
         fill_value = int(fill_value)
     array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
@@ -415,6 +437,11 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, device: Any = No
 @composite("torch.empty_permuted")
 def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     """An uninitialised tensor whose dimensions lie in memory in the given order."""
+    if len(size) != len(physical_layout):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+            f"{len(size)} is not equal to len(physical_layout) = {len(physical_layout)}"
+        )
     made = empty([size[d] for d in physical_layout], **options)
     back = [0] * len(size)
     for i, d in enumerate(physical_layout):
@@ -435,34 +462,48 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
         if result is not NotImplemented:
             return result
     if end is None:
+        if start.__class__ is int and start >= 0 and step == 1 and dtype is None and device is None and out is None and DEFAULT_DEVICE.device is CPU:
+            array = memory.arange(start)
+            return finish(array, True) if requires_grad else wrap(array)
         start, end = 0, start
     elif start is None:
         start = 0
+    if start is None or end is None:
+        raise TypeError("arange() missing 1 required positional arguments: \"end\"")
     start, end, step = _number(start), _number(end), _number(step)
-    if type(start) is int and type(end) is int and type(step) is int:
-        default = dt.int64
-    else:
-        default = DEFAULT.dtype
-        if not (math.isfinite(start) and math.isfinite(end)):
-            raise RuntimeError(f"unsupported range: {start} -> {end}")
+    whole = type(start) is int and type(end) is int and type(step) is int
+    target = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
+    if dtype is None and (whole or out is not None):
+        target = dt.int64.numpy if out is None else out._array.dtype
+    if target is dt.int64.numpy:  # all three are cut to integers first
+        start, end, step = int(start), int(end), int(step)
+    elif target.kind == "c":
+        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[target]]}'")
+    elif target.kind == "b":
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
     if step == 0:
-        raise RuntimeError("step must be nonzero")
+        raise ValueError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {_shown(start)} -> {_shown(end)}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    target = (default if dtype is None else dtype).numpy if dtype is None or type(dtype) is dt.dtype else numpy_dtype(dtype)
 
     def make(shape: Any, numpy_type: Any) -> Any:
-        if numpy_type.kind in "iu" and default is dt.int64:
+        if numpy_type is dt.int64.numpy:
             return memory.arange(start, end, step, numpy_type)
-        count = shape[0]
         if numpy_type.kind in "iu":
-            return (int(start) + np.arange(count) * int(step)).astype(numpy_type)
-        work = np.float64
-        return (start + step * np.arange(count, dtype=work)).astype(numpy_type)
+            return (int(start) + int(step) * np.arange(shape[0])).astype(numpy_type)
+        if numpy_type.itemsize == 8:
+            return start + step * np.arange(shape[0], dtype=numpy_type)
+        return (start + step * np.arange(shape[0], dtype=np.float64)).astype(numpy_type)
 
-    count = max(0, math.ceil((end - start) / step))
-    array = allocate((count,), target, device, make)
+    array = allocate((max(0, math.ceil((end - start) / step)),), target, device, make)
     return finish(array, requires_grad) if out is None else _into_out(array, out)
+
+
+def _shown(number: Any) -> str:
+    """A bound as C++ streams print it."""
+    return f"{number:g}"
 
 
 @composite("torch.range")
@@ -486,9 +527,10 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     """`steps` numbers at equal distances from `start` to `end`, both included."""
     complex_ends = isinstance(start, complex) or isinstance(end, complex)
     start, end = _number(start), _number(end)
-    steps = int(steps)
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
+    steps = _steps(steps, "linspace")
+    for which, bound in (("start", start), ("end", end)):
+        if isinstance(bound, Tensor) and bound.ndim:
+            raise RuntimeError(f"linspace only supports 0-dimensional start and end tensors, but got {which} with {bound.ndim} dimension(s).")
     target = DEFAULT.complex.numpy if dtype is None and complex_ends else numpy_dtype(dtype)
     array = allocate((steps,), target, device, lambda s, d: _linspace(start, end, steps, d))
     return finish(array, requires_grad) if out is None else _into_out(array, out)
@@ -500,29 +542,58 @@ def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
         return np.full(1, start).astype(numpy_type)
     if steps == 0:
         return np.empty(0, numpy_type)
-    integer = numpy_type.kind in "iu"
-    work = np.dtype(np.float32) if integer or numpy_type.itemsize < 4 else numpy_type
-    a, b = work.type(start), work.type(end)
-    step = (b - a) / work.type(steps - 1)
-    index = np.arange(steps).astype(work)
+    if numpy_type.kind in "iu":
+        return _integer_linspace(int(start), int(end), steps).astype(numpy_type)
+    a, b = numpy_type.type(start), numpy_type.type(end)
+    step = (b - a) / numpy_type.type(steps - 1)
     half = steps // 2
-    if work.kind == "f" and work.itemsize == 4:  # PyTorch's vector code fuses the product and the sum
-        step64 = np.float64(step)
-        low = (np.float64(a) + step64 * index[:half].astype(np.float64)).astype(work)
-        high = (np.float64(b) - step64 * (steps - 1 - np.arange(half, steps)).astype(np.float64)).astype(work)
-    else:
-        low = a + step * index[:half]
-        high = b - step * (steps - 1 - np.arange(half, steps)).astype(work)
-    result = np.concatenate([low, high])
-    return result.astype(numpy_type)
+    ahead, back = np.arange(half), np.arange(steps - half - 1, -1, -1)
+    wide = {"f4": np.float64, "f8": np.longdouble}.get(numpy_type.str[1:])  # PyTorch's vector code fuses the product and the sum
+    if wide is None and numpy_type.kind == "c":
+        ahead, back = ahead.astype(numpy_type), back.astype(numpy_type)
+        return np.concatenate([a + step * ahead, b - step * back])
+    if wide is None:
+        wide = np.float32
+    a, b, step = wide(a), wide(b), wide(step)
+    return np.concatenate([a + step * ahead.astype(wide), b - step * back.astype(wide)]).astype(numpy_type)
+
+
+def _integer_linspace(start: int, end: int, steps: int) -> Any:
+    """In float32, cut off towards zero: the bounds are integers already."""
+    f32 = np.float32
+    step = f32(f32(end) - f32(start)) / f32(steps - 1)
+    half = steps // 2
+    ahead = f32(start) + step * np.arange(half).astype(f32)
+    back = f32(end) - step * (steps - 1 - np.arange(half, steps)).astype(f32)
+    return np.trunc(np.concatenate([ahead, back])).astype(np.int64)
+
+
+def _steps(steps: Any, name: str) -> int:
+    """The number of steps. Raises TypeError for a float, RuntimeError for a negative one."""
+    if isinstance(steps, Tensor):
+        steps = steps.item()
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got (int, int, {type(steps).__name__}), but expected one of:\n"
+            " * (Tensor start, Tensor end, int steps, *, Tensor out = None, torch.dtype dtype = None)\n"
+            " * (Number start, Number end, int steps, *, Tensor out = None, torch.dtype dtype = None)\n"
+        )
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    return int(steps)
 
 
 @composite("torch.logspace")
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, device: Any = None,
              requires_grad: bool = False, **ignored: Any) -> Tensor:  # fmt: skip
     """`base` to the powers `linspace(start, end, steps)`."""
-    powers = _linspace(_number(start), _number(end), int(steps), np.dtype(np.float64))
-    array = allocate_like_data(np.power(base, powers).astype(numpy_dtype(dtype)), device)
+    start, end, steps, target = _number(start), _number(end), _steps(steps, "logspace"), numpy_dtype(dtype)
+    if out is not None and dtype is None:
+        target = out._array.dtype
+    if target.kind in "iu":
+        start, end = int(start), int(end)
+    wide = np.dtype(np.complex128 if target.kind == "c" else np.float64)
+    array = allocate_like_data(np.power(base, _linspace(start, end, steps, wide)).astype(target), device)
     return finish(array, requires_grad) if out is None else _into_out(array, out)
 
 
@@ -555,6 +626,9 @@ _triangle("triu_indices", np.triu)
 # --- like another tensor -------------------------------------------------------------------------------------------
 
 
+empty_like_array = np.empty_like
+
+
 def like_array(array: Any, numpy_type: Any) -> Any:
     """Uninitialised memory in the order of `array` where that is dense, else row-major."""
     return np.empty_like(array, numpy_type, subok=False) if array.__class__ is ndarray else type(array)(array.shape, numpy_type)
@@ -573,11 +647,15 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
         numpy_type = source.dtype if dtype is None else numpy_dtype(dtype)
         if device is not None and as_device(device).type != input.device.type:
             array = allocate(source.shape, numpy_type, device, memory.empty)
+        elif source.__class__ is ndarray:
+            array = empty_like_array(source, numpy_type)
         else:
-            array = like_array(source, numpy_type)
+            array = type(source)(source.shape, numpy_type)
+        if memory_format is not None and memory_format is not preserve_format:
+            array = _in_format(array, memory_format)
         if array.__class__ is ndarray and fill is not None:
             fill(array, *args, *more.values())
-        return finish(array, requires_grad)
+        return finish(array, True) if requires_grad else wrap(array)
 
     create.__name__ = create.__qualname__ = name
     create.__module__ = "torch"

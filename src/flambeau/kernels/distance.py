@@ -75,19 +75,20 @@ def cdist_backward(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:
     return np.add.reduce(slope, -2)
 
 
-def _pairs(n: int) -> tuple[Any, Any]:
+def pairs(n: int) -> tuple[Any, Any]:
+    """The numbers i < j of all pairs of n rows."""
     return np.triu_indices(n, 1)
 
 
 def pdist(x: Any, p: float) -> Any:
     """The p-norm distances between rows i < j of x (N, M), in the order of (i, j)."""
-    i, j = _pairs(x.shape[0])
+    i, j = pairs(x.shape[0])
     return p_norm(x[i] - x[j], p)
 
 
 def pdist_backward(grad: Any, x: Any, p: float, result: Any) -> Any:
     """The gradient of x."""
-    i, j = _pairs(x.shape[0])
+    i, j = pairs(x.shape[0])
     slope = p_norm_slope(x[i] - x[j], result, p) * grad[:, None]
     total = np.zeros_like(x)
     np.add.at(total, i, slope)

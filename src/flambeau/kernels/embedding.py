@@ -44,6 +44,17 @@ def _bag_of(offsets: Any, count: int) -> Any:
     return np.searchsorted(offsets, np.arange(count), side="right") - 1
 
 
+def bag_counts(indices: Any, count: int) -> Any:
+    """What `scale_grad_by_freq` divides by, for each index.
+
+    PyTorch looks up, for the k-th distinct index, how often the k-th of all sorted indices occurs; so it is here.
+    """
+    result = np.ones(count, np.int64)
+    distinct = np.unique(indices)
+    result[distinct] = counts(indices, count)[np.sort(indices)[: distinct.size]]
+    return result
+
+
 @quiet
 def bag(table: Any, indices: Any, offsets: Any, bags: int, mode: str, weights: Any, padding: int) -> tuple[Any, Any, Any, Any]:
     """Sums, means or maxima of rows of `table`, bag by bag: (bags, width).
@@ -92,7 +103,7 @@ def bag_backward(
     if mode == "mean":
         rows = rows / np.maximum(sizes, 1)[owner].astype(grad.dtype)[:, None]
     if by_frequency:
-        rows = rows / counts(kept, count)[kept][:, None].astype(rows.dtype)
+        rows = rows / bag_counts(kept, count)[kept][:, None].astype(rows.dtype)
     return add_rows(rows, kept, count)
 
 

@@ -12,6 +12,11 @@ def per_row(grad: Any, rows: int) -> Any:
     return np.broadcast_to(grad, (rows,))
 
 
+def ones(rows: int, like: Any) -> Any:
+    """A 1 for every row, in the dtype of `like`."""
+    return np.ones(rows, like.dtype)
+
+
 def _margins(x: Any, target: Any, margin: float) -> Any:
     """max(0, margin - x[target] + x), zero at the target itself."""
     rows = np.arange(x.shape[0])

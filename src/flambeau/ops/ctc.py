@@ -9,7 +9,7 @@ import numpy as np
 from ..kernels import ctc as k
 from ..tensor import Tensor
 from .activation import unimplemented
-from .definition import Array, composite, formula_function, operator, tensors
+from .definition import Array, composite, operator, tensors
 from .pair_loss import reduction_of
 
 
@@ -20,15 +20,26 @@ def _ctc_loss(log_probs: Array, targets: Any, input_lengths: Any, target_lengths
     return losses, alpha
 
 
-def _no_second_derivative(*args: Any) -> Any:
+@operator(out=False)
+def ctc_loss_backward(
+    grad_output: Array, log_probs: Array, losses: Array, alpha: Array, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any,
+    zero_infinity: Any,
+) -> Array:  # fmt: skip
+    """The gradient of log_probs."""
+    return k.ctc_backward(grad_output, log_probs, targets, input_lengths, target_lengths, losses, alpha, blank, zero_infinity)
+
+
+def _no_second_derivative(F: Any, grad: Any) -> Any:
     raise RuntimeError("the derivative for '_ctc_loss_backward' is not implemented.")
 
 
-formula_function("ctc_loss_backward", k.ctc_backward, _no_second_derivative)
+ctc_loss_backward.derivative(
+    grad_output=_no_second_derivative, log_probs=_no_second_derivative, losses=_no_second_derivative, alpha=_no_second_derivative
+)
 _ctc_loss.joint("log_probs")(
     lambda F, grads, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity: (
         F.ctc_loss_backward(
-            grads[0], log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity
+            grads[0], log_probs, result0, result1, targets, input_lengths, target_lengths, blank, zero_infinity
         ),
     )
 )
@@ -111,7 +122,7 @@ def ctc_loss(
     return (loss / tensors.wrap(np.maximum(lengths, 1)).to(loss.dtype)).mean()
 
 
-def _by_number(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: int = 1, zero_infinity: bool = False) -> Any:  # fmt: skip
+def _by_number(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: int = 0, zero_infinity: bool = False) -> Any:  # fmt: skip
     """`ctc_loss` with PyTorch's number for the reduction."""
     return ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)  # type: ignore[arg-type]
 

@@ -59,7 +59,11 @@ def _cdist_backward_tensors(grad: Any, x1: Any, x2: Any, p: float, result: Any) 
 formula_function("cdist_backward", k.cdist_backward, _cdist_backward_tensors)
 
 
-@operator(node="CdistBackward0", out=False)
+def _cdist_node(x1: Array, x2: Array, p: Any, by_product: Any) -> str:
+    return "ViewBackward0" if by_product else "CdistBackward0"
+
+
+@operator(node=_cdist_node, out=False)
 def cdist_pairs(x1: Array, x2: Array, p: Any, by_product: Any) -> Array:
     """The distances between all rows of x1 and all of x2."""
     return k.cdist(x1, x2, p, by_product)
@@ -83,15 +87,14 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = "use_mm_f
     modes_ = {None: 0, "use_mm_for_euclid_dist_if_necessary": 0, "use_mm_for_euclid_dist": 1, "donot_use_mm_for_euclid_dist": 2}
     if compute_mode not in modes_:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
-    if x1.dim() < 2:
-        raise RuntimeError("X1 must have at least two dimensions.")
-    if x2.dim() < 2:
-        raise RuntimeError("X2 must have at least two dimensions.")
+    for name, x in (("X1", x1), ("X2", x2)):
+        if x.dim() < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.dim()}D")
     if x1.size(-1) != x2.size(-1):
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}")
     for name, x in (("X1", x1), ("X2", x2)):
         if not x.is_floating_point():
-            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {_cpp_name(x)}")
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {SCALAR_NAMES[x.dtype]}")
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
     mode = modes_[compute_mode]
@@ -99,16 +102,8 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = "use_mm_f
     return cdist_pairs.function(x1, x2, float(p), by_product)
 
 
-def _cpp_name(x: Any) -> str:
-    """C++'s word for the elements of a tensor."""
-    names = {"Long": "long", "Int": "int", "Short": "short", "Char": "signed char", "Byte": "unsigned char", "Bool": "bool",
-             "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}  # fmt: skip
-    return names.get(SCALAR_NAMES[x.dtype], SCALAR_NAMES[x.dtype])
-
-
 def _pdist_backward_tensors(grad: Any, x: Any, p: float, result: Any) -> Any:
-    rows = tensors.triu_indices(x.size(0), x.size(0), 1)
-    i, j = rows[0], rows[1]
+    i, j = (tensors.wrap(rows) for rows in k.pairs(x.size(0)))
     slope = vector_norm.formulas["input"](tensors, grad, x[i] - x[j], result, p, -1, False)
     return tensors.zeros_like(x).index_add(0, i, slope).index_add(0, j, -slope)
 

@@ -120,12 +120,32 @@ def _bag_gradients(
     return table, F.bag_weight_gradient(grad, weight, indices, result1, padding_idx) if needs[1] else None
 
 
-def _no_second_derivative(*args: Any) -> Any:
-    raise NotImplementedError("the second derivative of embedding_bag is not implemented")
+def _bag_backward_tensors(
+    grad: Any, indices: Any, which: Any, sizes: Any, picked: Any, mode: str, weights: Any, padding: int, count: int, by_frequency: bool
+) -> Any:
+    """The kernel's sum in operators, so that it is differentiated further."""
+    width = grad.shape[1]
+    if mode == "max":
+        kept = picked >= 0
+        place = picked.clamp(min=0) * width + tensors.arange(width)
+        flat = grad.new_zeros(count * width).index_add(0, place.reshape(-1), (grad * kept).reshape(-1))
+        return flat.reshape(count, width)
+    rows = grad[which] * (indices != padding).unsqueeze(1)
+    if weights is not None:
+        rows = rows * weights.unsqueeze(1)
+    if mode == "mean":
+        rows = rows / sizes.clamp(min=1)[which].unsqueeze(1)
+    if by_frequency:
+        rows = rows / tensors.wrap(k.bag_counts(indices._array[indices._array != padding], count))[indices].unsqueeze(1)
+    return grad.new_zeros(count, width).index_add(0, indices, rows)
 
 
-formula_function("bag_backward", k.bag_backward, _no_second_derivative)
-formula_function("bag_weight_gradient", k.bag_weight_gradient, _no_second_derivative)
+def _bag_weight_gradient_tensors(grad: Any, table: Any, indices: Any, which: Any, padding: int) -> Any:
+    return (grad[which] * table[indices]).sum(1) * (indices != padding)
+
+
+formula_function("bag_backward", k.bag_backward, _bag_backward_tensors)
+formula_function("bag_weight_gradient", k.bag_weight_gradient, _bag_weight_gradient_tensors)
 _BAG_MODES = ("sum", "mean", "max")
 
 
@@ -142,9 +162,9 @@ def _check_bags(input: Any, offsets: Any, weight: Any, include_last_offset: bool
     if include_last_offset and not starts.size:
         raise RuntimeError("include_last_offset: number of offsets should be at least 1")
     if starts.size and starts[0] != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {int(starts[0])}")  # fmt: skip
+        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {int(starts[0])}\n[ torch.LongTensor{{}} ]")  # fmt: skip
     if starts.size and starts[-1] > indices.size:
-        raise RuntimeError(f"offsets[-1] can not be greater than input's length({indices.size}) but got offsets[-1] of {int(starts[-1])}")  # fmt: skip
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length {indices.size} but got offsets[-1] of {int(starts[-1])}")  # fmt: skip
     if indices.size and (indices.min() < 0 or indices.max() >= weight.shape[0]):
         bad = int(indices[(indices < 0) | (indices >= weight.shape[0])][0])
         position = int(((indices < 0) | (indices >= weight.shape[0])).argmax())

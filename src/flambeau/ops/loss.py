@@ -295,6 +295,18 @@ def linear_cross_entropy(
     shape = (*batch, *outputs)
     if tuple(target.shape) == shape and ignore_index is not None:
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    if options is not None and (
+        len(outputs) > 1 or reduction not in REDUCTIONS or label_smoothing != 0.0 or target._array.dtype != np.int64
+    ):
+        import warnings
+
+        warnings.warn(
+            "linear_cross_entropy: ``options`` ignored; chunked path needs reduction in {'mean','sum','none'}, label_smoothing == 0, "
+            f"target.dtype == int64, out_features == (). Got reduction={reduction!r}, label_smoothing={label_smoothing}, "
+            f"target.dtype={target.dtype}, out_features={outputs[1:]}, tracing=False, "
+            f"linear_bias.shape={None if linear_bias is None else tuple(linear_bias.shape)}.",
+            stacklevel=3,
+        )
     rows = linear_weight.reshape(-1, features) if len(outputs) > 1 else linear_weight
     logits = tensors.linear(input, rows, None if linear_bias is None else linear_bias.reshape(-1))
     if len(outputs) > 1:

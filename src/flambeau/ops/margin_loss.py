@@ -237,8 +237,7 @@ def _multilabel_backward(grad: Array, input: Array, target: Array, reduction: st
 def _multilabel_backward_tensors(grad: Any, input: Any, target: Any, reduction: str) -> Any:
     # The slope is constant wherever it is defined: only `grad` is differentiated further.
     rows, _ = _as_rows(input)
-    one = tensors.ones(rows, dtype=input.dtype)
-    slope = tensors.wrap(_multilabel_backward(one._array, input._array, target._array, "none"))
+    slope = tensors.wrap(_multilabel_backward(k.ones(rows, input._array), input._array, target._array, "none"))
     if input.dim() == 2:
         grad = grad.reshape(-1, 1)
     return slope * (grad / max(rows, 1) if reduction == "mean" else grad)

@@ -12,6 +12,7 @@ from ..core.promotion import operands
 from ..kernels import pair_loss as k
 from ..tensor import PLAIN
 from .activation import unimplemented
+from .creation import ones_like
 from .definition import Array, attach, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 
@@ -48,11 +49,11 @@ def reduced(loss: Any, reduction: str) -> Any:
 
 
 def numbered(name: str, function: Any, *defaults: Any) -> None:
-    """Gives `torch.<name>` its form: arguments in order, the reduction last and as a number."""
+    """Gives `torch.<name>` its form: arguments in order, the reduction last, as a number, and none by default."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         flags = {key: kwargs.pop(key) for key in ("size_average", "reduce") if key in kwargs}
-        reduction = kwargs.pop("reduction", 1)
+        reduction = kwargs.pop("reduction", 0)
         if len(args) > count:
             *args, reduction = args  # type: ignore[assignment]
         return function(*args, **kwargs, **flags, reduction=_BY_NUMBER[reduction] if reduction.__class__ is int else reduction)
@@ -386,7 +387,7 @@ def binary_cross_entropy_with_logits(
 
 attach(
     "torch.binary_cross_entropy_with_logits",
-    lambda input, target, weight=None, pos_weight=None, reduction=1: binary_cross_entropy_with_logits(
+    lambda input, target, weight=None, pos_weight=None, reduction=0: binary_cross_entropy_with_logits(
         input, target, weight, reduction=_BY_NUMBER[reduction], pos_weight=pos_weight
     ),
 )
@@ -418,7 +419,7 @@ def kl_div(
     return loss / input.size(0) if reduction == "batchmean" and input.dim() else loss
 
 
-def kl_div_plain(input: Any, target: Any, reduction: Any = 1, *args: Any, log_target: bool = False) -> Any:
+def kl_div_plain(input: Any, target: Any, reduction: Any = 0, *args: Any, log_target: bool = False) -> Any:
     """`kl_div` with PyTorch's number for the reduction."""
     log_target = args[0] if args else log_target
     for t in (input, target):
@@ -468,7 +469,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
-        var = var * tensors.ones_like(input)
+        var = ones_like(input) * var
     elif (var < 0).any():
         raise ValueError("var has negative entry/entries")
     if var.size() != input.size():

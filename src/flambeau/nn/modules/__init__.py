@@ -18,6 +18,7 @@ from .fold import *  # noqa: F403
 from .instancenorm import *  # noqa: F403
 from .lazy import LazyModuleMixin
 from .linear import *  # noqa: F403
+from .linear_cross_entropy_options import LinearCrossEntropyOptions
 from .loss import *  # noqa: F403
 from .module import Module
 from .normalization import *  # noqa: F403
@@ -29,7 +30,7 @@ from .sparse import *  # noqa: F403
 from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403
 
-__all__ = ["Container", "LazyModuleMixin", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+__all__ = ["Container", "LazyModuleMixin", "LinearCrossEntropyOptions", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 for _family in (
     activation, adaptive, attention, batchnorm, channelshuffle, conv, distance, dropout, flatten, fold, instancenorm, linear,
     loss, normalization, padding, pixelshuffle, pooling, rnn, sparse, transformer, upsampling,

@@ -158,7 +158,7 @@ def div_rounded(input: Array, other: Array | Number, rounding_mode: Any, out: An
 
 
 div_rounded.derivative(input=lambda F, grad: F.zeros_like(grad), other=lambda F, grad: F.zeros_like(grad))
-formula_function("zeros_like", lambda x: k.zeros_like(x), lambda x: tensors.mul(x.detach(), 0))
+formula_function("zeros_like", lambda x: k.zeros_like(x), lambda x: tensors.wrap(k.zeros_like(x._array)))
 
 
 @composite("torch.div", "torch.divide", "Tensor.div", "Tensor.divide", hot=True)

@@ -47,12 +47,12 @@ from . import autograd, version
 from .alias import alias_torch
 from .core.generator import Generator, default_generator
 from .core.layout import contiguous_format as legacy_contiguous_format, layout, memory_format
-from .core.missing import missing_name
+from .core.missing import missing_name as _missing_name
 from .core.number_info import finfo, iinfo
 from .core.printing import set_printoptions
-from .torch_version import TorchVersion
+from .torch_version import TorchVersion as _TorchVersion
 
-__version__ = TorchVersion(version.TORCH)
+__version__ = _TorchVersion(version.TORCH)
 
 newaxis = None
 has_lapack = has_mkl = has_openmp = has_spectral = True
@@ -109,7 +109,7 @@ for _name in ("untyped_storage", "storage", "_typed_storage", "set_", "storage_t
     _on_first_call(_name, "storage")
 _on_first_call("type", "legacy_types")
 
-_missing = missing_name(__name__)
+_missing = _missing_name(__name__)
 
 
 def __getattr__(name: str) -> object:

@@ -32,7 +32,7 @@ class tensortype(type):
         if args and isinstance(args[0], str):
             raise TypeError("new(): invalid data type 'str'")
         if args and isinstance(args[0], Tensor) and args[0].dtype is not cls.dtype:
-            raise TypeError(f"expected {_options(cls.dtype)} (got {_options(args[0].dtype)}")
+            raise TypeError(f"expected {_options(cls.dtype)} (got {_options(args[0].dtype)})")
         return legacy(Tensor, cls.dtype.numpy, (*named.values(), *args))
 
     def __repr__(cls) -> str:

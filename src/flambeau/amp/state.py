@@ -62,7 +62,7 @@ def is_autocast_available(device_type: str) -> bool:
 def _supported(device_type: Any) -> str:
     kind = _kind(device_type)
     if kind not in DEVICES:
-        raise RuntimeError(f"unknown device type for autocast in get_autocast_dispatch_key_from_device_type: {kind}")
+        raise RuntimeError("unknown device type for autocast in get_autocast_dispatch_key_from_device_type")
     return kind
 
 
@@ -89,7 +89,10 @@ def set_autocast_enabled(device_type: Any, enabled: Any = None) -> None:
 
 def get_autocast_dtype(device_type: Any) -> dtype:
     """The lower precision of a device type: bfloat16 on the CPU unless another was set."""
-    return state.dtypes[_supported(device_type)]
+    kind = _kind(device_type)
+    if kind not in DEVICES:
+        raise RuntimeError("unsupported scalarType")
+    return state.dtypes[kind]
 
 
 def set_autocast_dtype(device_type: Any, dtype: dtype) -> None:

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.grad_mode import grad_mode
 from ..core import dtype as dt
 from ..core.device import as_device
 from ..core.dtype import SCALAR_NAMES
 from ..core.layout import address, strides_of
-from ..tensor import Tensor, bump_version
-from .definition import attach, composite
+from ..tensor import Tensor
+from .definition import as_array, attach, composite
 
 
 def is_tensor(obj: Any, /) -> bool:
@@ -146,7 +145,7 @@ def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
 
 
 def _each(self: Tensor, name: str, function: Any, others: tuple[Tensor, ...]) -> Tensor:
-    if self.requires_grad and grad_mode.enabled or self.requires_grad:
+    if self.requires_grad:
         raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
     array = self._array
     if array.__class__ is not np.ndarray:
@@ -163,7 +162,6 @@ def _each(self: Tensor, name: str, function: Any, others: tuple[Tensor, ...]) ->
     flat = array.flat
     for i, row in enumerate(rows):
         flat[i] = function(*row)
-    bump_version(self)
     return self
 
 
@@ -231,7 +229,7 @@ def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar:
     """What NumPy makes of its result where a tensor went in: a tensor; truth values become uint8 or bool as PyTorch has them."""
     from .creation import from_numpy
 
-    return from_numpy(np.asarray(array))
+    return from_numpy(as_array(array))
 
 
 def _no_cuda_array(self: Tensor) -> Any:

@@ -51,8 +51,7 @@ def convert(result: Any, cls: Any) -> Any:
     if isinstance(result, Tensor):
         if isinstance(result, cls):
             return result
-        leaf = result._node is None and result._requires_grad
-        return as_subclass(result, cls) if leaf else _copied(result, cls)
+        return as_subclass(result, cls) if result._requires_grad else _copied(result, cls)
     if isinstance(result, (tuple, list)) and type(result) is not tensor_module.Size:
         return type(result)([convert(r, cls) for r in result])
     return result

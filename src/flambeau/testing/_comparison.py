@@ -158,26 +158,21 @@ def _compare_tensors(a: Tensor, b: Tensor, path: tuple[Any, ...], options: _Opti
             close |= np.isfinite(difference) & (difference <= atol + np.abs(rtol * y))
         if close.all():
             return
-        raise _Failure(AssertionError, _tensor_mismatch(x, y, close, rtol, atol, options), path)
+        raise _Failure(AssertionError, _tensor_mismatch(x, y, close, rtol, atol, common.numpy), path)
 
 
-def _tensor_mismatch(x: Any, y: Any, close: Any, rtol: float, atol: float, options: _Options) -> str:
-    if x.size == 1:
-        return _scalar_mismatch_text(x, y, rtol, atol) if x.ndim == 0 else _report(x, y, close, rtol, atol)
-    return _report(x, y, close, rtol, atol)
-
-
-def _scalar_mismatch_text(x: Any, y: Any, rtol: float, atol: float) -> str:
-    return _scalar_mismatch(x.item(), y.item(), rtol, atol, False)
-
-
-def _report(x: Any, y: Any, close: Any, rtol: float, atol: float) -> str:
+def _tensor_mismatch(x: Any, y: Any, close: Any, rtol: float, atol: float, element: Any) -> str:
+    """The report: the number of mismatches and the greatest differences, rounded as the dtype `element` rounds them."""
+    if x.ndim == 0:
+        return _scalar_mismatch(x.item(), y.item(), rtol, atol, False)
     exact = rtol == 0 and atol == 0
     total, wrong = close.size, int(close.size - close.sum())
     difference = np.abs(x - y)
     relative = difference / np.abs(y) if difference.dtype.kind == "f" else difference.astype(np.float32) / np.abs(y).astype(np.float32)
     difference = np.where(close, np.zeros((), difference.dtype), difference)
     relative = np.where(close, np.zeros((), relative.dtype), relative)
+    if element.itemsize == 2 and difference.dtype.kind == "f":
+        difference, relative = difference.astype(element).astype(np.float32), relative.astype(element).astype(np.float32)
 
     def line(kind: str, values: Any, allowed: float) -> str:
         flat = values.reshape(-1)

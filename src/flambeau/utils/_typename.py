@@ -15,4 +15,7 @@ def typename(obj: Any) -> str:
     named = obj if hasattr(obj, "__qualname__") or hasattr(obj, "__name__") else type(obj)
     module = getattr(named, "__module__", "") or ""
     name = getattr(named, "__qualname__", None) or named.__name__
+    root = __name__.partition(".")[0]
+    if module == root or module.startswith(root + "."):
+        module = "torch" + module[len(root) :]
     return name if module in ("", "builtins") else f"{module}.{name}"

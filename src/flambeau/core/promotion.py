@@ -135,7 +135,7 @@ def as_element(number: Any, to: Any) -> Any:
 
 
 _NUMBERS = frozenset((bool, int, float, complex))
-_F32 = dt.float32.numpy
+_F32, _BF16 = dt.float32.numpy, dt.bfloat16.numpy
 
 
 def _number_rule(of: Any, cls: type) -> tuple[Any, Any, Any]:
@@ -148,14 +148,14 @@ def _number_rule(of: Any, cls: type) -> tuple[Any, Any, Any]:
 
 
 _number_rules: dict[tuple[Any, type, dtype], tuple[Any, Any, Any]] = {}
-_pair_rules: dict[tuple[Any, Any, bool, bool], Any] = {}
+_pair_rules: dict[tuple[Any, Any, bool, bool], tuple[Any, Any]] = {}
 
 
-def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+def rounded_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     """Two operands, each an array or a Python number, brought to one dtype.
 
-    Returns both and the NumPy dtype that the result must be cast to, or None where it comes out right. Numbers stay
-    numbers, which NumPy takes weakly; half precision met by a number computes in float32, as PyTorch does.
+    Returns both and, where they are to be computed in float32 and rounded, the NumPy dtype to round to; they are then as
+    they were. Else None. Numbers stay numbers, which NumPy takes weakly.
     """
     if b.__class__ in _NUMBERS:
         array, number, first = a, b, True
@@ -164,31 +164,42 @@ def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     elif a.__class__ in _NUMBERS:
         array, number, first = b, a, False
     else:
-        return _array_operands(a, b)
+        key = (a.dtype, b.dtype, not a.ndim, not b.ndim)
+        rule = _pair_rules.get(key)
+        if rule is None:
+            rule = _pair_rules[key] = _pair_rule(a, b)
+        to, final = rule
+        if final is not None:
+            return a, b, final
+        return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
     key = (array.dtype, number.__class__, DEFAULT.dtype)
     rule = _number_rules.get(key)
     if rule is None:
         rule = _number_rules[key] = _number_rule(array.dtype, number.__class__)
     work, convert, final = rule
-    if array.dtype is not work:
+    if final is None and array.dtype is not work:
         array = array.astype(work)
     number = convert(number)
-    if convert is int and not -128 < number < 128:
-        number = wrap_integer(number, work)
-    elif convert is int and number < 0 and work.kind == "u":
+    if convert is int and (not -128 < number < 128 or number < 0 and work.kind == "u"):
         number = wrap_integer(number, work)
     return (array, number, final) if first else (number, array, final)
 
 
-def _array_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
-    scalar_a, scalar_b = not a.ndim, not b.ndim
-    key = (a.dtype, b.dtype, scalar_a, scalar_b)
-    to = _pair_rules.get(key)
-    if to is None:
-        to = _pair_rules[key] = result_dtype(a, b).numpy
-    if to in _LOW and scalar_a != scalar_b:  # a 0-dim operand keeps its precision
-        return a.astype(_F32), b.astype(_F32), to
-    return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
+def _pair_rule(a: Any, b: Any) -> tuple[Any, Any]:
+    """The dtype of the result, and again where it is rounded to that: a 0-dim operand keeps its precision until then.
+
+    Two arrays of bfloat16 are computed in float32 too, which is faster than their own kernels.
+    """
+    to = result_dtype(a, b).numpy
+    return to, to if to == _BF16 or to in _LOW and (not a.ndim) != (not b.ndim) else None
+
+
+def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """`rounded_operands`, those to be rounded cast to float32 already."""
+    a, b, final = rounded_operands(a, b)
+    if final is not None:
+        a, b = (x if x.__class__ in _NUMBERS else x.astype(_F32) for x in (a, b))
+    return a, b, final
 
 
 def float_operand(x: Any) -> tuple[Any, Any]:
@@ -203,8 +214,8 @@ def float_operand(x: Any) -> tuple[Any, Any]:
 
 
 def float_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """`operands` for functions whose results are never integers: those become the default floating-point dtype."""
+    """`rounded_operands` for functions whose results are never integers: those become the default floating-point dtype."""
     if (hasattr(a, "ndim") or hasattr(b, "ndim")) and result_dtype(a, b).kind < 2:
         to = DEFAULT.dtype.numpy
         return (*[x.astype(to) if hasattr(x, "ndim") else float(x) for x in (a, b)], None)  # type: ignore[return-value]
-    return operands(a, b)
+    return rounded_operands(a, b)

@@ -153,6 +153,37 @@ def _in_chunks(kernel: Callable[..., Any], x: Any, flat: list[Any], out: Any) ->
     return result
 
 
+def to_float32(x: Any) -> Any:
+    """An array widened; a number as it is."""
+    return x.astype(F32) if hasattr(x, "dtype") else x
+
+
+def in_float32(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any) -> Any:
+    """`compute(a, b)` in float32, rounded to `dtype`: at once for small arrays, else in chunks."""
+    array = a if hasattr(a, "dtype") else b
+    if array.size > CHUNK:
+        flat = _flat_operands(array, [b] if array is a else [], None)
+        if flat is not None:
+            result = np.empty_like(array, dtype)
+            target, x = result.reshape(-1), flat[0]
+            y = flat[1] if array is a else a
+            for i in range(0, array.size, CHUNK):
+                part = x[i : i + CHUNK].astype(F32)
+                other = y[i : i + CHUNK].astype(F32) if hasattr(y, "dtype") else y
+                write_rounded(target[i : i + CHUNK], compute(part, other) if array is a else compute(other, part))
+            return result
+    return cast(np.asarray(compute(to_float32(a), to_float32(b))), dtype)
+
+
+def write_rounded(target: Any, source: Any) -> None:
+    """Writes numbers into an array of fewer digits."""
+    token = silence(SILENT)
+    try:
+        target[...] = source
+    finally:
+        restore(token)
+
+
 def conj(x: Any) -> Any:
     """The complex conjugate of an array or a number; real ones as they are."""
     if x.__class__ is np.ndarray:

@@ -33,9 +33,10 @@ from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, Output, arrays, next_sequence, node_class, tensors
 from ..autograd.views import check_in_place, make_crossing, make_view, set_history
 from ..core import layout
+from ..core import dtype as dtypes
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, float_operand, float_operands, operands, result_dtype, wrap_integer
-from ..kernels.elementwise import cast
+from ..core.promotion import can_cast, float_operand, float_operands, operands, result_dtype, rounded_operands, wrap_integer
+from ..kernels.elementwise import cast, in_float32, to_float32
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import PLAIN, Tensor, bump_version, shared_version, wrap
 from .modes import modes, stacks
@@ -45,6 +46,7 @@ Array = Any  # an ndarray, or a meta array
 Number = int | float | bool | complex
 NUMBERS = frozenset((int, float, bool, complex))
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+BF16 = dtypes.bfloat16.numpy
 INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
 NAMES: dict[str, dict[str, Callable[..., Any]]] = {"torch": {}, "F": {}, "special": {}, "linalg": {}, "fft": {}}
@@ -104,7 +106,7 @@ class Operator:
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
-        self.widen = widen  # whether one bfloat16 operand is computed in float32
+        self.widen = widen  # whether bfloat16 is computed in float32
         self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
         self.overlap = overlap  # whether it may write one number where several elements share memory
         self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
@@ -345,17 +347,19 @@ class Operator:
         )
         if (self.promote is not None or self.forward_takes_out) and len(self._operand_params()) > 1:
             shapes = ", ".join(f"a_{n}" for n in self._operand_params())
-            lines += ["try:", f"    r = forward({call})", "except ValueError:", f"    raise broadcast_failure({shapes}) from None"]
+            compute = [f"r = forward({call})"]
+            if self.promote in ("arithmetic", "float") and len(self._operand_params()) == 2:
+                a, b = (f"a_{n}" for n in self._operand_params())
+                compute = ["if final is None:", f"    r = forward({call})", "else:", f"    r = in_float32(lambda {a}, {b}: forward({call}), {a}, {b}, final)"]
+            lines += ["try:", *[f"    {line}" for line in compute], "except ValueError:", f"    raise broadcast_failure({shapes}) from None"]
         else:
             lines.append(f"r = forward({call})")
         if self.promote is not None and len(self._operand_params()) == 2:
             a, b = (f"a_{n}" for n in self._operand_params())
             both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * ("number" in self.kinds[b[2:]])
             lines += [f"if r.ndim > 1 and {both}not {a}.flags.c_contiguous:", f"    r = laid_out(r, {a}, {b})"]
-        if self.promote in ("arithmetic", "float"):
-            lines += ["if final is not None:", "    r = cast(r, final)"]
-            if self.promote == "float" and len(self._operand_params()) == 1:  # the backward takes the operand as it was
-                lines.append("    a_{0} = {0}._array".format(self._operand_params()[0]))
+        if self.promote == "float" and len(self._operand_params()) == 1:  # the backward takes the operand as it was
+            lines += ["if final is not None:", "    r = cast(r, final)", "    a_{0} = {0}._array".format(self._operand_params()[0])]
         record_args = "".join(f", {n}, a_{n}" if n in tensor_params else f", {n}" for n in self.params)
         differentiable = self.differentiable and bool(self.differentiable_params)
         refuses = self.differentiable and not differentiable and bool(tensor_params)
@@ -418,7 +422,10 @@ class Operator:
             a, b = (f"a_{n}" for n in names)
             number_a, number_b = (self.kinds[n] == "number" for n in names)
             if not number_a and not number_b:
-                lines += [f"if {a}.dtype is not {b}.dtype:", f"    {a}, {b}, final = operands({a}, {b})"]
+                lines += [
+                    f"if {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and {a}.dtype is BF16:",
+                    f"    {a}, {b}, final = operands({a}, {b})",
+                ]
             elif number_b:
                 arrays_only = f"{a}.__class__ is not ndarray or " if number_a else ""
                 integer = f" and ({a}.dtype is not I64 or {b}.__class__ is float)" if self.promote != "float" and self.check is None else ""
@@ -426,12 +433,12 @@ class Operator:
                     f"if {b}.__class__ is float or {b}.__class__ is int:",
                     f"    if {arrays_only}{a}.dtype is not F32 and {a}.dtype is not F64{integer}:",
                     f"        {a}, {b}, final = operands({a}, {b})",
-                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
+                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and {a}.dtype is BF16:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             else:
                 lines += [
-                    f"if {a}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
+                    f"if {a}.__class__ is not ndarray or {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and {a}.dtype is BF16:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             if self.check is not None:
@@ -440,6 +447,10 @@ class Operator:
                 lines = [line.replace("= operands(", "= float_operands(") for line in lines]
                 test = f"if getattr({a}, 'dtype', None) in INTEGERS or getattr({b}, 'dtype', None) in INTEGERS:"
                 lines += [test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':", f"    {a}, {b} = both_to_float({a}, {b})"]
+            elif self.promote == "arithmetic" and self.widen:
+                lines = [line.replace("= operands(", "= rounded_operands(") for line in lines]
+            else:  # a comparison is not rounded
+                lines = [line.replace(f" or {a}.dtype is not F32 and {a}.dtype is BF16", "") for line in lines]
         elif len(names) == 1 and self.promote == "float":
             a = f"a_{names[0]}"
             test = f"if {a}.dtype is not F32 and {a}.dtype is not F64"
@@ -819,7 +830,7 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     checked = []
     for position, (name, value) in enumerate(zip(op.params, args), 1):
         kind = op.kinds[name]
-        if kind == "value" or isinstance(value, Tensor) or (kind == "optional" and value is None):
+        if kind == "value" or (isinstance(value, Tensor) and kind != "list") or (kind == "optional" and value is None):
             checked.append(value)
         elif kind == "number" and type(value) in NUMBERS:
             checked.append(value)
@@ -1011,6 +1022,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             if op.check is not None:
                 op.check(a, b)
             values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
+            if final is not None:
+                values[i], values[j] = (to_float32(x) for x in (values[i], values[j]))
         if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
             values[i], values[j] = both_to_float(values[i], values[j])
     elif op.promote == "float" and len(positions) == 1 and target.dtype is not F32 and target.dtype is not F64:
@@ -1205,6 +1218,9 @@ _SCOPE: dict[str, Any] = {
     "broadcast_failure": broadcast_failure,
     "laid_out": laid_out,
     "cast": cast,
+    "in_float32": in_float32,
+    "rounded_operands": rounded_operands,
+    "BF16": BF16,
     "legacy_call": legacy_call,
 }
 

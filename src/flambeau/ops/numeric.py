@@ -107,7 +107,7 @@ copysign.derivative(
 )
 
 
-@operator("torch.nextafter", "Tensor.nextafter", "Tensor.nextafter_", promote="arithmetic")
+@operator("torch.nextafter", "Tensor.nextafter", "Tensor.nextafter_", promote="arithmetic", widen=False)
 def nextafter(input: Array, other: Array, out: Any = None) -> Array:
     """The next floating-point number after `input` in the direction of `other`."""
     if input.dtype.kind in "biuc":

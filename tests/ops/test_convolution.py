@@ -126,7 +126,7 @@ def by_definition(x, w, stride, padding, dilation, groups):
 @st.composite
 def geometries(draw):
     dims, groups = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    each = lambda low, high: tuple(draw(st.lists(st.integers(low, high), min_size=dims, max_size=dims)))  # noqa: E731
+    each = lambda low, high: tuple(draw(st.lists(st.integers(low, high), min_size=dims, max_size=dims)))
     kernel, stride, padding, dilation = each(1, 3), each(1, 3), each(0, 2), each(1, 2)
     spatial = tuple(d * (n - 1) + 1 + extra for d, n, extra in zip(dilation, kernel, each(0, 4)))
     shape = (draw(st.integers(1, 3)), groups * draw(st.integers(1, 2)), *spatial)

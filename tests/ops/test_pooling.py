@@ -80,7 +80,7 @@ test_errors = rows(
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_maxima_and_their_gradients_follow_the_definition(data):
-    draw = lambda low, high: tuple(data.draw(st.integers(low, high)) for _ in range(2))  # noqa: E731
+    draw = lambda low, high: tuple(data.draw(st.integers(low, high)) for _ in range(2))
     kernel, stride, dilation = draw(1, 3), draw(1, 4), draw(1, 2)
     padding = tuple(data.draw(st.integers(0, ((n - 1) * d + 1) // 2)) for n, d in zip(kernel, dilation))
     size = tuple(d * (n - 1) + 1 + data.draw(st.integers(0, 5)) for n, d in zip(kernel, dilation))

@@ -12,7 +12,6 @@ from .definition import NAMES, Array, composite, formula_function, operator, wri
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 
-
 def _each(value: Any, dims: int, name: str, argument: str, omitted: bool = False) -> tuple[int, ...]:
     """One int per spatial dimension."""
     if value.__class__ is int:

@@ -1,5 +1,6 @@
 """Linear algebra by the LAPACK inside NumPy, over batches of matrices; what NumPy does not expose is written out."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from .quiet import quiet
 
 def _flat(a: Any) -> Any:
     """A batch as one dimension."""
-    return a.reshape((-1, *a.shape[-2:]))
+    return a.reshape((math.prod(a.shape[:-2]), *a.shape[-2:]))
 
 
 @quiet
@@ -86,9 +87,11 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     k = min(m, n)
     pivots = np.empty((*a.shape[:-2], k), np.int32)
     info = np.zeros(a.shape[:-2], np.int32)
-    for matrix, rows, number in zip(_flat(result), pivots.reshape(-1, k), np.ndindex(info.shape)):
+    for matrix, rows, number in zip(_flat(result), pivots.reshape(info.size, k), np.ndindex(info.shape)):
         for j in range(k):
-            p = j + int(np.argmax(np.abs(matrix[j:, j]))) if pivot else j
+            column = matrix[j:, j]
+            size = np.abs(column.real) + np.abs(column.imag) if a.dtype.kind == "c" else np.abs(column)  # as LAPACK measures
+            p = j + int(np.argmax(size)) if pivot else j
             rows[j] = p + 1
             if p != j:
                 matrix[[j, p]] = matrix[[p, j]]
@@ -104,7 +107,7 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
 def permutation(pivots: Any, m: int, dtype: Any) -> Any:
     """The permutation matrices P (m, m), with `A = P @ L @ U`, of exchanges of rows."""
     result = np.zeros((*pivots.shape[:-1], m, m), dtype)
-    for matrix, rows in zip(_flat(result), pivots.reshape(-1, pivots.shape[-1])):
+    for matrix, rows in zip(_flat(result), pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])):
         order = np.arange(m)
         for j, p in enumerate(rows):
             order[[j, p - 1]] = order[[p - 1, j]]
@@ -187,6 +190,8 @@ def matrix_exp(a: Any) -> Any:
     """The matrix exponential, by scaling and squaring of a Taylor polynomial of degree 18."""
     if not a.size:
         return a.copy()
+    given = a.dtype
+    a = a.astype(np.result_type(given, np.float64))  # squaring doubles the errors, too
     norm = np.abs(a).sum(-2).max(-1, initial=0)
     squarings = np.maximum(0, np.ceil(np.log2(np.maximum(norm, 1e-300)) + 1)).astype(np.int64)
     squarings = np.where(np.isfinite(norm), squarings, 0)
@@ -198,7 +203,7 @@ def matrix_exp(a: Any) -> Any:
     for step in range(int(squarings.max(initial=0))):
         more = (squarings > step)[..., None, None]
         result = np.where(more, result @ result, result)
-    return result
+    return result.astype(given)
 
 
 @quiet

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtype import int32
 from ..core.return_types import return_type
 from ..kernels import linalg as k
 from .definition import Array, composite, formula_function, operator, tensors, write_out
@@ -106,7 +107,8 @@ def lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> 
     factors, pivots, info = linalg_lu_factor_ex.function(A, pivot=pivot)
     if not get_infos:
         check_regular("torch.linalg.lu_factor", info._array)
-    return (factors, pivots, info) if get_infos else (factors, pivots)
+    result = return_type("_lu_with_info", "LU", "pivots", "info")((factors, pivots, info)) if get_infos else (factors, pivots)
+    return result if out is None else write_out(result, out)
 
 
 @operator("linalg.lu", outputs=3, result_type=return_type("linalg_lu", "P", "L", "U"))
@@ -132,7 +134,7 @@ def _lu_gradient(F: Any, grads: Any, result0: Any, result1: Any, result2: Any, p
 @composite("torch.lu_unpack")
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True, *, out: Any = None) -> Any:
     """P, L and U of what `lu_factor` returned."""
-    if unpack_pivots and LU_pivots.dtype is not tensors.int32:
+    if unpack_pivots and LU_pivots.dtype is not int32:
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\n"
             "Note: this function is intended to be used with the output produced by torch.linalg.lu_factor"
@@ -232,6 +234,8 @@ def householder_product(A: Any, tau: Any, *, out: Any = None) -> Any:
         raise RuntimeError("torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]")
     if n < tau.shape[-1]:
         raise RuntimeError("torch.linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]")
+    if not A.numel():
+        return A.clone() if out is None else write_out(A.clone(), out)
     result = _reflected(A, tau, tensors.wrap(np.eye(m, n, dtype=A._array.dtype)).expand(*A.shape[:-2], m, n))
     return result if out is None else write_out(result, out)
 
@@ -472,7 +476,7 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None
             f"linalg.pinv({type_name(a)}{{{list(a.shape)}}}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types"
         )
     if not a.size:
-        return tensors.wrap(np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)) + A.mT * 0
+        return A.mT.clone() if out is None else write_out(A.mT.clone(), out)
     if hermitian:
         check_square("linalg.pinv", a)
     values = k.eigh(a, "L")[0] if hermitian else k.svd(a, False, False)[1]
@@ -482,12 +486,12 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None
 
 
 @operator(outputs=4, node="LinalgLstsqBackward0", out=False)
-def linalg_lstsq_parts(A: Array, B: Array, rcond: float) -> Array:
+def linalg_lstsq_parts(A: Array, B: Array, rcond: float, with_residuals: bool) -> Array:
     """Solutions, residuals, ranks and singular values."""
     solution, rank, s = k.lstsq(A, B, rcond)
     m, n = A.shape[-2:]
     residuals = np.empty(0, s.dtype)
-    if m > n and (rank == n).all():
+    if with_residuals and m > n and (rank == n).all():
         rest = A @ solution - B
         residuals = np.add.reduce((rest * rest.conj()).real, -2)
     return solution, residuals, np.asarray(rank, np.int64), s
@@ -530,8 +534,8 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     if A.shape[-2] != b.shape[-2]:
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
     eps = float(np.finfo(A._array.dtype).eps) * max(A.shape[-2:])
-    solution, residuals, rank, s = linalg_lstsq_parts.function(A, b, eps if rcond is None else float(rcond))
     driver = driver or "gelsy"
+    solution, residuals, rank, s = linalg_lstsq_parts.function(A, b, eps if rcond is None else float(rcond), driver != "gelsy")
     if vector:
         solution = solution[..., 0]
     if driver == "gels":

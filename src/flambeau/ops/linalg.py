@@ -56,6 +56,8 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     if not keepdim and over > along:
         over -= 1
     sums = vector_norm.function(A, 1, along, keepdim)
+    if ord > 0 and sums.ndim and not sums.shape[over]:
+        return _done(sums.sum(over, keepdim), out)
     return _done(sums.amax(over, keepdim) if ord > 0 else sums.amin(over, keepdim), out)
 
 

@@ -312,29 +312,48 @@ def cholesky(input: Any, upper: bool = False, *, out: Any = None) -> Any:
     return result if out is None else write_out(result, out)
 
 
-@composite("torch.cholesky_solve", "Tensor.cholesky_solve")
-def cholesky_solve(B: Any, L: Any, upper: bool = False, *, out: Any = None) -> Any:
+@operator("torch.cholesky_solve", "Tensor.cholesky_solve")
+def cholesky_solve(B: Array, L: Array, upper: bool = False) -> Array:
     """`X` with `A X = B`, given the Cholesky factor L of A."""
     if B.ndim < 2:
         raise RuntimeError(f"b should have at least 2 dimensions, but has {B.ndim} dimensions instead")
     if L.ndim < 2:
         raise RuntimeError(f"u should have at least 2 dimensions, but has {L.ndim} dimensions instead")
-    solver = linalg_solve_triangular.function
-    h = L.mH
-    if upper:
-        result = solver(L, solver(h, B, upper=False), upper=True)
-    else:
-        result = solver(h, solver(L, B, upper=False), upper=True)
-    return result if out is None else write_out(result, out)
+    check_square("cholesky_solve", L)
+    if B.shape[-2] != L.shape[-1]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for cholesky_solve: each A matrix is {L.shape[-1]} by {L.shape[-1]} but each b matrix is "
+            f"{B.shape[-2]} by {B.shape[-1]}"
+        )
+    h = L.conj().swapaxes(-1, -2)
+    first, second = (h, L) if upper else (L, h)
+    return k.triangle_solve(second, k.triangle_solve(first, B, False, False), True, False)
 
 
-@composite("torch.cholesky_inverse", "Tensor.cholesky_inverse")
-def cholesky_inverse(L: Any, upper: bool = False, *, out: Any = None) -> Any:
+@cholesky_solve.joint("B", "L")
+def _cholesky_solve_gradient(F: Any, grad: Any, needs: Any, L: Any, result: Any, upper: Any) -> Any:
+    gb = F.cholesky_solve(grad, L, upper)
+    gl = None
+    if needs[1]:
+        both = F.matmul(gb, adjoint(F, result))
+        both = both + adjoint(F, both)
+        gl = -F.matmul(L, both) if upper else -F.matmul(both, L)
+    return gb, gl
+
+
+@operator("torch.cholesky_inverse", "Tensor.cholesky_inverse")
+def cholesky_inverse(L: Array, upper: bool = False) -> Array:
     """The inverse of A, given its Cholesky factor L."""
-    check_square("cholesky_inverse", L._array)
-    eye = tensors.wrap(np.broadcast_to(np.eye(L.shape[-1], dtype=L._array.dtype), L.shape).copy())
-    result = cholesky_solve(eye, L, upper)
-    return result if out is None else write_out(result, out)
+    check_square("cholesky_inverse", L)
+    return cholesky_solve.forward(np.broadcast_to(np.eye(L.shape[-1], dtype=L.dtype), L.shape), L, upper)
+
+
+def _cholesky_inverse_gradient(F: Any, grad: Any, L: Any, result: Any, upper: Any) -> Any:
+    both = F.matmul(result, F.matmul(grad + adjoint(F, grad), result))
+    return -F.matmul(L, both) if upper else -F.matmul(both, L)
+
+
+cholesky_inverse.derivative(L=_cholesky_inverse_gradient)
 
 
 # --- powers, exponential -----------------------------------------------------------------------------------------------
@@ -347,7 +366,8 @@ def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
         raise TypeError(f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
     check_square("linalg.matrix_power", A._array)
     if n == 0:
-        result = tensors.wrap(np.broadcast_to(np.eye(A.shape[-1], dtype=A._array.dtype), A.shape).copy())
+        everything = tensors.wrap(np.ones((), np.bool_))
+        result = A.masked_fill(everything, 0) + tensors.wrap(np.eye(A.shape[-1], dtype=A._array.dtype))
     else:
         base = inv(A) if n < 0 else A
         n, result = abs(n), None

@@ -17,12 +17,12 @@ from .definition import Array, attach, composite, formula_function, operator, te
 
 
 @operator("torch._fft_c2c", node="FftC2CBackward0", out=False)
-def fft_c2c(input: Array, dims: Any, scale: float, forward: bool) -> Array:
+def fft_c2c(input: Array, dims: Any, scale: float, ahead: bool) -> Array:
     """The transform of complex numbers over `dims`, times `scale`."""
-    return k.c2c(input, dims, scale, forward)
+    return k.c2c(input, dims, scale, ahead)
 
 
-fft_c2c.derivative(input=lambda F, grad, dims, scale, forward: F.fft_c2c(grad, dims, scale, not forward))
+fft_c2c.derivative(input=lambda F, grad, dims, scale, ahead: F.fft_c2c(grad, dims, scale, not ahead))
 
 
 @operator(node="FftR2CBackward0", out=False)

@@ -51,6 +51,7 @@ types: environment
 	$(RUN) -m mypy
 
 stubs: environment
+	$(RUN) tools/index.py
 	$(RUN) tools/stubs.py
 
 wheel: environment

@@ -125,4 +125,8 @@ def __getattr__(name: str) -> object:
         value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
         globals()[name] = value
         return value
-    return _missing(name)
+    try:
+        function = globals()[name] = _NAMES["torch"][name]
+    except KeyError:
+        return _missing(name)
+    return function

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim
+from ..core.number_info import finfo
 from ..kernels import activation as k
 from ..kernels import elementwise as e
 from .creation import numpy_dtype
-from .definition import Array, composite, formula_function, operator, tensors
+from .definition import Array, composite, formula_function, operator, tensors, write_out
 
 # Gradients: one fused kernel over arrays; over Tensors the same formula in operators that can be differentiated again.
 formula_function("threshold_backward", k.threshold_backward, lambda grad, result, threshold: grad * (result > threshold))
@@ -46,7 +48,7 @@ def _gelu_backward_tensors(grad: Any, x: Any, approximate: str) -> Any:
 formula_function("gelu_backward", k.gelu_backward, _gelu_backward_tensors)
 
 
-@operator("F.gelu", out=False)
+@operator("F.gelu")
 def gelu(input: Array, *, approximate: Any = "none") -> Array:
     """x * Phi(x), where Phi is the normal distribution function; `approximate="tanh"` replaces it by a tanh formula.
 
@@ -64,8 +66,6 @@ gelu.derivative(input=lambda F, grad, input, approximate: F.gelu_backward(grad, 
 
 def unimplemented(kernel: str, array: Any) -> Exception:
     """PyTorch's error for a dtype that a kernel does not take."""
-    from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-
     return NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[array.dtype]]}'")
 
 
@@ -187,9 +187,10 @@ formula_function("one_like", k.one_like, lambda x: tensors.ones_like(x))
 
 
 @composite("F.softplus", hot=True)
-def softplus(input: Any, beta: float = 1, threshold: float = 20) -> Any:
+def softplus(input: Any, beta: float = 1, threshold: float = 20, *, out: Any = None) -> Any:
     """log(1 + exp(beta * input)) / beta; the input itself where beta * input exceeds the threshold."""
-    return softplus_op.function(input, beta, threshold)
+    result = softplus_op.function(input, beta, threshold)
+    return result if out is None else write_out(result, out)
 
 
 @operator(node="EluBackward0", out=False)
@@ -368,7 +369,8 @@ def tanhshrink(input: Any) -> Any:
 def softshrink(input: Array, lambd: Any = 0.5) -> Array:
     """input moved towards zero by `lambd`, zero within it. Raises RuntimeError for a negative `lambd`."""
     if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+        d = OF_NUMPY[input.dtype]
+        raise RuntimeError(f"lambda must be in range [0, {finfo(d).max:g}] for input dtype {SCALAR_NAMES[d]}, but found {lambd:g}")
     return k.softshrink(input, lambd)
 
 
@@ -420,6 +422,8 @@ prelu_op.derivative(
 @composite("F.prelu", "torch.prelu", "Tensor.prelu")
 def prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input: one weight for all, or one for each channel (dimension 1)."""
+    if weight.dim() > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
     if weight.numel() != 1:
         channels = input.shape[1] if input.dim() > 1 else 1
         if input.dim() == 0:
@@ -450,12 +454,27 @@ def glu(input: Any, dim: int = -1) -> Any:
 @composite("F.rrelu", "torch.rrelu")
 def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False) -> Any:
     """input where positive, else a times input: a drawn uniformly from [lower, upper] in training, their mean otherwise."""
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    from ..kernels.random import rrelu_noise
+    return _inplace(input, rrelu_op.function(input, k.rrelu_noise(input._array, lower, upper)), inplace)
 
-    noise = tensors.wrap(rrelu_noise(input._array, lower, upper))
-    return _inplace(input, input * noise, inplace)
+
+@composite("F.rrelu_", "torch.rrelu_")
+def rrelu_(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Any:
+    """`rrelu` in place."""
+    return rrelu(input, lower, upper, training, True)
+
+
+@operator(node="RreluWithNoiseBackward0", out=False)
+def rrelu_op(input: Array, noise: Any) -> Array:
+    """input * noise."""
+    return e.multiply(input, noise)
+
+
+rrelu_op.derivative(input=lambda F, grad, noise: F.times_array(grad, noise))
+formula_function("times_array", e.multiply, lambda x, array: x * tensors.wrap(array))
 
 
 @composite("F.softmin")

@@ -9,6 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.device import CPU, as_device, device
 from ..core.dtype import dtype
+from ..core.layout import preserve_format
 from ..core.layout import preserved_strides, strides_of
 from ..kernels import elementwise as k
 from ..tensor import PLAIN, Tensor, wrap
@@ -94,6 +95,8 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         target = args[0].numpy
         return self if self._array.dtype == target else to_dtype.function(self, target)
     where, d, _, copy, memory_format = _parse_to(args, dict(kwargs))
+    if memory_format is preserve_format:
+        memory_format = None
     return convert(self, where, d, copy, memory_format)
 
 
@@ -105,8 +108,8 @@ def _caster(name: str, d: dt.dtype) -> None:
             result = handle_overrides(cast, (self,), {})
             if result is not NotImplemented:
                 return result
-        result = self if self._array.dtype == target else to_dtype.function(self, target)
-        return result if memory_format is None else result.contiguous(memory_format=memory_format)
+        result = self if self._array.dtype is target or self._array.dtype == target else to_dtype.function(self, target)
+        return result if memory_format is None or memory_format is preserve_format else result.contiguous(memory_format=memory_format)
 
     cast.__name__ = cast.__qualname__ = name
     cast.__doc__ = f"The tensor in {d}; itself if it is so already."

@@ -38,9 +38,7 @@ ctc_loss_backward.derivative(
 )
 _ctc_loss.joint("log_probs")(
     lambda F, grads, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity: (
-        F.ctc_loss_backward(
-            grads[0], log_probs, result0, result1, targets, input_lengths, target_lengths, blank, zero_infinity
-        ),
+        F.ctc_loss_backward(grads[0], log_probs, result0, result1, targets, input_lengths, target_lengths, blank, zero_infinity),
     )
 )
 
@@ -59,6 +57,9 @@ def _padded(targets: Any, lengths: Any) -> Any:
     return result
 
 
+_WHERE = "(while checking arguments for ctc_loss_allocate_outputs)"
+
+
 def _check(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int) -> None:
     steps, batch, classes = log_probs.shape
     if not 0 <= blank < classes:
@@ -67,9 +68,9 @@ def _check(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int) 
         raise RuntimeError("input_lengths must be of size batch_size")
     if lengths.size != batch:
         raise RuntimeError("target_lengths must be of size batch_size")
-    for i, n in enumerate(lengths.tolist()):
+    for n in lengths.tolist():
         if n < 0:
-            raise RuntimeError(f"Expected target_lengths to have value at least 0, but got value {n} (while checking arguments for ctc_loss_allocate_outputs)")  # fmt: skip
+            raise RuntimeError(f"Expected target_lengths to have value at least 0, but got value {n} {_WHERE}")
     if targets.ndim == 1:
         if targets.size < lengths.sum():
             raise RuntimeError(
@@ -83,16 +84,22 @@ def _check(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int) 
             f"Expected tensor to have size at least {int(lengths.max())} at dimension 1, but got size {targets.shape[1]} for argument #2 "
             "'targets' (while checking arguments for ctc_loss_allocate_outputs)"
         )
-    for i, n in enumerate(inputs.tolist()):
+    for n in inputs.tolist():
         if n < 0:
-            raise RuntimeError(f"Expected input_lengths to have value at least 0, but got value {n} (while checking arguments for ctc_loss_allocate_outputs)")  # fmt: skip
+            raise RuntimeError(f"Expected input_lengths to have value at least 0, but got value {n} {_WHERE}")
         if n > steps:
-            raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {n} (while checking arguments for ctc_loss_allocate_outputs)")  # fmt: skip
+            raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {n} {_WHERE}")
 
 
 @composite("F.ctc_loss")
 def ctc_loss(
-    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
 ) -> Any:
     """Minus the log probability of the targets, summed over all alignments with the input.
 
@@ -122,7 +129,15 @@ def ctc_loss(
     return (loss / tensors.wrap(np.maximum(lengths, 1)).to(loss.dtype)).mean()
 
 
-def _by_number(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: int = 0, zero_infinity: bool = False) -> Any:  # fmt: skip
+def _by_number(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: int = 0,
+    zero_infinity: bool = False,
+) -> Any:
     """`ctc_loss` with PyTorch's number for the reduction."""
     return ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)  # type: ignore[arg-type]
 

@@ -49,7 +49,23 @@ F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 BF16 = dtypes.bfloat16.numpy
 INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
-NAMES: dict[str, dict[str, Callable[..., Any]]] = {"torch": {}, "F": {}, "special": {}, "linalg": {}, "fft": {}}
+
+class Functions(dict[str, Callable[..., Any]]):
+    """The public functions of one module. A name not there yet is looked for in the families imported on demand."""
+
+    load: Callable[[str], bool] = staticmethod(lambda name: False)  # set by families.py
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        if Functions.load(f"{self.where}.{name}") and name in self:
+            return self[name]
+        raise KeyError(name)
+
+
+NAMES: dict[str, Functions] = {where: Functions(where) for where in ("torch", "F", "special", "linalg", "fft")}
 """The public functions, by module and name."""
 
 OPERATORS: dict[str, "Operator"] = {}
@@ -353,7 +369,8 @@ class Operator:
                 compute = ["if final is None:", f"    r = forward({call})", "else:", f"    r = in_float32(lambda {a}, {b}: forward({call}), {a}, {b}, final)"]
             lines += ["try:", *[f"    {line}" for line in compute], "except ValueError:", f"    raise broadcast_failure({shapes}) from None"]
         else:
-            lines.append(f"r = forward({call})")
+            given = "".join(f"a_{n}, " if n in tensor_params else f"{n}, " for n in self.params)
+            lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", f"    r = without_memory(OP, error, ({given}))"]
         if self.promote is not None and len(self._operand_params()) == 2:
             a, b = (f"a_{n}" for n in self._operand_params())
             both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * ("number" in self.kinds[b[2:]])
@@ -713,6 +730,19 @@ def broadcast_failure(*operands_: Any) -> Exception:
     import sys
 
     return sys.exc_info()[1] or RuntimeError("the operands cannot be combined")  # type: ignore[return-value]
+
+
+UNSUITED = (NotImplementedError, TypeError)
+"""What a forward raises that wants the memory of an array that has none."""
+
+
+def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> Any:
+    """The result of a forward on arrays of the device meta; raises `error` where there are none among the values."""
+    if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):
+        raise error
+    from ..core.meta import run_forward
+
+    return run_forward(op, error, values)
 
 
 def plain_list(values: Any) -> bool:
@@ -1216,6 +1246,8 @@ _SCOPE: dict[str, Any] = {
     "slow_path": slow_path,
     "wrap_outputs": wrap_outputs,
     "broadcast_failure": broadcast_failure,
+    "UNSUITED": UNSUITED,
+    "without_memory": without_memory,
     "laid_out": laid_out,
     "cast": cast,
     "in_float32": in_float32,

@@ -108,8 +108,8 @@ def embedding_bag_rows(
 
 @embedding_bag_rows.joint("weight", "per_sample_weights")
 def _bag_gradients(
-    F: Any, grads: Any, needs: Any, weight: Any, indices: Any, mode: Any, per_sample_weights: Any, padding_idx: Any, scale_grad_by_freq: Any,
-    result1: Any, result2: Any, result3: Any, weight_shape: Any,
+    F: Any, grads: Any, needs: Any, weight: Any, indices: Any, mode: Any, per_sample_weights: Any, padding_idx: Any,
+    scale_grad_by_freq: Any, result1: Any, result2: Any, result3: Any, weight_shape: Any,
 ) -> Any:  # fmt: skip
     grad = grads[0]
     table = None
@@ -154,23 +154,22 @@ def _check_bags(input: Any, offsets: Any, weight: Any, include_last_offset: bool
     indices, starts = input._array, offsets._array
     for name, array in (("indices", indices), ("offsets", starts)):
         if array.dtype.kind != "i" or array.dtype.itemsize < 4:
-            number = 1 if name == "indices" else 1
             raise RuntimeError(
-                f"Expected tensor for argument #{number} '{name}' to have one of the following scalar types: Long, Int; but got "
+                f"Expected tensor for argument #1 '{name}' to have one of the following scalar types: Long, Int; but got "
                 f"torch.{SCALAR_NAMES[OF_NUMPY[array.dtype]]}Tensor instead (while checking arguments for embedding_bag)"
             )
     if include_last_offset and not starts.size:
         raise RuntimeError("include_last_offset: number of offsets should be at least 1")
     if starts.size and starts[0] != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {int(starts[0])}\n[ torch.LongTensor{{}} ]")  # fmt: skip
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+            f"{int(starts[0])}\n[ torch.LongTensor{{}} ]"
+        )
     if starts.size and starts[-1] > indices.size:
-        raise RuntimeError(f"offsets[-1] can not be greater than input's length {indices.size} but got offsets[-1] of {int(starts[-1])}")  # fmt: skip
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length {indices.size} but got offsets[-1] of {int(starts[-1])}")
     if indices.size and (indices.min() < 0 or indices.max() >= weight.shape[0]):
         bad = int(indices[(indices < 0) | (indices >= weight.shape[0])][0])
-        position = int(((indices < 0) | (indices >= weight.shape[0])).argmax())
-        raise RuntimeError(
-            f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}" if position >= 0 else "index out of range"
-        )
+        raise RuntimeError(f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}")
     return starts.size - 1 if include_last_offset else starts.size
 
 
@@ -186,7 +185,10 @@ def embedding_bag_of(
     padding = -1
     if padding_idx is not None:
         if not -weight.size(0) <= padding_idx < weight.size(0):
-            raise RuntimeError(f"padding_idx must be within the number of embeddings, -{weight.size(0)} through {weight.size(0) - 1}, but got {padding_idx}")  # fmt: skip
+            raise RuntimeError(
+                f"padding_idx must be within the number of embeddings, -{weight.size(0)} through {weight.size(0) - 1}, but got "
+                f"{padding_idx}"
+            )
         padding = padding_idx % weight.size(0)
     starts = offsets[:-1] if include_last_offset else offsets
     return embedding_bag_rows.function(weight, indices, starts, bags, _BAG_MODES[mode], per_sample_weights, padding, scale_grad_by_freq)
@@ -229,7 +231,9 @@ def embedding_bag(
     if mode not in _BAG_MODES:
         raise ValueError("mode has to be one of sum, mean or max")
     if mode == "max" and (scale_grad_by_freq or sparse):
-        raise ValueError("max mode does not support " + ("scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"))
+        raise ValueError(
+            "max mode does not support " + ("scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights")
+        )
     if max_norm is not None:
         renormalize(weight, input, max_norm, norm_type)
     if per_sample_weights is not None and mode != "sum":
@@ -238,4 +242,6 @@ def embedding_bag(
             f"(got mode='{mode}'). Please open a feature request on GitHub."
         )
     number = _BAG_MODES.index(mode)
-    return embedding_bag_of(weight, input, offsets, scale_grad_by_freq, number, sparse, per_sample_weights, include_last_offset, padding_idx)[0]
+    return embedding_bag_of(
+        weight, input, offsets, scale_grad_by_freq, number, sparse, per_sample_weights, include_last_offset, padding_idx
+    )[0]

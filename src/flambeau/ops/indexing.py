@@ -36,6 +36,7 @@ def index(input: Array, indices: Any) -> Array:
     return k.get(input, indices)
 
 
+_index = index.function
 index.derivative(input=lambda F, grad, input_shape, indices: F.index_zeros(grad, input_shape, indices))
 
 
@@ -152,7 +153,9 @@ def _as_tuple(index: Any) -> Any:
 def _select_int(x: Tensor, dim: int, i: int, outer: int) -> Tensor:
     """`select` with the errors of indexing."""
     shape = x._array.shape
-    if not shape:
+    if dim >= len(shape):
+        if outer:
+            raise IndexError(f"index {i} is out of bounds for dimension {outer} with size 0")
         if i:
             raise IndexError(f"index {i} is out of bounds for dimension 0 with size 0")
         raise IndexError(
@@ -199,62 +202,52 @@ def basic(self: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, list[Any] | Non
     if specified > ndim and not (ndim == 0 and len(items) == 1 and (items[0].__class__ is int or items[0].__class__ is slice)):
         raise IndexError(f"too many indices for tensor of dimension {ndim}")
     result = self
-    dim = outer = 0
+    dim = 0
     found: list[Any] = []
 
     def remember(index_array: Any) -> None:
         found.extend([None] * (dim - len(found)))
         found.append(index_array)
 
-    for item in items:
+    for outer, item in enumerate(items):  # PyTorch's messages count the items, not the dimensions
         cls = item.__class__
         if cls is int:
             result = _select_int(result, dim, item, outer)
-            outer += 1
         elif cls is slice:
             if item != EVERYTHING or not result._array.ndim:
                 result = _take_slice(result, dim, item)
             dim += 1
-            outer += 1
         elif item is None:
             result = _unsqueeze(result, dim)
             dim += 1
-            outer += 1
         elif item is Ellipsis:
             skipped = ndim - specified
             dim += skipped
-            outer += skipped
         elif cls is bool:
             result = _unsqueeze(result, dim)
             remember(np.array([item]))
             dim += 1
-            outer += 1
         elif isinstance(item, Tensor):
             index_array = item._array
             if not index_array.ndim and index_array.dtype.kind in "iu" and index_array.dtype != np.uint8:
                 result = _select_int(result, dim, int(index_array), outer)
-                outer += 1
                 continue
             if not index_array.ndim and (index_array.dtype.kind == "b" or index_array.dtype == np.uint8):
                 result = _unsqueeze(result, dim)
                 remember(index_array.astype(np.bool_).reshape(1))
                 dim += 1
-                outer += 1
                 continue
             remember(index_array)
             width = max(index_array.ndim, 1) if index_array.dtype.kind == "b" or index_array.dtype == np.uint8 else 1
             dim += width
-            outer += width
         elif isinstance(item, np.bool_):
             raise _bad_index(item)
         elif isinstance(item, np.integer) or (hasattr(item, "__index__") and not _is_sequence(item)):
             result = _select_int(result, dim, as_int(item), outer)
-            outer += 1
         elif _is_sequence(item):
             index_array = _as_index_tensor(item)
             remember(index_array)
             dim += max(index_array.ndim, 1) if index_array.dtype.kind == "b" else 1
-            outer += 1
         else:
             raise _bad_index(item)
     if not found:
@@ -331,20 +324,34 @@ def getitem(self: Tensor, index: Any) -> Any:
 
 
 def _getitem_general(self: Tensor, index: Any) -> Any:
-    items = _as_tuple(index)
-    if items is None:
-        items = (index,)
-    elif len(items) == 2 and items[0].__class__ is int and items[1].__class__ is int and not _gradient_possible(self):
-        array = self._array
-        try:
-            part = array[(*items, ...)]
-        except IndexError:
-            pass
-        else:
-            t = wrap(part)
-            shared_version(self)
-            make_view(t, self)
-            return t
+    array = self._array
+    if index.__class__ is tuple:
+        items = index
+        if not (grad_mode.enabled and (self._requires_grad or self._view is not None)):
+            key = (*items, ...)
+            for item in items:
+                if item is Ellipsis and key is not items:
+                    key = items
+                elif item.__class__ is not int and not (item.__class__ is slice and item.step is None):
+                    break
+            else:  # NumPy's view of integers and slices is PyTorch's
+                try:
+                    part = array[key]
+                except (IndexError, TypeError):
+                    part = None
+                if part is not None and part.size:
+                    t = wrap(part)
+                    if self._counter is None:
+                        self._counter = [0]
+                    make_view(t, self)
+                    return t
+    elif index is None:
+        return _unsqueeze(self, 0)
+    elif type(index) in PLAIN and index._array.ndim and array.__class__ is ndarray:
+        return index_with(self, [index._array])
+    else:
+        found = _as_tuple(index)
+        items = (index,) if found is None else found
     result, indices = basic(self, items)
     if indices is None:
         return alias(result) if result is self else result
@@ -356,15 +363,22 @@ def index_with(x: Tensor, indices: Any) -> Tensor:
     array = x._array
     recording = grad_mode.enabled and (x._requires_grad or x._view is not None)
     if len(indices) == 1 and not recording:
-        mask = indices[0]
-        if mask.dtype.kind == "b" and mask.shape == array.shape and array.flags.c_contiguous:
-            return wrap(array[mask])
+        only = indices[0]
+        kind = only.dtype
+        if kind is INT64:
+            try:
+                return wrap(array.take(only, 0)) if array.flags.c_contiguous else wrap(k.get(array, indices))
+            except (IndexError, ValueError):  # 0-dim arrays, too
+                pass
+        elif kind is BOOL and only.shape == array.shape and array.flags.c_contiguous:
+            return wrap(array[only])
     expanded = k.expanded(array, indices)
     if recording:
         expanded = tuple([None if i is None else i.copy() for i in expanded])
-    return globals()["index"].function(x, expanded)
+    return _index(x, expanded)
 
 
+INT64, BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 _OVERFLOW = 3.4028234663852886e38
 
 
@@ -426,11 +440,22 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     array = self._array
     cls = index.__class__
     view = self._view
-    if (cls is int or (cls is slice and index.step is None)) and not (
-        grad_mode.enabled and (self._requires_grad or (view is not None and view.base._requires_grad))
-    ):
+    if not (grad_mode.enabled and (self._requires_grad or (view is not None and view.base._requires_grad))) and 0 not in array.strides:
+        # Nothing is recorded unless the value asks for it: NumPy writes, if the index is one that it takes as PyTorch does.
+        if cls is tuple:
+            simple = True
+            for item in index:
+                if item.__class__ is not int and not (item.__class__ is slice and item.step is None) and item is not Ellipsis:
+                    simple = False
+        elif cls is slice:
+            simple = index.step is None
+        elif cls is Tensor:
+            index = index._array
+            simple = index.ndim > 0 and (index.dtype is INT64 or (index.dtype is BOOL and index.shape == array.shape))
+        else:
+            simple = cls is int
         kind = value.__class__
-        if 0 in array.strides:
+        if not simple:
             pass
         elif (kind is float and -1e38 < value < 1e38 and array.dtype.kind == "f" and array.itemsize > 2) or kind is bool:
             try:
@@ -444,7 +469,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
                 else:
                     counter[0] += 1
                 return
-        elif type(value) in PLAIN and not (value._requires_grad or value._view is not None and grad_mode.enabled) and value._array.dtype is array.dtype:
+        elif (
+            type(value) in PLAIN
+            and not (grad_mode.enabled and (value._requires_grad or value._view is not None))
+            and value._array.dtype is array.dtype
+        ):
             try:
                 array[index] = value._array
             except (IndexError, TypeError, ValueError):
@@ -456,6 +485,8 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
                 else:
                     counter[0] += 1
                 return
+        if cls is Tensor:
+            index = wrap(index)
     _setitem_general(self, index, value)
 
 

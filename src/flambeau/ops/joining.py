@@ -35,16 +35,16 @@ def cat(tensors: list[Array], dim: int = 0) -> Array:
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     dtype = tensors[0].dtype
+    mixed = False
     for a in tensors:
         if a.dtype is not dtype:
-            dtype = joined_dtype(tensors)
+            mixed, dtype = True, joined_dtype(tensors)
             break
-    try:
-        if tensors[0].dtype is not dtype or dtype.kind == "V":
-            raise ValueError
-        return placing.concatenate(tensors, dim)
-    except (ValueError, TypeError, IndexError):
-        pass
+    if not mixed:
+        try:
+            return placing.concatenate(tensors, dim)
+        except (ValueError, TypeError, IndexError):
+            pass
     for i, a in enumerate(tensors):
         if not a.ndim:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")

@@ -11,7 +11,6 @@ from ..kernels import loss as k
 from ..kernels.elementwise import divide
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import PLAIN
-from . import ctc, distance, margin_loss  # noqa: F401  (the rest of the family)
 from .activation import unimplemented
 from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
@@ -54,7 +53,9 @@ def cross_entropy_rows(input: Array, target: Array, reduction: Any, ignore_index
     return np.asarray(total, input.dtype), lse, counted
 
 
-def _cross_entropy_gradient(F: Any, grads: Any, input: Any, target: Any, reduction: Any, ignore_index: Any, result1: Any, result2: Any) -> Any:
+def _cross_entropy_gradient(
+    F: Any, grads: Any, input: Any, target: Any, reduction: Any, ignore_index: Any, result1: Any, result2: Any
+) -> Any:
     scale = grads[0]
     if reduction == "mean":
         scale = scale / max(int(result2), 1)
@@ -84,7 +85,8 @@ def cross_entropy(
     shape. Raises ValueError and RuntimeError where shapes or dtypes do not fit, IndexError for a class out of range.
     """
     if modes.active or type(input) not in PLAIN or type(target) not in PLAIN:
-        result = handle_overrides(cross_entropy, (input, target), dict(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing))  # fmt: skip
+        options = dict(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+        result = handle_overrides(cross_entropy, (input, target), options)
         if result is not NotImplemented:
             return result
     if size_average is not None or reduce is not None:
@@ -106,7 +108,10 @@ def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: i
         raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
     classes = input.shape[class_dim] if input.dim() else 1
     if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
-        raise RuntimeError(f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: {list(weight.shape)}")  # fmt: skip
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+            f"{list(weight.shape)}"
+        )
     if target.shape == input.shape:
         if target.dtype.kind >= 2 and ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
@@ -194,13 +199,9 @@ def nll(input: Array, target: Array, weight: Array | None, reduction: Any, ignor
     return loss.reshape(shape) if reduction == "none" else loss, total
 
 
-def _nll_gradient(
-    F: Any, grads: Any, target: Any, weight: Any, reduction: Any, ignore_index: Any, result1: Any, input_shape: Any
-) -> Any:
+def _nll_gradient(F: Any, grads: Any, target: Any, weight: Any, reduction: Any, ignore_index: Any, result1: Any, input_shape: Any) -> Any:
     if len(input_shape) == 1:
-        grad = F.nll_backward(
-            grads[0].reshape((1,)), target.reshape((1,)), weight, ignore_index, reduction, result1, (1, *input_shape)
-        )
+        grad = F.nll_backward(grads[0].reshape((1,)), target.reshape((1,)), weight, ignore_index, reduction, result1, (1, *input_shape))
         return (grad[0],)
     return (F.nll_backward(grads[0], target, weight, ignore_index, reduction, result1, input_shape),)
 
@@ -220,7 +221,13 @@ nll.joint("input")(_nll_gradient)
 
 @composite("F.nll_loss")
 def nll_loss(
-    input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, reduction: str = "mean"
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
 ) -> Any:
     """The negative of `input` (log probabilities) at the target classes, weighted and averaged by weight.
 

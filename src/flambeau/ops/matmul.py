@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.layout import broadcast_shapes
+from ..core.layout import broadcast_shapes, normalize_dim
 from ..kernels import matmul as k
 from ..kernels.elementwise import multiply
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import Tensor
-from .definition import Array, composite, operator, tensors
+from .definition import Array, composite, operator, tensors, write_out
 
 
 def check_dtypes(a: Array, b: Array, words: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> None:
@@ -41,13 +41,22 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     input: (..., in); weight: (out, in) or (in); bias: (out) or none. Returns (..., out).
     Raises RuntimeError where the inner sizes differ.
     """
-    if input.shape[-1:] != weight.shape[-1:] or input.ndim == 0:
+    shape = input.shape
+    if not shape or shape[-1] != weight.shape[-1]:
         rows = 1
-        for n in input.shape[:-1]:
+        for n in shape[:-1]:
             rows *= n
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1] if input.ndim else 1} and {weight.shape[-1]}x{weight.shape[0]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1] if shape else 1} and {weight.shape[-1]}x{weight.shape[0]})"
         )
+    if input.dtype is not weight.dtype:
+        check_dtypes(input, weight)
+    if bias is None:
+        return k.linear(input, weight, None)
+    if bias.dtype is not weight.dtype:
+        check_dtypes(bias, weight, "self and mat2 must have the same dtype, but got {} and {}")
+    if bias.shape != weight.shape[:-1]:
+        broadcast_to_product(bias, k.linear(input, weight, None))
     return k.linear(input, weight, bias)
 
 
@@ -282,7 +291,10 @@ def _matmul_other_gradient(F: Any, grad: Any, input: Any, other_shape: Any) -> A
     if dims == 1:
         return F.sum_to(F.conj(input)[:, None] * grad[..., None, :], other_shape)
     if dims > 2 and len(other_shape) == 2:
-        return F.mm(_transposed(F, input.reshape(-1, input.shape[-1])), grad.reshape(-1, grad.shape[-1]))
+        rows = 1
+        for n in input.shape[:-1]:
+            rows *= n
+        return F.mm(_transposed(F, input.reshape(rows, input.shape[-1])), grad.reshape(rows, grad.shape[-1]))
     return F.sum_to(F.matmul(_transposed(F, input), grad), other_shape)
 
 
@@ -306,6 +318,8 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any =
 
 def _combined(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
     broadcast_to_product(input, product)
+    if product.dtype.kind in "iu":  # whole numbers are scaled by whole numbers
+        alpha, beta = int(alpha), int(beta)
     if alpha != 1:
         product = (product * alpha).astype(product.dtype, copy=False)
     if beta == 0:
@@ -394,12 +408,12 @@ addbmm.derivative(
 def inner(input: Any, other: Any, *, out: Any = None) -> Any:
     """The sum of products over the last dimension of both."""
     if input.dim() == 0 or other.dim() == 0:
-        return input * other
+        return input * other if out is None else write_out(input * other, out)
     if input.shape[-1] != other.shape[-1]:
         raise RuntimeError(
             f"inner() the last dimension must match on both input tensors but got shapes {list(input.shape)} and {list(other.shape)}"
         )
-    return tensors.tensordot(input, other, ([-1], [-1]))
+    return tensordot(input, other, ([-1], [-1]), out)
 
 
 @composite("torch.tensordot")
@@ -415,11 +429,21 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
         dims_a, dims_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
     else:
         dims_a, dims_b = ([d] if isinstance(d, int) else list(d) for d in dims)
-    dims_a, dims_b = [d % a.dim() for d in dims_a], [d % b.dim() for d in dims_b]
+    if len(dims_a) != len(dims_b):
+        raise RuntimeError("both dimension lists should have same length")
+    named = list(zip(dims_a, dims_b))
+    dims_a, dims_b = [normalize_dim(d, a.dim()) for d in dims_a], [normalize_dim(d, b.dim()) for d in dims_b]
+    given = list(zip(dims_a, dims_b))
     for i, j in zip(dims_a, dims_b):
-        if a.shape[i] != b.shape[j]:
+        if a.shape[i] == 1:  # a dimension of one broadcasts: the other is summed
+            b = b.sum(j, True)
+        elif b.shape[j] == 1:
+            a = a.sum(i, True)
+        elif a.shape[i] != b.shape[j]:
+            at = given.index((i, j))
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {named[at][0]} and second has size {b.shape[j]} "
+                f"in dim {named[at][1]}"
             )
     free_a = [d for d in range(a.dim()) if d not in dims_a]
     free_b = [d for d in range(b.dim()) if d not in dims_b]
@@ -428,7 +452,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
         size *= a.shape[d]
     left = a.permute(*free_a, *dims_a).reshape(-1, size) if size else a.permute(*free_a, *dims_a).reshape(_product(a, free_a), 0)
     right = b.permute(*dims_b, *free_b).reshape(size, -1) if size else b.permute(*dims_b, *free_b).reshape(0, _product(b, free_b))
-    return mm.function(left, right).reshape([a.shape[d] for d in free_a] + [b.shape[d] for d in free_b])
+    result = mm.function(left, right).reshape([a.shape[d] for d in free_a] + [b.shape[d] for d in free_b])
+    return result if out is None else write_out(result, out)
 
 
 def _product(x: Any, dims: list[int]) -> int:
@@ -497,6 +522,19 @@ def _parse(equation: str, operands: list[Any]) -> tuple[list[list[str]], list[st
     return labels, result
 
 
+def _check_sizes(labels: list[list[str]], operands: list[Any]) -> None:
+    """Raises RuntimeError where a subscript stands for sizes that do not broadcast."""
+    sizes: dict[str, int] = {}
+    for i, (term, x) in enumerate(zip(labels, operands)):
+        for c, n in zip(term, x.shape):
+            seen = sizes.get(c, 1)
+            if seen != n and 1 not in (seen, n):
+                raise RuntimeError(
+                    f"einsum(): subscript {c} has size {n} for operand {i} which does not broadcast with previously seen size {seen}"
+                )
+            sizes[c] = n if seen == 1 else seen
+
+
 def _reduced(x: Any, labels: list[str], keep: set[str]) -> tuple[Any, list[str]]:
     """An operand with repeated labels taken along the diagonal and labels that nobody else needs summed."""
     seen: list[str] = []
@@ -529,11 +567,6 @@ def _pair(a: Any, la: list[str], b: Any, lb: list[str], keep: set[str]) -> tuple
     free_a, free_b = [c for c in la if c not in lb], [c for c in lb if c not in la]
     sizes = dict(zip(la, a.shape))
     for c, n in zip(lb, b.shape):
-        if c in sizes and sizes[c] != n and 1 not in (sizes[c], n):
-            raise RuntimeError(
-                f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: {list(a.shape)}->{list(a.shape)} "
-                f"{list(b.shape)}->{list(b.shape)}"
-            )
         sizes[c] = max(sizes.get(c, 1), n) if n and sizes.get(c, 1) else 0
     a = a.expand([sizes[c] if c in shared else n for c, n in zip(la, a.shape)])
     b = b.expand([sizes[c] if c in shared else n for c, n in zip(lb, b.shape)])
@@ -576,6 +609,7 @@ def einsum(*args: Any) -> Any:
     if not operands:
         raise RuntimeError("einsum(): must provide at least one operand")
     labels, result = _parse(equation, operands)
+    _check_sizes(labels, operands)
     x, have = operands[0], labels[0]
     for i in range(1, len(operands)):
         keep = set(result).union(*labels[i + 1 :])

@@ -397,9 +397,7 @@ attach(
 
 
 @composite("F.kl_div")
-def kl_div(
-    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False
-) -> Any:
+def kl_div(input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False) -> Any:
     """target (log(target) - input), the Kullback-Leibler divergence for log probabilities `input`.
 
     `log_target`: the target is given as log probabilities, too. reduction: "batchmean" divides the sum by the batch size.

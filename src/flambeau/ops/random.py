@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import dtype as dt
 from ..core.device import CPU, DEFAULT as DEFAULT_DEVICE
-from ..core.dtype import DEFAULT
+from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
 from ..kernels import random as k
 from ..kernels import sampling
@@ -259,13 +259,15 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
         k.bernoulli_(array, p, generator)
     else:
         k.bernoulli_from_(array, input._array, generator)
-    result = wrap(array)
+    result = bernoulli_of.function(input, array)
     return result if out is None else write_out(result, out)
 
 
 @composite("torch.multinomial", "Tensor.multinomial")
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
     """`num_samples` indices per row of `input` (weights, not necessarily normalised), with or without replacement."""
+    if out is not None and out.dtype is not dt.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {SCALAR_NAMES[out.dtype]}")
     result = wrap(sampling.multinomial(input._array, num_samples, replacement, generator))
     return result if out is None else write_out(result, out)
 
@@ -273,13 +275,43 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
 @composite("torch.poisson")
 def poisson(input: Any, generator: Any = None) -> Tensor:
     """Poisson numbers with the rates in `input`."""
-    return wrap(sampling.poisson(input._array, generator))
+    return poisson_of.function(input, sampling.poisson(input._array, generator))
 
 
 @composite("torch.binomial")
 def binomial(count: Any, prob: Any, generator: Any = None) -> Tensor:
     """Binomial numbers of `count` trials with probability `prob`."""
     return wrap(sampling.binomial(count._array, prob._array, generator))
+
+
+def _zero(F: Any, grad: Any, x: Any) -> Any:
+    return F.expand(grad.sum() * 0, x)
+
+
+def _drawn(name: str, node: str, doc: str, *params: str) -> Any:
+    """An operator that gives numbers already drawn, with gradients of zero for what they were drawn from."""
+    if len(params) == 1:
+
+        def forward(input: Array, numbers: Any) -> Array:
+            return numbers
+    else:
+
+        def forward(input: Array, other: Array, numbers: Any) -> Array:  # type: ignore[misc]
+            return numbers
+
+    forward.__name__, forward.__doc__ = name, doc
+    op = operator(node=node, out=False)(forward)
+    op.derivative(input=lambda F, grad, input_shape: _zero(F, grad, input_shape))
+    if len(params) == 2:
+        op.derivative(other=lambda F, grad, other_shape: _zero(F, grad, other_shape))
+    return op
+
+
+normal_of_mean = _drawn("normal_of_mean", "NormalBackward1", "Normal numbers of a tensor of means.", "mean")
+normal_of_std = _drawn("normal_of_std", "NormalBackward2", "Normal numbers of a tensor of deviations.", "std")
+normal_of_both = _drawn("normal_of_both", "NormalBackward3", "Normal numbers of means and deviations.", "mean", "std")
+bernoulli_of = _drawn("bernoulli_of", "BernoulliBackward0", "Zeros and ones of given probabilities.", "input")
+poisson_of = _drawn("poisson_of", "PoissonBackward0", "Poisson numbers of given rates.", "input")
 
 
 @composite("torch.normal")
@@ -307,7 +339,10 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         else:
             k.normal_(array, 0.0, float(std), generator)
         array += mean._array if isinstance(mean, Tensor) else mean
-        result = wrap(array)
+        if isinstance(mean, Tensor):
+            result = normal_of_mean.function(mean, array) if not isinstance(std, Tensor) else normal_of_both.function(mean, std, array)
+        else:
+            result = normal_of_std.function(std, array)
     return result if out is None else write_out(result, out)
 
 

@@ -161,7 +161,7 @@ _NODES = {"reflect": "Reflection", "replicate": "Replication"}
 
 def _pad_node(input: Any, pad: Any, mode: str) -> str:
     """`ReflectionPad1DBackward0` and the like."""
-    return "CopySlices" if mode == "circular" else f"{_NODES[mode]}Pad{len(pad) // 2}DBackward0"
+    return "torch::autograd::CopySlices" if mode == "circular" else f"{_NODES[mode]}Pad{len(pad) // 2}DBackward0"
 
 
 @operator(node=_pad_node)

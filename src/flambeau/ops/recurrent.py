@@ -36,7 +36,9 @@ def _check_layer(input: Array, *others: Any) -> None:
             raise RuntimeError("mat1 and mat2 must have the same dtype, but got {} and {}".format(*names))
 
 
-def _lstm_node(input: Array, hx: Array, cx: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Any, reverse: Any) -> str:
+def _lstm_node(
+    input: Array, hx: Array, cx: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Any, reverse: Any
+) -> str:
     if sizes is not None:
         return "CatBackward0"
     return "MkldnnRnnLayerBackward0" if input.dtype.itemsize <= 4 and w_hr is None else "StackBackward0"
@@ -60,9 +62,7 @@ def lstm_layer(
 
 
 @operator(outputs=4, hidden=2, node=_layer_node, out=False)
-def gru_layer(
-    input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, sizes: Any, reverse: Any
-) -> Array:
+def gru_layer(input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, sizes: Any, reverse: Any) -> Array:
     """A GRU layer: outputs, last h. The reset gate acts behind the recurrent product."""
     _check_layer(input, hx, w_ih, w_hh)
     values = k.in_single([input, hx, w_ih, w_hh, b_ih, b_hh])
@@ -98,9 +98,7 @@ def _lstm_backward_arrays(grads: Any, input: Any, hx: Any, cx: Any, weights: Any
 def _gru_backward_arrays(grads: Any, input: Any, hx: Any, weights: Any, saved: Any, sizes: Any, reverse: Any, needs: Any) -> Any:
     grad, grad_h = (_rows_of(g) for g in grads[:2])
     x, h0, w_ih, w_hh, grad, grad_h, out = k.in_single([input, hx, *weights[:2], grad, grad_h, saved[0]])
-    found = k.gru_backward(
-        grad, grad_h, _rows_of(x), h0, w_ih, w_hh, _rows_of(out), *saved[1:], _sizes_of(input, sizes), reverse, needs
-    )
+    found = k.gru_backward(grad, grad_h, _rows_of(x), h0, w_ih, w_hh, _rows_of(out), *saved[1:], _sizes_of(input, sizes), reverse, needs)
     return (found[0] if found[0] is None else found[0].reshape(input.shape), *found[1:])
 
 
@@ -229,9 +227,7 @@ def _check_cell(input: Any, hidden: Any, w_ih: Any, w_hh: Any) -> None:
             raise RuntimeError(f"hidden{number} has inconsistent hidden_size: got {h.size(1)}, expected {size}")
     for t in (input, *hidden):
         if t.dtype is not w_ih.dtype:
-            raise RuntimeError(
-                f"mat1 and mat2 must have the same dtype, but got {SCALAR_NAMES[t.dtype]} and {SCALAR_NAMES[w_ih.dtype]}"
-            )
+            raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {SCALAR_NAMES[t.dtype]} and {SCALAR_NAMES[w_ih.dtype]}")
 
 
 @composite("torch.lstm_cell")

@@ -427,7 +427,7 @@ def _norm_derivative(F: Any, grad: Any, input: Any, result: Any, ord: Any, dim: 
     p, shape = float(ord), tuple(input.shape)
     grad, full = expand_reduced(F, grad, shape, dim, keepdim), expand_reduced(F, result, shape, dim, keepdim)
     if p == 0:
-        return grad * 0 * input
+        return None
     if p == 1:
         return grad * F.sgn(input)
     if p == 2:

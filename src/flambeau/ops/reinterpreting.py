@@ -169,7 +169,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     if any(n < 0 for n in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {next(n for n in shape if n < 0)}: {list(shape)}")
+        raise RuntimeError("numel: integer multiplication overflow")
     array = self._array
     if memory_format is None or memory_format is layout.contiguous_format:
         strides = layout.contiguous_strides(shape)

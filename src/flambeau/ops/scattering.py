@@ -10,8 +10,22 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import broadcast_shapes, normalize_dim
 from ..kernels import memory
 from ..kernels import scattering as k
-from ..tensor import Tensor, wrap
-from .definition import Array, Number, attach, composite, formula_function, operator, tensors
+from ..autograd.grad_mode import grad_mode
+from ..tensor import PLAIN, Tensor, shared_version, wrap
+from .definition import (
+    NUMBERS,
+    Array,
+    Number,
+    apply_in_place,
+    attach,
+    composite,
+    formula_function,
+    handle_overrides,
+    operator,
+    tensors,
+    write_out,
+)
+from .modes import modes
 from .indexing import index_with, number_array, put as put_at
 from .shape import reshape_tensor
 
@@ -172,16 +186,28 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 
 
 def _into(out: Tensor, result: Tensor) -> Tensor:
-    from .definition import write_out
-
     return write_out(result, out)
 
 
-@composite("Tensor.scatter_")
+@composite("Tensor.scatter_", hot=True)
 def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """`scatter` into the tensor itself."""
-    from .definition import apply_in_place
-
+    if modes.active or type(self) not in PLAIN or type(index) not in PLAIN or (src.__class__ not in NUMBERS and type(src) not in PLAIN):
+        kwargs = {name: given for name, given in (("value", value), ("reduce", reduce)) if given is not None}
+        result = handle_overrides(scatter_, (self, dim, index) if src is None else (self, dim, index, src), kwargs)
+        if result is not NotImplemented:
+            return result
+    array = self._array
+    if reduce is None and not (grad_mode.enabled and (self.requires_grad or isinstance(src, Tensor) and src.requires_grad)) and 0 not in array.strides:
+        if src is None:
+            src = value
+        if isinstance(src, Tensor):
+            scatter_src.forward(array, dim, index._array, src._array, array)
+        elif src is not None:
+            scatter_value.forward(array, dim, index._array, src, array)
+        if src is not None:
+            shared_version(self)[0] += 1
+            return self
     return _scatter(self, dim, index, src, value, reduce, lambda op, args: apply_in_place(op, self, args, "scatter_"))
 
 
@@ -235,12 +261,12 @@ def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, inclu
         d_input, d_src = grad, spread(grad)
     elif reduce == "mean":
         ones = F.ones_of(input)
-        counts = add(ones if include_self else F.zeros_of(ones), F.ones_of(src))
+        counts = add(ones if include_self else F.zeros_like(ones), F.ones_of(src))
         counts = F.where(counts == 0, F.ones_of(counts), counts)
         d_input, d_src = grad / counts, spread(grad / counts)
     elif reduce == "prod":
         zero = src == 0
-        zeros_there = add(F.zeros_of(input), F.cast(zero, _dtype(input)))
+        zeros_there = add(F.zeros_like(input), F.cast(zero, _dtype(input)))
         src_zeros = spread(zeros_there)
         own = F.where(input == 0, F.ones_of(input), input)
         d_input = F.where(input == 0, _product_without(F, input, src, include_self, add, spread, fill, own), result / own) * grad
@@ -249,7 +275,7 @@ def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, inclu
         alone = (src_zeros == 1) & zero
         full = F.where(zero, F.ones_of(src), src)
         d_src = F.where(alone, spread(grad * nonzero_product), spread(grad * result) / full)
-        d_src = F.where(zero & (src_zeros > 1), F.zeros_of(d_src), d_src)
+        d_src = F.where(zero & (src_zeros > 1), F.zeros_like(d_src), d_src)
     else:
         mine = F.cast(input == result, _dtype(input))
         theirs = F.cast(src == spread(result), _dtype(src))
@@ -265,8 +291,8 @@ def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, inclu
 def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: Any) -> Any:
     """The product of `start` with the nonzero sources, by logarithms of magnitudes and counts of signs."""
     magnitude = F.where(zero, F.ones_of(src), F.abs(src))
-    logs = add(F.zeros_of(start), F.log(magnitude))
-    negative = add(F.zeros_of(start), F.cast(src < 0, _dtype(src)))
+    logs = add(F.zeros_like(start), F.log(magnitude))
+    negative = add(F.zeros_like(start), F.cast(src < 0, _dtype(src)))
     sign = 1 - 2 * (negative - 2 * F.floor(negative / 2))
     return start * F.exp(logs) * sign
 
@@ -274,8 +300,8 @@ def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: A
 def _product_without(F: Any, input: Any, src: Any, include_self: bool, add: Any, spread: Any, fill: Any, own: Any) -> Any:
     """The product of the sources alone."""
     zero = src == 0
-    any_zero = add(F.zeros_of(input), F.cast(zero, _dtype(input)))
-    return F.where(any_zero > 0, F.zeros_of(input), _masked_product(F, F.ones_of(input), src, zero, spread, add))
+    any_zero = add(F.zeros_like(input), F.cast(zero, _dtype(input)))
+    return F.where(any_zero > 0, F.zeros_like(input), _masked_product(F, F.ones_of(input), src, zero, spread, add))
 
 
 # --- whole parts along a dimension ---------------------------------------------------------------------------------
@@ -405,7 +431,6 @@ index_fill.derivative(
 
 formula_function("distinct", k.distinct, lambda index: wrap(k.distinct(index._array)))
 formula_function("ones_of", lambda x: memory.ones(x.shape, x.dtype), lambda x: wrap(memory.ones(x._array.shape, x._array.dtype)))
-formula_function("zeros_of", lambda x: memory.zeros(x.shape, x.dtype), lambda x: wrap(memory.zeros(x._array.shape, x._array.dtype)))
 
 
 @operator("torch.index_reduce", "Tensor.index_reduce", "Tensor.index_reduce_")

@@ -9,7 +9,7 @@ from .. import tensor as tensor_module
 from ..autograd.views import make_view
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
-from ..core.layout import contiguous_strides, infer_size, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
+from ..core.layout import infer_size, ndarray, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
 from ..core.promotion import promote_types
 from ..kernels import memory
 from ..kernels.memory import sum_to
@@ -65,9 +65,12 @@ def as_dim(value: Any, name: str, argument: str = "dim", position: int = 1) -> i
 
 def viewed(input: Array, shape: tuple[int, ...]) -> Array | None:
     """A view of the elements in row-major order in another shape; None where memory does not allow it."""
-    if input.flags.c_contiguous and input.size and (not shape or min(shape) > 0) and input.base is None:
+    if input.flags.c_contiguous and 0 not in shape and input.size and (input.base is None or 1 not in input.shape):
+        least = min(shape) if shape else 0
+        if least < 0 and (least < -1 or shape.count(-1) > 1):
+            infer_size(shape, input.size)
         try:
-            return input.reshape(shape)
+            return input.reshape(shape)  # row-major strides, as PyTorch gives them unless a size 1 had strides of its own
         except ValueError:
             pass
     shape = infer_size(shape, input.size)
@@ -163,6 +166,11 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
             )
         return _view(self, ())
     if type(size[0]) is not int or type(size[-1]) is not int:
+        if not all(hasattr(n, "__index__") for n in size):
+            raise TypeError(
+                f"view() received an invalid combination of arguments - got ({', '.join(type(n).__name__ for n in args)}), but expected one "
+                "of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
+            )
         size = ints(size, "view")
     return _view(self, size)
 
@@ -181,8 +189,6 @@ def _view_as_dtype(self: Tensor, target: Any) -> Tensor:
             " * (tuple of ints size)\n"
             f"      didn't match because some of the arguments have invalid types: (!{type(target).__name__}!)\n"
         )
-    if target is self.dtype:
-        return alias(self)
     t = wrap(view_dtype(self._array, target.numpy))
     shared_version(self)
     t._counter = self._counter
@@ -270,6 +276,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         if result is not NotImplemented:
             return result
     shape = input._array.shape
+    if end_dim == -1 and len(shape) > 1:
+        if start_dim == 0:
+            return reshape_tensor(input, (-1,) if input._array.size else (0,))
+        if start_dim == 1 and len(shape) > 2 and input._array.size:
+            return reshape_tensor(input, (shape[0], -1))
     start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
@@ -392,7 +403,7 @@ def permute_method(self: Tensor, *args: Any, dims: Any = None) -> Tensor:
         result = handle_overrides(permute_method, (self, *args), {})
         if result is not NotImplemented:
             return result
-    return _permute(self, ints(args, "permute", "dims"))
+    return _permute(self, args if args and args[0].__class__ is int else ints(args, "permute", "dims"))
 
 
 permute_method.__name__ = permute_method.__qualname__ = "permute"
@@ -585,32 +596,63 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
 def expand(input: Array, size: tuple[int, ...]) -> Array:
     """Dimensions of size 1 repeated without copying; -1 leaves a dimension as it is."""
     old = input.shape
+    if size == old:
+        return input.view() if input.size else strided_view(input, old, strides_of(input))
     lead = len(size) - len(old)
     if lead < 0:
         raise RuntimeError(
             f"expand(torch.{SCALAR_NAMES[OF_NUMPY[input.dtype]]}Tensor{{{list(old)}}}, size={list(size)}): the number of sizes provided "
             f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(old)})"
         )
-    strides_in = strides_of(input)
-    shape, strides = [0] * len(size), [0] * len(size)
-    for i in range(len(size) - 1, -1, -1):
-        n = size[i]
-        have = old[i - lead] if i >= lead else 1
-        step = strides_in[i - lead] if i >= lead else (1 if i == len(size) - 1 else shape[i + 1] * strides[i + 1])
-        if n == -1:
-            if i < lead:
-                raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
-            n = have
-        if n != have:
-            if have != 1:
-                raise RuntimeError(
-                    f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
-                    f"Target sizes: {list(size)}.  Tensor sizes: {list(old)}"
-                )
-            if n < 0:
-                raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
-            step = 0
-        shape[i], strides[i] = n, step
+    if not input.size:
+        return _expanded_empty(input, size, lead)
+    strides = list(input.strides)
+    if lead:  # a new dimension of size 1 has the stride of a row-major one
+        have = (1,) * lead + old
+        step = old[0] * strides[0] if old else input.itemsize
+        for n in size[lead - 1 :: -1]:
+            strides.insert(0, step if n == 1 else 0)
+            step *= n
+    else:
+        have = old
+    if size != have:
+        for i, n in enumerate(size):
+            if n != have[i]:
+                if n == -1 and i >= lead:
+                    size = (*size[:i], have[i], *size[i + 1 :])
+                elif have[i] != 1 or n < 0:
+                    raise _expand_error(size, old, i, have[i], lead)
+                else:
+                    strides[i] = 0
+    flags = input.flags
+    if flags.c_contiguous or flags.f_contiguous:
+        return ndarray(size, input.dtype, input, 0, strides)
+    return strided_view(input, size, [s // input.itemsize for s in strides])
+
+
+def _expand_error(size: Any, old: Any, i: int, have: int, lead: int) -> Exception:
+    n = size[i]
+    if n == -1:
+        return RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
+    if have != 1:
+        return RuntimeError(
+            f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+            f"Target sizes: {list(size)}.  Tensor sizes: {list(old)}"
+        )
+    return RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
+
+
+def _expanded_empty(input: Array, size: Any, lead: int) -> Array:
+    """`expand` of a tensor without elements."""
+    have, strides = (1,) * lead + input.shape, [0] * lead + list(strides_of(input))
+    shape = list(size)
+    for i, n in enumerate(size):
+        if n == -1 and i >= lead:
+            shape[i] = have[i]
+        elif n != have[i]:
+            if have[i] != 1 or n < 0:
+                raise _expand_error(size, input.shape, i, have[i], lead)
+            strides[i] = 0
     return strided_view(input, tuple(shape), strides)
 
 
@@ -627,7 +669,7 @@ def expand_method(self: Tensor, *args: Any, size: Any = None, implicit: bool = F
         result = handle_overrides(expand_method, (self, *args), {})
         if result is not NotImplemented:
             return result
-    return _expand(self, ints(args, "expand"))
+    return _expand(self, args if args and args[0].__class__ is int and args[-1].__class__ is int else ints(args, "expand"))
 
 
 expand_method.__name__ = expand_method.__qualname__ = "expand"
@@ -663,7 +705,11 @@ def sum_to_size(self: Tensor, *args: Any, size: Any = None) -> Tensor:
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     if self._array.dtype.kind in "iub" and (size != shape or not size):
         self = tensors.to_dtype(self, int64.numpy)
-    return self if size == shape else sum_to_shape.function(self, size)
+    if size == shape:
+        return self
+    lead = len(shape) - len(size)
+    result = sum_to_shape.function(self, (1,) * lead + size)
+    return _view(result, size) if lead and size else result if not lead else sum_to_shape.function(self, size)
 
 
 # --- copies, and tensors outside the graph -------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from ..core import layout
 from ..core.layout import normalize_dim, strided_view, strides_of
 from ..kernels import memory
 from ..kernels import placing
-from ..tensor import Tensor, wrap
-from .definition import Array, composite, formula_function, operator, tensors
+from ..tensor import PLAIN, Tensor, wrap
+from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
+from .modes import modes
 from .shape import as_dim, clone_tensor, ints
 
 formula_function("zeros", lambda shape, dtype: memory.zeros(shape, dtype), lambda shape, dtype: wrap(memory.zeros(shape, dtype)))
@@ -95,9 +96,13 @@ slice_backward.derivative(grad=lambda F, grad, dim, start, stop, step: F.slice_d
 _slice = slice_dim.function
 
 
-@composite("torch.narrow", "Tensor.narrow")
+@composite("torch.narrow", "Tensor.narrow", hot=True)
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` parts from `start` on along a dimension. Raises RuntimeError where they are not all there."""
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(narrow, (input, dim, start, length), {})
+        if result is not NotImplemented:
+            return result
     dim, start, length = _narrowing(input, dim, start, length)
     return _slice(input, dim, start, start + length, 1)
 
@@ -242,9 +247,13 @@ def _check_sizes(input: Tensor, split_sizes: Any, dim: Any) -> tuple[tuple[int, 
     return sizes, d
 
 
-@composite("Tensor.split")
+@composite("Tensor.split", hot=True)
 def split_method(self: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of consecutive parts: of `split_size` each (the last may be smaller), or of the sizes in a list."""
+    if modes.active or type(self) not in PLAIN:
+        result = handle_overrides(split_method, (self, split_size, dim), {})
+        if result is not NotImplemented:
+            return result
     if hasattr(split_size, "__index__"):
         return split_equal.function(self, *_check_split(self, split_size, dim))
     return split_sized.function(self, *_check_sizes(self, split_size, dim))
@@ -253,9 +262,13 @@ def split_method(self: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, .
 split_method.__name__ = split_method.__qualname__ = "split"
 
 
-@composite("torch.split")
+@composite("torch.split", hot=True)
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of consecutive parts: of one size each (the last may be smaller), or of the sizes in a list."""
+    if modes.active or type(tensor) not in PLAIN:
+        result = handle_overrides(split, (tensor, split_size_or_sections, dim), {})
+        if result is not NotImplemented:
+            return result
     return split_method(tensor, split_size_or_sections, dim)
 
 
@@ -288,9 +301,13 @@ def _chunking(input: Tensor, chunks: Any, dim: Any) -> tuple[int, int, int]:
     return chunks, d, (shape[d] + chunks - 1) // chunks
 
 
-@composite("torch.chunk", "Tensor.chunk")
+@composite("torch.chunk", "Tensor.chunk", hot=True)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of at most `chunks` consecutive parts of equal size, the last of which may be smaller."""
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(chunk, (input, chunks, dim), {})
+        if result is not NotImplemented:
+            return result
     chunks, d, size = _chunking(input, chunks, dim)
     if size == 0:
         return split_sized.function(input, (0,) * chunks, d)

@@ -1,0 +1,40 @@
+"""Families imported on demand: the index says what they attach, and nothing tells them from the others."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def test_the_index_is_fresh():
+    code = "import sys; sys.path.insert(0, 'tools'); import index; from flambeau.ops.index import INDEX; scope = {}"
+    code += "; exec(index.index(), scope); print(scope['INDEX'] == INDEX)"
+    assert run(code) == "True\n", "run `make stubs`"
+
+
+@pytest.mark.parametrize(
+    "expression, family",
+    [
+        ("torch.conv2d", "convolution"),
+        ("torch.nn.functional.max_pool2d", "pooling"),
+        ("torch.ones(2, 2).cholesky()", "solving"),
+        ("torch.Tensor.det", "solving"),
+        ("torch.fft.fft", "spectral"),
+        ("hasattr(torch.ones(3), 'cumsum')", "scan"),
+    ],
+)
+def test_a_name_brings_its_family(expression, family):
+    code = f"import sys, flambeau as torch; before = 'flambeau.ops.{family}' in sys.modules; {expression}"
+    assert run(code + f"; print(before, 'flambeau.ops.{family}' in sys.modules)") == "False True\n"
+
+
+def test_what_there_is_not():
+    code = "import flambeau as torch; print(hasattr(torch, 'nonsense'), hasattr(torch.ones(1), 'nonsense'), hasattr(torch.Tensor, 'nonsense'))"
+    assert run(code) == "False False False\n"

@@ -114,11 +114,18 @@ def make_view(tensor: Any, source: Any, multi_output: bool = False) -> None:
     tensor._view = view = _new(View)
     view.version = counter[0]
     parent = source._view
-    mode = view_mode(multi_output)
-    if parent is None:
-        view.base, view.mode, view.crossing = source, mode, None
+    if grad_mode.enabled:
+        mode = MULTI_OUTPUT if multi_output else DEFAULT
     else:
-        view.base, view.mode, view.crossing = parent.base, mode or parent.mode, parent.crossing
+        mode = INFERENCE if grad_mode.inference else NO_GRAD
+    if parent is None:
+        view.base = source
+        view.mode = mode
+        view.crossing = None
+    else:
+        view.base = parent.base
+        view.mode = mode or parent.mode
+        view.crossing = parent.crossing
 
 
 def make_crossing(tensor: Any, source: Any, operator: Any, arguments: tuple[Any, ...]) -> None:
@@ -220,9 +227,3 @@ def set_history(tensor: Any, node: Node) -> None:
     view.version = -1
     view.sync(tensor)
 
-
-def view_mode(multi_output: bool) -> int:
-    """How a view made now came about."""
-    if grad_mode.enabled:
-        return MULTI_OUTPUT if multi_output else DEFAULT
-    return INFERENCE if grad_mode.inference else NO_GRAD

@@ -65,7 +65,9 @@ def result_shape(array: Any, indices: Sequence[Any]) -> tuple[int, ...]:
 
 def check_bounds(array: Any, indices: Sequence[Any]) -> Exception:
     """The error for indices that are out of range or do not broadcast together."""
+    number = -1  # of the index, by which PyTorch calls the dimension
     for d, index in enumerate(indices):
+        number += index is not None
         if index is None or not index.size:
             continue
         n = array.shape[d]
@@ -73,7 +75,7 @@ def check_bounds(array: Any, indices: Sequence[Any]) -> Exception:
         if bad.size:
             if n == 0:
                 return IndexError("index is out of bounds for dimension with size 0")
-            return IndexError(f"index {bad.flat[0]} is out of bounds for dimension {d} with size {n}")
+            return IndexError(f"index {bad.flat[0]} is out of bounds for dimension {number} with size {n}")
     try:
         result_shape(array, indices)
     except IndexError as error:

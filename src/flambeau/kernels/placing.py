@@ -1,6 +1,7 @@
 """Kernels that put values at places in memory: joining, and gradients of views."""
 
 import math
+from functools import lru_cache
 from typing import Any, Sequence
 
 import numpy as np
@@ -104,12 +105,18 @@ def roll(x: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
 
 def triangle(x: Any, diagonal: int, lower: bool) -> Any:
     """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions."""
-    result = like(x)
-    result[...] = x
     rows, columns = x.shape[-2:]
-    inside = np.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)
-    np.copyto(result, np.zeros((), x.dtype), where=~inside if lower else inside)
+    outside = (_outside if rows * columns <= 1 << 16 else _outside.__wrapped__)(rows, columns, diagonal, lower)
+    result = np.array(x, order="C")
+    np.copyto(result, False, where=outside, casting="unsafe")
     return result
+
+
+@lru_cache(64)
+def _outside(rows: int, columns: int, diagonal: int, lower: bool) -> Any:
+    """Where a triangle has zeros."""
+    inside = np.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)
+    return ~inside if lower else inside
 
 
 def block_diagonal(blocks: Sequence[Any], dtype: Any) -> Any:

@@ -12,9 +12,17 @@ ndarray = np.ndarray
 
 def _check(index: Any, n: int, dim: int) -> None:
     """Raises RuntimeError for an index out of [0, n)."""
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= n):
+    if out_of_range(index, n):
         bad = index[(index < 0) | (index >= n)].flat[0]
         raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {n}")
+
+
+_UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.int32): np.uint32}
+
+
+def out_of_range(index: Any, n: int) -> bool:
+    """Whether any index lies outside [0, n). As unsigned numbers the negative ones are large, so one look will do."""
+    return bool(index.size) and int(np.maximum.reduce(index.view(_UNSIGNED[index.dtype]), axis=None)) >= n
 
 
 def places(index: Any, dim: int) -> tuple[Any, ...]:
@@ -45,8 +53,10 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         return np.empty(index.shape, x.dtype)
     if x.ndim == 1:
         return x.take(index)
-    if dim == x.ndim - 1 and index.shape[dim] == 1 and x.ndim == 2 and index.shape[0] == x.shape[0]:
-        return x[np.arange(index.shape[0]), index[:, 0]].reshape(index.shape)
+    if dim == x.ndim - 1 and x.flags.c_contiguous and index.shape[:-1] == x.shape[:-1]:
+        n = x.shape[-1]
+        rows = np.arange(0, x.size, n).reshape(*x.shape[:-1], 1)
+        return x.reshape(-1).take(index + rows)
     return np.ascontiguousarray(x[places(index, dim)])
 
 
@@ -151,7 +161,7 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
             raise IndexError("index out of range in self")
         return x.copy() if index.size == 1 else np.full(index.size, x, x.dtype)
     n = x.shape[dim]
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= n):
+    if out_of_range(index, n):
         raise IndexError("index out of range in self")
     return x.take(index.reshape(-1), dim)
 

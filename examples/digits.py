@@ -22,7 +22,7 @@ config = parser.parse_args()
 try:
     from sklearn.datasets import load_digits
 except ImportError:
-    sys.exit("This example reads its images from scikit-learn, which is not installed: pip install scikit-learn")
+    sys.exit("The images come with scikit-learn, which is not installed: pip install scikit-learn (or flambeau's extra 'examples')")
 
 torch = importlib.import_module(config.backend)
 nn, F, data = torch.nn, torch.nn.functional, importlib.import_module(f"{config.backend}.utils.data")

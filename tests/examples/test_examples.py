@@ -134,7 +134,7 @@ def test_a_checkpoint_of_another_shape_is_refused(trained):
 def test_it_trains_on_a_file_and_on_a_folder_and_ends_in_time(tmp_path):
     for i in range(30):
         (tmp_path / f"{i}.txt").write_text(f"the quick brown fox number {i} jumps over the lazy dog\n" * 20)
-    for arguments in ([tmp_path / "7.txt", "--steps", STEPS], [tmp_path, "--steps", 100_000, "--minutes", 0.1]):
+    for arguments in ([tmp_path / "7.txt", "--steps", STEPS], [tmp_path, "--steps", 100_000, "--minutes", 0.06]):
         printed = run("train_gpt", *TINY, "--out", tmp_path / "out", "--data", *arguments)
         assert results(printed)[0] < results(printed)[1]
     assert int(re.search(r"loss after (\d+) steps", printed)[1]) < 100_000

@@ -15,7 +15,11 @@ test_text = rows(
             "m[:, 1:]", "m[None]", "m.expand(5, 2, 3)", "m.double()", "m.int()", "m == m", "m.clone()", "torch.zeros_like(m)",
             "torch.cat([m, m])", "torch.softmax(m, 1)", "torch.relu(m)", "torch.exp(m)", "F.layer_norm(m, (3,))", "m.fill_(3)", "m.normal_()",
             "m.zero_()", "m.copy_(torch.ones(2, 3))", "torch.ones(2, 3).T.to('meta')", "torch.arange(3, device='meta')",
-            "torch.tensor([1.0], device='meta')",
+            "torch.tensor([1.0], device='meta')", "torch.stack([m, m])", "m.max(1).values", "m.argmax()", "m.tril()", "m.cumsum(0)",
+            "m.sort().indices", "m.var(0)", "m.norm()", "F.embedding(torch.empty(2, dtype=torch.long, device='meta'), m)",
+            "F.cross_entropy(m, torch.empty(2, dtype=torch.long, device='meta'))", "torch.einsum('ij,kj->ik', m, m)",
+            "F.conv2d(torch.empty(1, 3, 8, 8, device='meta'), torch.empty(4, 3, 3, 3, device='meta'))",
+            "F.max_pool2d(torch.empty(1, 3, 8, 8, device='meta'), 2)", "F.dropout(m)", "F.gelu(m)", "torch.where(m > 0, m, m)",
         )
     ),
     Row("m = torch.empty(2, 3, device='meta'); m.device, m.is_meta, m.data_ptr(), m.nbytes, len(m)"),

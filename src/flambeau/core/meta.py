@@ -129,6 +129,11 @@ class MetaArray:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __bool__(self) -> bool:
+        raise self.refusal("its elements were asked for")
+
+    __int__ = __float__ = __index__ = __complex__ = __bool__  # type: ignore[assignment]
+
     def refusal(self, what: str) -> NotImplementedError:
         """The error for what needs the memory, with the name of the operator that is running."""
         frame: Any = sys._getframe(1)
@@ -219,6 +224,26 @@ def _meta(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)([_meta(v) for v in value])
     return value
+
+
+DATA_DEPENDENT = frozenset(("nonzero_rows", "argwhere", "masked_select", "masked_scatter", "index", "index_put", "count_nonzero", "isclose"))
+"""Operators whose result, or its shape, depends on the elements: they are refused."""
+
+
+def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
+    """What an operator's forward makes of stand-ins; of views, only where they lie. Raises `error` where the elements matter."""
+    if op.name in DATA_DEPENDENT:
+        raise error
+    if op.view:
+        values = tuple([v._seen() if isinstance(v, MetaArray) else v for v in values])
+    else:
+        values = tuple([_stand_in(v) for v in values])
+    cut = op.positional
+    with np.errstate(all="ignore"):
+        made = op.forward(*values[:cut], **dict(zip(op.params[cut:], values[cut:])))
+    if op.view and isinstance(made, ndarray):
+        return MetaArray(made.shape, made.dtype, [s // made.itemsize for s in made.strides])
+    return _meta(made)
 
 
 def _operator(name: str, reflected: bool = False) -> Any:

@@ -6,7 +6,8 @@ IDS, STARTS = value([1, 4, 2, 2, 0, 1]), value([0, 2, 2, 5])
 test_bags = rows(
     *(Row(f"F.embedding_bag(i, w, mode='{m}')", i=randint(0, 6, (3, 4)), w=randn(6, 3), grad=True) for m in ("sum", "mean", "max")),
     *(Row(f"F.embedding_bag(i, w, o, mode='{m}')", i=IDS, o=STARTS, w=randn(6, 3), grad=True) for m in ("sum", "mean", "max")),
-    *(Row(f"F.embedding_bag(i, w, o, mode='{m}', padding_idx=2)", i=IDS, o=STARTS, w=randn(6, 3), grad=True) for m in ("sum", "mean", "max")),
+    *(Row(f"F.embedding_bag(i, w, o, mode='{m}', padding_idx=2)", i=IDS, o=STARTS, w=randn(6, 3), grad=True) for m in ("sum", "mean",
+        "max")),
     Row("F.embedding_bag(i, w, o, mode='sum', per_sample_weights=s)", i=IDS, o=STARTS, w=randn(6, 3), s=rand(6), grad=True),
     Row("F.embedding_bag(i, w, o, scale_grad_by_freq=True)", i=IDS, o=STARTS, w=randn(6, 3), grad=True),
     Row("F.embedding_bag(i, w, o, include_last_offset=True)", i=IDS, o=value([0, 2, 6]), w=randn(6, 3), grad=True),

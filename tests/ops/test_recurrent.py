@@ -1,6 +1,7 @@
 """Recurrent networks as functions."""
 
 import pytest
+
 from harness import Row, parity, randn, rows
 
 WEIGHTS = {"w_ih": randn(12, 4), "w_hh": randn(12, 3), "b_ih": randn(12), "b_hh": randn(12)}
@@ -10,7 +11,15 @@ PARAMS = "[w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, False, False, False"
 
 test_steps = rows(
     Row("torch.lstm_cell(x, (h, c), w_ih, w_hh, b_ih, b_hh)", x=randn(2, 4), h=randn(2, 3), c=randn(2, 3), **WEIGHTS, grad=2),
-    Row("torch.lstm_cell(x, (h, c), w_ih, w_hh)", x=randn(2, 4), h=randn(2, 3), c=randn(2, 3), w_ih=randn(12, 4), w_hh=randn(12, 3), grad=True),
+    Row(
+        "torch.lstm_cell(x, (h, c), w_ih, w_hh)",
+        x=randn(2, 4),
+        h=randn(2, 3),
+        c=randn(2, 3),
+        w_ih=randn(12, 4),
+        w_hh=randn(12, 3),
+        grad=True,
+    ),
     Row("torch.gru_cell(x, h, w_ih, w_hh, b_ih, b_hh)", x=randn(2, 4), h=randn(2, 3), **GRU, grad=2),
     Row("torch.rnn_tanh_cell(x, h, w_ih, w_hh, b_ih, b_hh)", x=randn(2, 4), h=randn(2, 3), **RNN, grad=2),
     Row("torch.rnn_relu_cell(x, h, w_ih, w_hh, b_ih, b_hh)", x=randn(2, 4), h=randn(2, 3), **RNN, grad=True),

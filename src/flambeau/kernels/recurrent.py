@@ -235,9 +235,7 @@ def gru_backward(
 
 
 @quiet
-def rnn(
-    x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, sizes: list[int], reverse: bool
-) -> tuple[Any, Any]:
+def rnn(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, sizes: list[int], reverse: bool) -> tuple[Any, Any]:
     """The outputs of all rows and the last h of each sequence."""
     outputs = _with_bias(dot(x, w_ih.T), b_ih, b_hh)
     h = h0.copy()

@@ -50,10 +50,14 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 # --- all pairs -----------------------------------------------------------------------------------------------------
 
 
+def _norm_gradient(grad: Any, d: Any, result: Any, p: float) -> Any:
+    """The gradient of the norms `result` of the differences `d`, over Tensors; the count that p = 0 means has none."""
+    return tensors.zeros_like(d) if p == 0 else vector_norm.formulas["input"](tensors, grad, d, result, p, -1, False)
+
+
 def _cdist_backward_tensors(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:
     d = x1.unsqueeze(-2) - x2.unsqueeze(-3)
-    slope = vector_norm.formulas["input"](tensors, grad, d, result, p, -1, False)
-    return slope.sum(-2)
+    return _norm_gradient(grad, d, result, p).sum(-2)
 
 
 formula_function("cdist_backward", k.cdist_backward, _cdist_backward_tensors)
@@ -104,7 +108,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = "use_mm_f
 
 def _pdist_backward_tensors(grad: Any, x: Any, p: float, result: Any) -> Any:
     i, j = (tensors.wrap(rows) for rows in k.pairs(x.size(0)))
-    slope = vector_norm.formulas["input"](tensors, grad, x[i] - x[j], result, p, -1, False)
+    slope = _norm_gradient(grad, x[i] - x[j], result, p)
     return tensors.zeros_like(x).index_add(0, i, slope).index_add(0, j, -slope)
 
 

@@ -20,9 +20,7 @@ _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 _FUNCTIONS = {"LSTM": ops.lstm, "GRU": ops.gru, "RNN_TANH": ops.rnn_tanh, "RNN_RELU": ops.rnn_relu}
 
 
-def _check_options(
-    input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any, proj_size: Any
-) -> None:
+def _check_options(input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any, proj_size: Any) -> None:
     if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:  # type: ignore[operator]
         raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
     if dropout > 0 and num_layers == 1:  # type: ignore[operator]
@@ -99,10 +97,10 @@ class RNNBase(Module):
         for layer in range(num_layers):
             for direction in range(directions):
                 columns = input_size if layer == 0 else out * directions
-                shapes = {"weight_ih": (rows, columns), "weight_hh": (rows, out), "bias_ih": (rows,), "bias_hh": (rows,), "weight_hr": (out, hidden_size)}  # fmt: skip
+                shapes = {"weight_ih": (rows, columns), "weight_hh": (rows, out), "weight_hr": (out, hidden_size)}
                 names = _weight_names(layer, direction, bias, proj_size > 0)
                 for name in names:
-                    setattr(self, name, Parameter(empty(shapes[name.partition("_l")[0]], device=device, dtype=dtype)))
+                    setattr(self, name, Parameter(empty(shapes.get(name.partition("_l")[0], (rows,)), device=device, dtype=dtype)))
                 self._flat_weights_names.extend(names)
                 self._all_weights.append(names)
         self._init_flat_weights()

@@ -24,6 +24,7 @@ from . import (
     scattering,
     shape,
     slicing,
+    subclassing,
 )
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "scattering",
     "shape",
     "slicing",
+    "subclassing",
 ]

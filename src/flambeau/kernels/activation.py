@@ -7,7 +7,9 @@ import numpy as np
 
 from .compiler import compiled_for
 from .library import activation as library
+from ..core.generator import default_generator
 from .quiet import quiet
+from .random_support import u53
 
 _F32 = np.dtype(np.float32)
 maximum = np.maximum
@@ -275,3 +277,11 @@ def threshold(x: Any, bound: float, value: float) -> Any:
 def prelu(x: Any, weight: Any) -> Any:
     """x where positive, else weight * x."""
     return np.where(x > 0, x, weight * x)
+
+
+def rrelu_noise(x: Any, lower: float, upper: float, generator: Any = None) -> Any:
+    """One where `x` is positive; elsewhere, in memory order, numbers drawn uniformly from [lower, upper]."""
+    flat = np.ones(x.shape, x.dtype)
+    drawn = x <= 0
+    flat[drawn] = u53(generator or default_generator, int(np.count_nonzero(drawn))) * (upper - lower) + lower
+    return flat

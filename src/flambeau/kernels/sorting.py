@@ -180,7 +180,6 @@ def _complex_logcumsumexp(x: Any, axis: int) -> Any:
         same = np.isinf(high.real) & (low == high)
         difference = np.where(same, 0, low - high)
         result[i] = np.where(same & (high.real < 0), low, high + np.log1p(np.exp(difference)))
-        result[i].imag = np.angle(np.exp(1j * result[i].imag))
     return np.moveaxis(result, 0, axis)
 
 

@@ -475,6 +475,8 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
     target = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
     if dtype is None and (whole or out is not None):
         target = dt.int64.numpy if out is None else out._array.dtype
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
     if target is dt.int64.numpy:  # all three are cut to integers first
         start, end, step = int(start), int(end), int(step)
     elif target.kind == "c":
@@ -526,11 +528,8 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """`steps` numbers at equal distances from `start` to `end`, both included."""
     complex_ends = isinstance(start, complex) or isinstance(end, complex)
-    start, end = _number(start), _number(end)
-    steps = _steps(steps, "linspace")
-    for which, bound in (("start", start), ("end", end)):
-        if isinstance(bound, Tensor) and bound.ndim:
-            raise RuntimeError(f"linspace only supports 0-dimensional start and end tensors, but got {which} with {bound.ndim} dimension(s).")
+    _check_bounds("linspace", start, end)
+    start, end, steps = _number(start), _number(end), _steps(steps, "linspace")
     target = DEFAULT.complex.numpy if dtype is None and complex_ends else numpy_dtype(dtype)
     array = allocate((steps,), target, device, lambda s, d: _linspace(start, end, steps, d))
     return finish(array, requires_grad) if out is None else _into_out(array, out)
@@ -568,6 +567,13 @@ def _integer_linspace(start: int, end: int, steps: int) -> Any:
     return np.trunc(np.concatenate([ahead, back])).astype(np.int64)
 
 
+def _check_bounds(name: str, start: Any, end: Any) -> None:
+    """Raises RuntimeError for a tensor that is not a single number."""
+    for which, bound in (("start", start), ("end", end)):
+        if isinstance(bound, Tensor) and bound.ndim:
+            raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {which} with {bound.ndim} dimension(s).")
+
+
 def _steps(steps: Any, name: str) -> int:
     """The number of steps. Raises TypeError for a float, RuntimeError for a negative one."""
     if isinstance(steps, Tensor):
@@ -587,6 +593,7 @@ def _steps(steps: Any, name: str) -> int:
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, device: Any = None,
              requires_grad: bool = False, **ignored: Any) -> Tensor:  # fmt: skip
     """`base` to the powers `linspace(start, end, steps)`."""
+    _check_bounds("logspace", start, end)
     start, end, steps, target = _number(start), _number(end), _steps(steps, "logspace"), numpy_dtype(dtype)
     if out is not None and dtype is None:
         target = out._array.dtype

@@ -463,6 +463,17 @@ def _product(x: Any, dims: list[int]) -> int:
     return result
 
 
+@composite("torch.kron", "Tensor.kron")
+def kron(input: Any, other: Any, *, out: Any = None) -> Any:
+    """The Kronecker product: every element of `input` times the whole of `other`, dimension by dimension."""
+    n = max(input.dim(), other.dim())
+    a, b = [1] * (n - input.dim()) + list(input.shape), [1] * (n - other.dim()) + list(other.shape)
+    left = input.reshape([s for m in a for s in (m, 1)])
+    right = other.reshape([s for m in b for s in (1, m)])
+    result = (left * right).reshape([p * q for p, q in zip(a, b)])
+    return result if out is None else write_out(result, out)
+
+
 @composite("torch.chain_matmul")
 def chain_matmul(*matrices: Any, out: Any = None) -> Any:
     """The product of several matrices, in the order that costs least."""

@@ -325,7 +325,11 @@ def _quantile(name: str, skip_nan: bool) -> None:
         weight = np.full_like(rank, 0.5) if interpolation == "midpoint" else rank - low
         below = ordered.gather(-1, wrap(low.astype(np.int64)))
         above = ordered.gather(-1, wrap(np.ceil(rank).astype(np.int64)))
-        result = tensors.lerp(below, above, wrap(np.ascontiguousarray(weight)))
+        share = wrap(np.ascontiguousarray(weight))
+        if many and q.requires_grad and interpolation == "linear":  # how far the quantile moves with q
+            span = wrap(np.where(counts < size, 0, counts - 1).astype(weight.dtype) if not skip_nan else np.maximum(counts - 1, 0).astype(weight.dtype))
+            share = share + (q.reshape(-1) - q.detach().reshape(-1)) * span
+        result = tensors.lerp(below, above, share)
         result = tensors.movedim(result, -1, 0)
         if keepdim:
             shape = [1] * input.dim() if dim is None else [1 if i == axis else n for i, n in enumerate(input.shape)]

@@ -1,7 +1,24 @@
 """Building blocks of neural networks."""
 
+from typing import Any
+
+from ..core.missing import missing_name
 from . import functional, init, modules, parameter, utils
-from .modules import *  # noqa: F403
+from .modules.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .modules.module import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional", "init", "modules", "parameter", "utils"]
+__all__ = [
+    "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional", "init", "modules", "parameter", "utils",
+    *modules.__all__,
+]  # fmt: skip
+
+_missing = missing_name(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    """A class of modules, whose file is imported now."""
+    if name not in modules.__all__:
+        return _missing(name)
+    found = globals()[name] = getattr(modules, name)
+    return found

@@ -1,25 +1,28 @@
-"""Optimizers and learning-rate schedules."""
+"""Optimizers and learning-rate schedules; a file is imported when one of its names is first asked for."""
 
-from . import lr_scheduler as lr_scheduler
-from . import swa_utils as swa_utils
-from ._adafactor import Adafactor
-from ._muon import Muon
-from .adadelta import Adadelta
-from .adagrad import Adagrad
-from .adam import Adam
-from .adamax import Adamax
-from .adamw import AdamW
-from .asgd import ASGD
-from .lbfgs import LBFGS
-from .nadam import NAdam
-from .optimizer import Optimizer
-from .radam import RAdam
-from .rmsprop import RMSprop
-from .rprop import Rprop
-from .sgd import SGD
-from .sparse_adam import SparseAdam
+from ..core.on_demand import names_on_demand
 
-__all__ = [
-    "Adadelta", "Adafactor", "Adagrad", "Adam", "Adamax", "AdamW", "ASGD", "LBFGS", "lr_scheduler", "Muon", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "swa_utils",
-]  # fmt: skip
+FILES = {
+    "_adafactor": "Adafactor",
+    "_muon": "Muon",
+    "adadelta": "Adadelta",
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+    "adamax": "Adamax",
+    "adamw": "AdamW",
+    "asgd": "ASGD",
+    "lbfgs": "LBFGS",
+    "lr_scheduler": "",
+    "nadam": "NAdam",
+    "optimizer": "Optimizer",
+    "radam": "RAdam",
+    "rmsprop": "RMSprop",
+    "rprop": "Rprop",
+    "sgd": "SGD",
+    "sparse_adam": "SparseAdam",
+    "swa_utils": "",
+}
+"""Which classes each file holds."""
+
+__all__ = sorted(["lr_scheduler", "swa_utils", *(name for names in FILES.values() for name in names.split())])
+__getattr__ = names_on_demand(__name__, FILES)

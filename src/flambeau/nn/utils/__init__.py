@@ -1,30 +1,28 @@
-"""Utilities around modules: clipping, parametrizations, sequences of different lengths."""
+"""Utilities around modules: clipping, parametrizations, sequences of different lengths.
 
-from . import parametrizations, parametrize, rnn, stateless
-from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
-from .convert_parameters import parameters_to_vector, vector_to_parameters
-from .init import skip_init
-from .memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
+A file is imported when one of its names is first asked for.
+"""
+
+from ...core.on_demand import names_on_demand
+
+# Functions called like the file they are in must be there before the file is taken for them.
 from .spectral_norm import remove_spectral_norm, spectral_norm
 from .weight_norm import remove_weight_norm, weight_norm
 
-__all__ = [
-    "clip_grad_norm",
-    "clip_grad_norm_",
-    "clip_grads_with_norm_",
-    "clip_grad_value_",
-    "convert_conv2d_weight_memory_format",
-    "convert_conv3d_weight_memory_format",
-    "get_total_norm",
-    "parameters_to_vector",
-    "parametrizations",
-    "parametrize",
-    "remove_spectral_norm",
-    "remove_weight_norm",
-    "rnn",
-    "skip_init",
-    "spectral_norm",
-    "stateless",
-    "vector_to_parameters",
-    "weight_norm",
-]
+FILES = {
+    "clip_grad": "clip_grad_norm clip_grad_norm_ clip_grad_value_ clip_grads_with_norm_ get_total_norm",
+    "convert_parameters": "parameters_to_vector vector_to_parameters",
+    "init": "skip_init",
+    "memory_format": "convert_conv2d_weight_memory_format convert_conv3d_weight_memory_format",
+    "parametrizations": "",
+    "parametrize": "",
+    "rnn": "",
+    "stateless": "",
+}
+"""Which names each file holds."""
+
+__all__ = sorted([
+    "parametrizations", "parametrize", "remove_spectral_norm", "remove_weight_norm", "rnn", "spectral_norm", "stateless", "weight_norm",
+    *(name for names in FILES.values() for name in names.split()),
+])  # fmt: skip
+__getattr__ = names_on_demand(__name__, FILES)

@@ -8,7 +8,8 @@ def show() -> str:
     from .backends.cpu import get_cpu_capability
     from .version import __version__
 
-    return f"PyTorch built with:\n  - flambeau {__version__}\n  - NumPy {numpy.__version__}\n  - CPU capability usage: {get_cpu_capability()}\n"
+    parts = (f"flambeau {__version__}", f"NumPy {numpy.__version__}", f"CPU capability usage: {get_cpu_capability()}")
+    return "PyTorch built with:\n" + "".join(f"  - {part}\n" for part in parts)
 
 
 def parallel_info() -> str:

@@ -1,12 +1,11 @@
 """Settings of the whole process: threads, determinism, precision, the default device and tensor type."""
 
 import os
-import sys
 from typing import Any
 
 from .core import device as devices
-from .core.dtype import dtype, set_default_dtype
 from .core.device import device
+from .core.dtype import set_default_dtype
 
 # --- threads ---------------------------------------------------------------------------------------------------------
 
@@ -62,9 +61,7 @@ def set_num_interop_threads(num: int) -> None:
     """Sets `get_num_interop_threads`, once. Raises RuntimeError at the second time."""
     num = _threads("set_num_interop_threads", num)
     if _state.interop_threads is not None:
-        raise RuntimeError(
-            "Error: cannot set number of interop threads after parallel work has started or set_num_interop_threads called"
-        )
+        raise RuntimeError("Error: cannot set number of interop threads after parallel work has started or set_num_interop_threads called")
     _state.interop_threads = num
 
 
@@ -113,7 +110,8 @@ def set_float32_matmul_precision(precision: str) -> None:
         import warnings
 
         warnings.warn(
-            f"{precision} is not one of 'highest', 'high', or 'medium'; the currentsetFloat32MatmulPrecision call has no effect.", stacklevel=2
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the currentsetFloat32MatmulPrecision call has no effect.",
+            stacklevel=2,
         )
         return
     _state.precision = precision

@@ -65,7 +65,14 @@ class set_stance:
     __module__ = "torch.compiler"
 
     def __init__(self, stance: str = "default", **options: Any) -> None:
-        if stance not in ("default", "force_eager", "eager_on_recompile", "fail_on_recompile", "eager_then_compile", "aot_eager_then_compile"):
+        if stance not in (
+            "default",
+            "force_eager",
+            "eager_on_recompile",
+            "fail_on_recompile",
+            "eager_then_compile",
+            "aot_eager_then_compile",
+        ):
             raise RuntimeError(f"invalid torch.compile stance {stance!r}")
         self.stance = stance
 

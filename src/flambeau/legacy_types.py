@@ -78,7 +78,7 @@ def type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False, **k
         if dtype.is_cuda:
             raise AssertionError("Torch not compiled with CUDA enabled")
         return self.to(dtype.dtype)
-    if isinstance(dtype, str) or isinstance(dtype, type):
+    if isinstance(dtype, (str, type)):
         name = dtype if isinstance(dtype, str) else dtype.__name__
         module, _, last = name.rpartition(".")
         scalar = last.removesuffix("Tensor")

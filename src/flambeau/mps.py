@@ -1,7 +1,5 @@
 """`torch.mps` on a machine without one."""
 
-from typing import Any
-
 from ._absent import raising
 from .core.missing import missing_name
 

@@ -92,7 +92,13 @@ def _index() -> dict[Any, str]:
         elif isinstance(value, property):
             index[value.__get__] = f"torch.Tensor.{name}.__get__"
             index[value.__set__] = f"torch.Tensor.{name}.__set__"
-    for key, module in {"fft": "torch.fft", "linalg": "torch.linalg", "special": "torch.special", "F": "torch.nn.functional", "torch": "torch"}.items():
+    for key, module in {
+        "fft": "torch.fft",
+        "linalg": "torch.linalg",
+        "special": "torch.special",
+        "F": "torch.nn.functional",
+        "torch": "torch",
+    }.items():
         for name, function in NAMES[key].items():
             if not name.startswith("_"):
                 index[function] = f"{module}.{name}"
@@ -102,7 +108,7 @@ def _index() -> dict[Any, str]:
 def resolve_name(f: Any) -> str | None:
     """The public name of a function that `__torch_function__` was given; None for an unknown one."""
     names = NAMES["F"]
-    name = getattr(f, "__name__", None)
+    name: str = getattr(f, "__name__", "")
     if name in names and names[name] is f and NAMES["torch"].get(name) is not f:
         return f"torch.nn.functional.{name}"
     return _index().get(f)

@@ -3,7 +3,6 @@
 import os
 from builtins import bool as _bool
 from builtins import bytes as _bytes
-from builtins import complex as _complex
 from builtins import float as _float
 from builtins import int as _int
 from builtins import str as _str
@@ -12,7 +11,6 @@ from typing import IO, Any, Union
 
 from .core.device import device as _device
 from .core.dtype import dtype as _dtype
-from .core.layout import layout as _layout
 from .core.size import Size
 from .core.typed_storage import TypedStorage, UntypedStorage
 from .tensor import Tensor

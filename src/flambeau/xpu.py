@@ -18,9 +18,13 @@ globals().update(
         "Torch not compiled with XPU enabled",
     )
 )
-globals().update(answering("torch.xpu", "memory_allocated max_memory_allocated memory_reserved max_memory_reserved device_count", int, "0."))
 globals().update(
-    answering("torch.xpu", "empty_cache seed seed_all manual_seed manual_seed_all set_rng_state set_rng_state_all", lambda: None, "Nothing.")
+    answering("torch.xpu", "memory_allocated max_memory_allocated memory_reserved max_memory_reserved device_count", int, "0.")
+)
+globals().update(
+    answering(
+        "torch.xpu", "empty_cache seed seed_all manual_seed manual_seed_all set_rng_state set_rng_state_all", lambda: None, "Nothing."
+    )
 )
 globals().update(answering("torch.xpu", "is_available is_initialized is_bf16_supported is_tf32_supported", bool, "False."))
 globals().update(answering("torch.xpu", "get_arch_list get_rng_state_all", list, "An empty list."))

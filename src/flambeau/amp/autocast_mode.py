@@ -1,11 +1,12 @@
 """`autocast`: a region in which matrix products run in half precision and delicate operators in float32."""
 
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, Literal
 
 import numpy as np
 
-from ..core.dtype import bfloat16, dtype as Dtype, float16, float64
+from ..core.dtype import bfloat16, float16, float64
+from ..core.dtype import dtype as Dtype
 from ..core.naming import public
 from ..tensor import Tensor
 from . import state
@@ -69,7 +70,7 @@ class autocast:
         state.set_autocast_cache_enabled(self._cache_enabled)
         return self
 
-    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> bool:
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> Literal[False]:
         if state.autocast_decrement_nesting() == 0:
             state.clear_autocast_cache()
         state.set_autocast_enabled(self.device, self.prev)

@@ -9,8 +9,10 @@ from ..core.dtype import bfloat16, dtype, float16, float32, float64
 from ..ops.modes import modes, stacks
 from ..tensor import Tensor
 
-DEVICES = {"cpu": bfloat16, "cuda": float16, "xpu": float16, "ipu": float16, "hpu": bfloat16, "xla": bfloat16, "mps": float16, "mtia": bfloat16,
-           "maia": bfloat16, "privateuseone": float16}  # fmt: skip
+DEVICES = {
+    "cpu": bfloat16, "cuda": float16, "xpu": float16, "ipu": float16, "hpu": bfloat16, "xla": bfloat16, "mps": float16, "mtia": bfloat16,
+    "maia": bfloat16, "privateuseone": float16,
+}  # fmt: skip
 """The device types that know autocast, each with its dtype unless another is set."""
 
 LOWER = frozenset((

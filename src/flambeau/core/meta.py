@@ -132,7 +132,7 @@ class MetaArray:
     def __bool__(self) -> bool:
         raise self.refusal("its elements were asked for")
 
-    __int__ = __float__ = __index__ = __complex__ = __bool__  # type: ignore[assignment]
+    __int__ = __float__ = __index__ = __complex__ = __bool__
 
     def refusal(self, what: str) -> NotImplementedError:
         """The error for what needs the memory, with the name of the operator that is running."""
@@ -226,7 +226,9 @@ def _meta(value: Any) -> Any:
     return value
 
 
-DATA_DEPENDENT = frozenset(("nonzero_rows", "argwhere", "masked_select", "masked_scatter", "index", "index_put", "count_nonzero", "isclose"))
+DATA_DEPENDENT = frozenset(
+    ("nonzero_rows", "argwhere", "masked_select", "masked_scatter", "index", "index_put", "count_nonzero", "isclose")
+)
 """Operators whose result, or its shape, depends on the elements: they are refused."""
 
 

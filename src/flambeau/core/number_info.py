@@ -24,7 +24,7 @@ class _Info:
     """What both have in common; equal where dtypes are."""
 
     __slots__ = ("_dtype",)
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
     _dtype: dt.dtype
 
     @property

@@ -32,7 +32,9 @@ globals().update(
 globals().update(
     answering("torch.cuda", "memory_allocated max_memory_allocated memory_reserved max_memory_reserved", int, "0: there is no memory.")
 )
-globals().update(answering("torch.cuda", "empty_cache seed seed_all set_rng_state set_rng_state_all set_stream", lambda: None, "Does nothing."))
+globals().update(
+    answering("torch.cuda", "empty_cache seed seed_all set_rng_state set_rng_state_all set_stream", lambda: None, "Does nothing.")
+)
 globals().update(answering("torch.cuda", "memory_stats memory_stats_as_nested_dict", OrderedDict, "Nothing to tell."))
 globals().update(answering("torch.cuda", "is_bf16_supported is_tf32_supported", bool, "False: there is no device."))
 globals().update(answering("torch.cuda", "get_arch_list get_rng_state_all", list, "An empty list: there is no device."))
@@ -126,16 +128,15 @@ class device:
     def __init__(self, device: Any) -> None:
         from ..core.device import device as Device
 
-        self.idx = -1 if device is None else device if isinstance(device, int) else Device(device).index
-        self.idx = 0 if self.idx is None else self.idx
+        self.idx: int = -1 if device is None else device if isinstance(device, int) else Device(device).index or 0
         self.prev_idx = -1
 
     def __enter__(self) -> None:
         if self.idx >= 0:
             raise RuntimeError("PyTorch was compiled without CUDA support")
 
-    def __exit__(self, *exception: Any) -> bool:
-        return False
+    def __exit__(self, *exception: Any) -> None:
+        return None
 
 
 @public("torch.cuda")

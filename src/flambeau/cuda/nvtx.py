@@ -6,8 +6,6 @@ from typing import Any
 
 from .._absent import raising
 
-__all__ = ["range_push", "range_pop", "range_start", "range_end", "mark", "range"]
-
 _functions = raising(
     "torch.cuda.nvtx",
     "range_push range_pop range_start range_end mark",

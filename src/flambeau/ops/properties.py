@@ -232,13 +232,5 @@ def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar:
     return from_numpy(as_array(array))
 
 
-def _no_cuda_array(self: Tensor) -> Any:
-    raise AttributeError(
-        f"Can't get __cuda_array_interface__ on non-CUDA tensor type: torch.{SCALAR_NAMES[self.dtype]}Tensor If CUDA data is required use "
-        "tensor.cuda() to copy tensor to device memory."
-    )
-
-
 for _method in (reinforce, __dlpack_device__, __dlpack__, __array_wrap__):
     setattr(Tensor, _method.__name__, _method)
-Tensor.__cuda_array_interface__ = property(_no_cuda_array)  # type: ignore[attr-defined]

@@ -27,7 +27,9 @@ def default_tolerances(*inputs: Any) -> tuple[float, float]:
 class _Options:
     """What `assert_close` was asked for."""
 
-    def __init__(self, rtol: Any, atol: Any, equal_nan: bool, device: bool, dtype: bool, layout: bool, stride: bool, subclasses: bool) -> None:
+    def __init__(
+        self, rtol: Any, atol: Any, equal_nan: bool, device: bool, dtype: bool, layout: bool, stride: bool, subclasses: bool
+    ) -> None:
         self.rtol, self.atol, self.equal_nan, self.subclasses = rtol, atol, equal_nan, subclasses
         self.check_device, self.check_dtype, self.check_layout, self.check_stride = device, dtype, layout, stride
 
@@ -208,9 +210,7 @@ def assert_close(
     for what cannot be compared.
     """
     if (rtol is None) != (atol is None):
-        raise ValueError(
-            f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {'rtol' if rtol is None else 'atol'}."
-        )
+        raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {'rtol' if rtol is None else 'atol'}.")
     options = _Options(rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride, allow_subclasses)
     try:
         _compare(actual, expected, (), options, msg)
@@ -225,7 +225,9 @@ def assert_close(
     raise error
 
 
-def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = "") -> None:
+def assert_allclose(
+    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = ""
+) -> None:
     """`assert_close` without a look at dtypes and devices; deprecated in PyTorch."""
     import warnings
 
@@ -246,4 +248,14 @@ def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol:
         expected = tensor(expected, dtype=actual.dtype)
     if rtol is None and atol is None:
         rtol, atol = default_tolerances(actual, expected)
-    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False, check_stride=False, msg=msg or None)
+    assert_close(
+        actual,
+        expected,
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_device=True,
+        check_dtype=False,
+        check_stride=False,
+        msg=msg or None,
+    )

@@ -167,6 +167,8 @@ class TreeSpec:
     """The structure of a tree without its leaves: a type, a context and the specs of the children; `type` None is a leaf."""
 
     __slots__ = ("type", "context", "_children", "num_leaves", "num_nodes", "num_children")
+    num_leaves: int
+    num_nodes: int
 
     def __init__(self, type: Any, context: Any = None, children_specs: Iterable["TreeSpec"] = ()) -> None:
         self.type = type
@@ -281,7 +283,9 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
 def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
     """The tree of a structure with the given leaves. Raises TypeError for no TreeSpec, ValueError for a wrong number of leaves."""
     if not isinstance(treespec, TreeSpec):
-        raise TypeError(f"tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of type {type(treespec)}.")
+        raise TypeError(
+            f"tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of type {type(treespec)}."
+        )
     return treespec.unflatten(leaves)
 
 
@@ -332,12 +336,16 @@ def map_only(type_or_types_or_pred: Any, /) -> Callable[[Callable[..., Any]], Ca
     return lambda func: lambda value: func(value) if accepts(value) else value
 
 
-def tree_map_only(type_or_types_or_pred: Any, /, func: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def tree_map_only(
+    type_or_types_or_pred: Any, /, func: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
     """`tree_map` for the leaves of a type, or that a predicate accepts; the others stay."""
     return tree_map(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
 
 
-def tree_map_only_(type_or_types_or_pred: Any, /, func: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def tree_map_only_(
+    type_or_types_or_pred: Any, /, func: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
     """`tree_map_` for the leaves of a type, or that a predicate accepts."""
     return tree_map_(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
 
@@ -372,7 +380,9 @@ def _walk(path: tuple[Any, ...], tree: Any, is_leaf: Callable[[Any], bool] | Non
         return
     with_keys = SUPPORTED_NODES[kind].flatten_with_keys_fn
     if with_keys is None:
-        raise ValueError(f"Did not find a flatten_with_keys_fn for type: {kind}. Please pass a flatten_with_keys_fn argument to register_pytree_node.")
+        raise ValueError(
+            f"Did not find a flatten_with_keys_fn for type: {kind}. Please pass a flatten_with_keys_fn argument to register_pytree_node."
+        )
     for key, child in with_keys(tree)[0]:
         yield from _walk((*path, key), child, is_leaf)
 

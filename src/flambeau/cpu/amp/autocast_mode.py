@@ -3,7 +3,8 @@
 import warnings
 
 from ...amp import autocast_mode
-from ...core.dtype import bfloat16, dtype as Dtype
+from ...core.dtype import bfloat16
+from ...core.dtype import dtype as Dtype
 from ...core.naming import public
 
 __all__ = ["autocast"]

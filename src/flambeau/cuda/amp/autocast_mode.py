@@ -4,7 +4,8 @@ import warnings
 from typing import Any
 
 from ...amp import autocast_mode
-from ...core.dtype import dtype as Dtype, float16
+from ...core.dtype import dtype as Dtype
+from ...core.dtype import float16
 from ...core.naming import public
 
 __all__ = ["autocast", "custom_fwd", "custom_bwd"]

@@ -16,7 +16,7 @@ mp.mp.dps = 50
 TARGET = Path(__file__).resolve().parent.parent / "src/flambeau/kernels/special_tables.py"
 
 
-def chebyshev(function, terms=60, tiny=mp.mpf("2e-18")):
+def chebyshev(function, terms=60, tiny=2e-18):
     """The Chebyshev coefficients of a function on [-1, 1], cut where they vanish in double precision."""
     nodes = [mp.cos(mp.pi * (k + mp.mpf(1) / 2) / terms) for k in range(terms)]
     values = [function(t) for t in nodes]

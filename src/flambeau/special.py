@@ -5,5 +5,4 @@ from .ops import reduction, special  # noqa: F401  (importing a family attaches 
 from .ops.definition import NAMES
 
 globals().update(NAMES["special"])
-__all__ = sorted(NAMES["special"])
 __getattr__ = missing_name(__name__)

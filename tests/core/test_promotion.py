@@ -1,5 +1,7 @@
 """Promotion, compared with PyTorch for every pair of dtypes, and with rules that hold for all."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,10 @@ def test_result_type_of_all_pairs(torch):
     """Tensors with and without dimensions."""
     samples = {(name, rank): torch.zeros((2,) if rank == "1-dim" else (), dtype=getattr(torch, name)) for name in NAMES for rank in RANKED}
     return {
-        f"{a} {b}": answer(lambda a=a, b=b: torch.result_type(samples[a], samples[b])) for a in samples for b in samples if not complex32(a[0], b[0])
+        f"{a} {b}": answer(lambda a=a, b=b: torch.result_type(samples[a], samples[b]))
+        for a in samples
+        for b in samples
+        if not complex32(a[0], b[0])
     }
 
 
@@ -53,7 +58,9 @@ def test_result_type_with_numbers(torch):
             for name in NAMES:
                 for number in (True, 3, 2.5, 1j):
                     if not complex32(name, str(number)):
-                        found[f"{default} {name} {number}"] = answer(lambda: torch.result_type(torch.zeros(2, dtype=getattr(torch, name)), number))
+                        found[f"{default} {name} {number}"] = answer(
+                            partial(torch.result_type, torch.zeros(2, dtype=getattr(torch, name)), number)
+                        )
         finally:
             torch.set_default_dtype(torch.float32)
     return found

@@ -11,7 +11,10 @@ EDGES = value([float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1e-30, 3e38
 
 test_functions = rows(
     *(Row(f"torch.{name}(x)", x=rand(7, low=0.1, high=0.9), grad=2) for name in NAMES),
-    *(Row(f"torch.{name}(x)", x=rand(3, low=0.1, high=0.9), dtypes=ALL if name not in REAL else ALL.replace(" complex64", "")) for name in NAMES),
+    *(
+        Row(f"torch.{name}(x)", x=rand(3, low=0.1, high=0.9), dtypes=ALL if name not in REAL else ALL.replace(" complex64", ""))
+        for name in NAMES
+    ),
     *(Row(f"torch.{name}(x)", x=EDGES) for name in (*NAMES, "acosh")),
     *(Row(f"torch.{name}(x)", x=randn(3, dtype="complex64")) for name in REAL),
     *(Row(f"torch.{name}(x)", x=randn(4, dtype="complex128"), grad=2) for name in (*NAMES, "acosh") if name not in REAL),

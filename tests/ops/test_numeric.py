@@ -6,7 +6,10 @@ HALVES = value([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.0, -0.3])
 EDGES = value([float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1.5, -2.5])
 
 test_rounding = rows(
-    *(Row(f"torch.{name}(x)", x=HALVES, grad=True, dtypes="float16 bfloat16 float32 float64") for name in "floor ceil trunc round frac".split()),
+    *(
+        Row(f"torch.{name}(x)", x=HALVES, grad=True, dtypes="float16 bfloat16 float32 float64")
+        for name in "floor ceil trunc round frac".split()
+    ),
     *(Row(f"torch.{name}(x)", x=EDGES) for name in "floor ceil trunc round frac fix".split()),
     *(Row(f"torch.{name}(x)", x=value([1, -2])) for name in "floor ceil trunc round frac".split()),
     *(Row(f"torch.{name}(x)", x=randn(2, dtype="bool")) for name in "floor ceil trunc round frac".split()),
@@ -25,7 +28,14 @@ test_parts = rows(
     Row("torch.copysign(a, b)", a=value([0.0, 1.0]), b=value([-0.0, -1.0]), grad=True),
     Row("torch.copysign(a, -2)", a=randn(4), grad=True),
     Row("torch.copysign(a, -1)", a=value([1, 2])),
-    Row("torch.nextafter(a, b)", a=value([0.0, 1.0, 2.0]), b=value([1.0, 1.0, -1.0]), grad=True, exact=True, dtypes="float32 float64 bfloat16"),
+    Row(
+        "torch.nextafter(a, b)",
+        a=value([0.0, 1.0, 2.0]),
+        b=value([1.0, 1.0, -1.0]),
+        grad=True,
+        exact=True,
+        dtypes="float32 float64 bfloat16",
+    ),
     Row("torch.nextafter(a, a)", a=value([1])),
     Row("torch.ldexp(a, b)", a=randn(3), b=value([1, -2, 3])),
     Row("torch.ldexp(a, b)", a=randn(3), b=randn(3), grad=2),
@@ -62,11 +72,20 @@ test_fused = rows(
     Row("torch.lerp(a, a, 0.5)", a=value([1])),
     Row("torch.lerp(a, a, 'x')", a=randn(1)),
     Row("torch.addcmul(a, b, c, value=2)", a=randn(4), b=randn(3, 1), c=randn(4), grad=2, dtypes="float32 complex64"),
-    Row("torch.addcmul(a, b, c, value=2)", a=randn(4), b=randn(3, 1), c=randn(4), dtypes="float16 bfloat16", name="addcmul in low precision"),
+    Row(
+        "torch.addcmul(a, b, c, value=2)", a=randn(4), b=randn(3, 1), c=randn(4), dtypes="float16 bfloat16", name="addcmul in low precision"
+    ),
     Row("torch.addcmul(a, a, a, value=1.5)", a=value([1, 2])),
     Row("torch.addcmul(a, a, b)", a=randn(2), b=randn(2, dtype="float64")),
     Row("torch.addcdiv(a, b, c, value=0.5)", a=randn(4), b=randn(3, 1), c=rand(4, low=0.5), grad=2),
-    Row("torch.addcdiv(a, b, c, value=0.5)", a=randn(4), b=randn(3, 1), c=rand(4, low=0.5), dtypes="float16 bfloat16", name="addcdiv in low precision"),
+    Row(
+        "torch.addcdiv(a, b, c, value=0.5)",
+        a=randn(4),
+        b=randn(3, 1),
+        c=rand(4, low=0.5),
+        dtypes="float16 bfloat16",
+        name="addcdiv in low precision",
+    ),
     Row("torch.addcdiv(a, a, a)", a=value([1, 2])),
     Row("b = a.clone(); b.addcmul_(a, a, value=0.1).addcdiv_(a, a + 3, value=-1)", a=randn(4), grad=2),
     Row("torch.addcmul(a, b, b)", a=randn(70000), b=randn(70000), dtypes="float32 bfloat16", name="more than a chunk"),

@@ -5,6 +5,7 @@ import math
 from harness import Row, distinct, parity, rand, randint, randn, rows, value
 
 ALL = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128"
+COMPLEX = "neg abs sgn reciprocal sqrt rsqrt conj conj_physical".split()
 FLOATS = "float16 bfloat16 float32 float64"
 
 test_arithmetic = rows(
@@ -94,7 +95,10 @@ test_powers = rows(
 )
 
 test_bounds = rows(
-    *(Row(f"torch.clamp(a, {bounds})", a=value([-2.0, -0.5, 0.5, 2.0, math.nan]), grad=True) for bounds in ("0, 1", "min=0", "max=0", "2, 1")),
+    *(
+        Row(f"torch.clamp(a, {bounds})", a=value([-2.0, -0.5, 0.5, 2.0, math.nan]), grad=True)
+        for bounds in ("0, 1", "min=0", "max=0", "2, 1")
+    ),
     Row("torch.clamp(a, b, c)", a=randn(6), b=value([-0.5]), c=rand(6), grad=2),
     Row("torch.clamp(a, max=b)", a=randn(6), b=randn(6), grad=True),
     Row("torch.clamp(a, 0.5)", a=value([0, 1, 2])),
@@ -181,7 +185,7 @@ test_numpy = rows(
 test_complex = rows(
     *(Row(f"a {op} b", a=randn(3, dtype=d), b=randn(3, dtype=e), grad=2)
       for op in "+-*/" for d, e in (("complex128", "complex128"), ("float64", "complex128"), ("complex128", "float64"))),
-    *(Row(f"torch.{name}(a)", a=randn(4, dtype="complex128"), grad=2) for name in "neg abs sgn reciprocal sqrt rsqrt conj conj_physical".split()),
+    *(Row(f"torch.{name}(a)", a=randn(4, dtype="complex128"), grad=2) for name in COMPLEX),
     Row("a.conj() is a, torch.resolve_conj(a) is a, a.is_conj()", a=randn(2)),
 )  # fmt: skip
 

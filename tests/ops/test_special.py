@@ -38,7 +38,11 @@ test_gamma = rows(
     Row("torch.mvlgamma(x, 0)", x=randn(2)),
     Row("torch.lgamma(x)", x=value([-2.5, -1.5, -0.5, -2.0, 1e10, 1.0, 2.0, 0.9999, 2.0001])),
     Row("torch.igamma(a, x), torch.igammac(a, x)", a=rand(8, low=0.1, high=8.0).nograd, x=rand(8, low=0.1, high=8.0), grad=2),
-    Row("torch.special.gammainc(a, x)", a=value([0.0, 0.0, 1.0, 1.0, -1.0, INF, 1.0, INF]), x=value([0.0, 1.0, 0.0, -1.0, 1.0, 1.0, INF, INF])),
+    Row(
+        "torch.special.gammainc(a, x)",
+        a=value([0.0, 0.0, 1.0, 1.0, -1.0, INF, 1.0, INF]),
+        x=value([0.0, 1.0, 0.0, -1.0, 1.0, 1.0, INF, INF]),
+    ),
     Row("torch.igamma(a, x).sum().backward()", a=rand(2), x=rand(2), grad=True),
     Row("torch.igamma(a, a)", a=value([1])),
     Row("torch.special.zeta(a, x)", a=value([1.5, 2.0, 3.0, 1.0, 0.5]).nograd, x=value([0.5, 2.0, 7.0, 1.0, 1.0]), grad=True),

@@ -8,8 +8,6 @@ import math
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from . import dtype as dt
 from .dtype import DEFAULT, OF_NUMPY, dtype
 

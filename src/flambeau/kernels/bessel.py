@@ -130,9 +130,7 @@ def _second_kind(near: Callable[[Array], Array], p: tuple[float, ...], q: tuple[
 
 
 y0 = _second_kind(lambda x: chebyshev(tables.Y0, _square(x)) + 2 / math.pi * np.log(x) * _j0(x), tables.P0, tables.Q0, 0)
-y1 = _second_kind(
-    lambda x: x * chebyshev(tables.Y1, _square(x)) + 2 / math.pi * (np.log(x) * _j1(x) - 1 / x), tables.P1, tables.Q1, 1
-)
+y1 = _second_kind(lambda x: x * chebyshev(tables.Y1, _square(x)) + 2 / math.pi * (np.log(x) * _j1(x) - 1 / x), tables.P1, tables.Q1, 1)
 
 
 @in_double

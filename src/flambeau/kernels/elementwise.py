@@ -45,6 +45,7 @@ right_shift = quiet_binary(np.right_shift)
 gcd = quiet_binary(np.gcd)
 lcm = quiet_binary(np.lcm)
 
+
 def _negative(x: Any, out: Any = None) -> Any:
     """-x. NumPy 2.4 computes nonsense where both arrays have gaps in their last dimension: there, another way round."""
     if out is not None and not out.flags.c_contiguous and out.dtype.kind in "ifc":
@@ -555,7 +556,9 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
     greatest = ml_dtypes.finfo(x.dtype).max
     token = silence(SILENT)
     try:
-        values = [np.asarray(default if v is None else v).astype(x.dtype) for v, default in ((nan, 0.0), (posinf, greatest), (neginf, -greatest))]
+        values = [
+            np.asarray(default if v is None else v).astype(x.dtype) for v, default in ((nan, 0.0), (posinf, greatest), (neginf, -greatest))
+        ]
         result = np.where(np.isnan(x), values[0], np.where(x == np.inf, values[1], np.where(x == -np.inf, values[2], x)))
     finally:
         restore(token)

@@ -320,7 +320,8 @@ digamma = in_double(_digamma)
 # (2k)! / B(2k), the denominators of the Euler-Maclaurin sum
 _EULER_MACLAURIN = (
     12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1307674368000 / 691, 74724249600.0, -10670622842880000 / 3617,
-    5109094217170944000 / 43867, -802857662698291200000 / 174611, 14101100039391805440000 / 77683, -1693824136731743669452800000 / 236364091,
+    5109094217170944000 / 43867, -802857662698291200000 / 174611, 14101100039391805440000 / 77683,
+    -1693824136731743669452800000 / 236364091,
 )  # fmt: skip
 
 
@@ -385,9 +386,7 @@ def _gamma_weight(a: Array, x: Array) -> Array:
         mu = (x - a) / a
         return np.exp(a * (np.log1p(mu) - mu) - _stirling(a)) / np.sqrt(2 * math.pi * a)
 
-    return pieces(
-        a, (a >= 13, large), (a < 13, lambda a, x: np.exp(a * np.log(x) - x - _lgamma_positive(a + 1))), others=(x,)
-    )
+    return pieces(a, (a >= 13, large), (a < 13, lambda a, x: np.exp(a * np.log(x) - x - _lgamma_positive(a + 1))), others=(x,))
 
 
 def _igamma_series(a: Array, x: Array) -> Array:

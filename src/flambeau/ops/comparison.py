@@ -11,7 +11,20 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype
 from ..kernels import elementwise as k
 from ..kernels.memory import copy_into
 from ..tensor import PLAIN, Tensor, wrap
-from .definition import NUMBERS, Array, Number, apply_in_place, attach, broadcast_failure, composite, handle_overrides, modes, operator, raise_overlap, tensors
+from .definition import (
+    NUMBERS,
+    Array,
+    Number,
+    apply_in_place,
+    attach,
+    broadcast_failure,
+    composite,
+    handle_overrides,
+    modes,
+    operator,
+    raise_overlap,
+    tensors,
+)
 from .pointwise import everywhere, refuse, reversed_operands
 
 # --- comparisons -----------------------------------------------------------------------------------------------
@@ -164,21 +177,45 @@ def _integers(x: Any, y: Any, name: str, kinds: str = "biu") -> None:
         refuse(array, name)
 
 
-@operator(*everywhere("bitwise_and"), "Tensor.__and__", "Tensor.__rand__", "Tensor.__iand__", promote="arithmetic", differentiable=False, takes_numbers=1)
+@operator(
+    *everywhere("bitwise_and"),
+    "Tensor.__and__",
+    "Tensor.__rand__",
+    "Tensor.__iand__",
+    promote="arithmetic",
+    differentiable=False,
+    takes_numbers=1,
+)
 def bitwise_and(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that both have."""
     _integers(input, other, "bitwise_and_cpu")
     return k.bitwise_and(input, other, out)
 
 
-@operator(*everywhere("bitwise_or"), "Tensor.__or__", "Tensor.__ror__", "Tensor.__ior__", promote="arithmetic", differentiable=False, takes_numbers=1)
+@operator(
+    *everywhere("bitwise_or"),
+    "Tensor.__or__",
+    "Tensor.__ror__",
+    "Tensor.__ior__",
+    promote="arithmetic",
+    differentiable=False,
+    takes_numbers=1,
+)
 def bitwise_or(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that either has."""
     _integers(input, other, "bitwise_or_cpu")
     return k.bitwise_or(input, other, out)
 
 
-@operator(*everywhere("bitwise_xor"), "Tensor.__xor__", "Tensor.__rxor__", "Tensor.__ixor__", promote="arithmetic", differentiable=False, takes_numbers=1)
+@operator(
+    *everywhere("bitwise_xor"),
+    "Tensor.__xor__",
+    "Tensor.__rxor__",
+    "Tensor.__ixor__",
+    promote="arithmetic",
+    differentiable=False,
+    takes_numbers=1,
+)
 def bitwise_xor(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The bits that just one has."""
     _integers(input, other, "bitwise_xor_cpu")
@@ -331,7 +368,13 @@ _fill_ = fill.in_places["fill_"] = fill.in_place_stub("fill_")
 
 def fill_(input: Any, value: Any) -> Any:
     """Writes one value everywhere: a number, or a tensor without dimensions. Returns the tensor."""
-    if modes.active or type(input) not in PLAIN or value.__class__ not in NUMBERS or grad_mode.enabled and (input._requires_grad or input._view is not None):
+    if (
+        modes.active
+        or type(input) not in PLAIN
+        or value.__class__ not in NUMBERS
+        or grad_mode.enabled
+        and (input._requires_grad or input._view is not None)
+    ):
         return _fill_(input, value)
     k.fill(input._array, value)
     counter = input._counter

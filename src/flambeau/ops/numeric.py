@@ -243,8 +243,16 @@ def lerp(input: Array, end: Array, weight: Array | Number, out: Any = None) -> A
 
 def _c_name(x: Any) -> str:
     scalar = SCALAR_NAMES[OF_NUMPY[x.dtype]]
-    return {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Byte": "unsigned char", "Char": "signed char",
-            "Short": "short int", "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}.get(scalar, scalar.lower())  # fmt: skip
+    return {
+        "Half": "c10::Half",
+        "BFloat16": "c10::BFloat16",
+        "Long": "long int",
+        "Byte": "unsigned char",
+        "Char": "signed char",
+        "Short": "short int",
+        "ComplexFloat": "c10::complex<float>",
+        "ComplexDouble": "c10::complex<double>",
+    }.get(scalar, scalar.lower())
 
 
 lerp.derivative(

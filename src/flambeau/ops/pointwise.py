@@ -12,7 +12,9 @@ from .definition import NUMBERS, Array, Number, apply_in_place, attach, composit
 
 # What the engine and the formulas need in both forms. Over Tensors the names resolve when they are called.
 formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape))
-formula_function("cast", lambda x, dtype: k.cast(x.real if x.dtype.kind == "c" and dtype.kind != "c" else x, dtype), lambda x, d: tensors.to_dtype(x, d))
+formula_function(
+    "cast", lambda x, dtype: k.cast(x.real if x.dtype.kind == "c" and dtype.kind != "c" else x, dtype), lambda x, d: tensors.to_dtype(x, d)
+)
 
 
 def everywhere(*names: str, function_in_place: bool = False) -> list[str]:
@@ -54,7 +56,17 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
         raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
 
 
-@operator("torch.add", "Tensor.add", "Tensor.add_", "Tensor.__add__", "Tensor.__radd__", "Tensor.__iadd__", promote="arithmetic", takes_numbers=2, legacy="alpha")
+@operator(
+    "torch.add",
+    "Tensor.add",
+    "Tensor.add_",
+    "Tensor.__add__",
+    "Tensor.__radd__",
+    "Tensor.__iadd__",
+    promote="arithmetic",
+    takes_numbers=2,
+    legacy="alpha",
+)
 def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input + alpha * other`, broadcast."""
     if alpha.__class__ is int and alpha == 1:
@@ -80,8 +92,15 @@ def check_subtraction(x: Any, y: Any) -> None:
         )
 
 
-@operator("torch.sub", "torch.subtract", "Tensor.sub", "Tensor.subtract", "Tensor.sub_", "Tensor.subtract_", "Tensor.__sub__", "Tensor.__isub__",
-          promote="arithmetic", check=check_subtraction, takes_numbers=2, legacy="alpha")  # fmt: skip
+@operator(
+    *everywhere("sub", "subtract"),
+    "Tensor.__sub__",
+    "Tensor.__isub__",
+    promote="arithmetic",
+    check=check_subtraction,
+    takes_numbers=2,
+    legacy="alpha",
+)
 def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None) -> Array:
     """`input - alpha * other`, broadcast. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
@@ -95,8 +114,13 @@ def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None)
 sub.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha))
 
 
-@operator("torch.rsub", "Tensor.__rsub__", promote="arithmetic", check=check_subtraction,
-          node=lambda input, other, alpha: f"RsubBackward{int(other.__class__ in NUMBERS)}")  # fmt: skip
+@operator(
+    "torch.rsub",
+    "Tensor.__rsub__",
+    promote="arithmetic",
+    check=check_subtraction,
+    node=lambda input, other, alpha: f"RsubBackward{int(other.__class__ in NUMBERS)}",
+)
 def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None) -> Array:
     """`other - alpha * input`, broadcast. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
@@ -110,7 +134,7 @@ def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None
 rsub.derivative(input=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha), other=lambda F, grad: grad)
 
 
-@operator("torch.mul", "torch.multiply", "Tensor.mul", "Tensor.multiply", "Tensor.mul_", "Tensor.multiply_", "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", takes_numbers=2)  # fmt: skip
+@operator(*everywhere("mul", "multiply"), "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", takes_numbers=2)
 def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input * other`, broadcast."""
     return k.multiply(input, other, out)
@@ -122,7 +146,9 @@ mul.derivative(input=lambda F, grad, other: grad * F.conj(other), other=lambda F
 # --- quotients -------------------------------------------------------------------------------------------------
 
 
-@operator("Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0", takes_numbers=2)
+@operator(
+    "Tensor.__truediv__", "Tensor.__div__", "Tensor.__itruediv__", "Tensor.__idiv__", promote="float", node="DivBackward0", takes_numbers=2
+)
 def true_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input / other`, broadcast; integers become the default floating-point dtype."""
     return k.divide(input, other, out)
@@ -134,7 +160,9 @@ true_divide.derivative(
 )
 
 
-@operator("torch.floor_divide", "Tensor.floor_divide", "Tensor.floor_divide_", "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented", takes_numbers=2)  # fmt: skip
+@operator(
+    *everywhere("floor_divide"), "Tensor.__floordiv__", "Tensor.__ifloordiv__", promote="arithmetic", node="NotImplemented", takes_numbers=2
+)
 def floor_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The quotient rounded towards minus infinity. Raises RuntimeError (ZeroDivisionError) for an integer division by 0."""
     if input.dtype.kind in "bc":
@@ -187,8 +215,15 @@ def _is_number(value: Any) -> bool:
     return value.__class__ in NUMBERS
 
 
-@operator("torch.remainder", "Tensor.remainder", "Tensor.remainder_", "Tensor.__mod__", "Tensor.__imod__", promote="arithmetic",
-          node=lambda input, other: f"RemainderBackward{1 - _is_number(other)}" if not _is_number(input) else "NotImplemented")  # fmt: skip
+@operator(
+    "torch.remainder",
+    "Tensor.remainder",
+    "Tensor.remainder_",
+    "Tensor.__mod__",
+    "Tensor.__imod__",
+    promote="arithmetic",
+    node=lambda input, other: f"RemainderBackward{1 - _is_number(other)}" if not _is_number(input) else "NotImplemented",
+)
 def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     array = other if input.__class__ in NUMBERS else input
@@ -203,7 +238,9 @@ remainder.derivative(
 )
 
 
-@operator("torch.fmod", "Tensor.fmod", "Tensor.fmod_", promote="arithmetic", node=lambda input, other: f"FmodBackward{1 - _is_number(other)}")
+@operator(
+    "torch.fmod", "Tensor.fmod", "Tensor.fmod_", promote="arithmetic", node=lambda input, other: f"FmodBackward{1 - _is_number(other)}"
+)
 def fmod(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     if input.dtype.kind in "bc":
@@ -227,7 +264,16 @@ def _check_exponent(x: Any, exponent: Any) -> None:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
-@operator("torch.pow", "Tensor.pow", "Tensor.pow_", "Tensor.__pow__", "Tensor.__ipow__", promote="arithmetic", node=_pow_node, check=_check_exponent)
+@operator(
+    "torch.pow",
+    "Tensor.pow",
+    "Tensor.pow_",
+    "Tensor.__pow__",
+    "Tensor.__ipow__",
+    promote="arithmetic",
+    node=_pow_node,
+    check=_check_exponent,
+)
 def pow(input: Array | Number, exponent: Array | Number, out: Any = None) -> Array:
     """`input ** exponent`, broadcast. Raises RuntimeError for an integer tensor with a negative number as exponent."""
     array = exponent if input.__class__ in NUMBERS else input
@@ -252,7 +298,9 @@ def _pow_exponent(F: Any, grad: Any, input: Any, exponent: Any, result: Any) -> 
         import math
 
         if input == 0:
-            return F.where(exponent >= 0.0 if not F.is_complex(exponent) else F.real(exponent) >= 0.0, 0.0, grad * F.conj(result * -math.inf))
+            return F.where(
+                exponent >= 0.0 if not F.is_complex(exponent) else F.real(exponent) >= 0.0, 0.0, grad * F.conj(result * -math.inf)
+            )
         log = cmath.log(input) if isinstance(input, complex) or F.is_complex(exponent) else math.log(input) if input > 0 else math.nan
         return grad * F.conj(result * log)
     positive = exponent >= 0.0 if not F.is_complex(exponent) else F.real(exponent) >= 0.0
@@ -288,7 +336,8 @@ def float_power_(input: Any, exponent: Any) -> Any:
     to = complex128 if complex_ else float64
     if input.dtype is not to:
         raise RuntimeError(
-            f"the base given to float_power_ has dtype {SCALAR_NAMES[input.dtype]} but the operation's result requires dtype {SCALAR_NAMES[to]}"
+            f"the base given to float_power_ has dtype {SCALAR_NAMES[input.dtype]} but the operation's result requires dtype "
+            f"{SCALAR_NAMES[to]}"
         )
     return input.pow_(exponent.to(to) if isinstance(exponent, Tensor) else complex(exponent) if complex_ else float(exponent))
 
@@ -325,7 +374,7 @@ reversed_operands("__rfloordiv__", floor_divide.function)
 # --- signs and roots -------------------------------------------------------------------------------------------
 
 
-@operator("torch.neg", "torch.negative", "torch.neg_", "torch.negative_", "Tensor.neg", "Tensor.negative", "Tensor.neg_", "Tensor.negative_", "Tensor.__neg__", promote="arithmetic")  # fmt: skip
+@operator(*everywhere("neg", "negative", function_in_place=True), "Tensor.__neg__", promote="arithmetic")
 def neg(input: Array, out: Any = None) -> Array:
     """`-input`. Raises RuntimeError for booleans."""
     if input.dtype.kind == "b":
@@ -428,9 +477,7 @@ def is_conj(input: Any) -> bool:
 def sign(input: Array, out: Any = None) -> Array:
     """-1, 0 or 1. Raises RuntimeError for complex numbers."""
     if input.dtype.kind == "c":
-        raise NotImplementedError(
-            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
-        )
+        raise NotImplementedError("Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.")
     return k.sign(input, out)
 
 
@@ -546,8 +593,14 @@ clamp_tensors.derivative(
 )
 
 
-@operator("torch.clamp_min", "torch.clamp_min_", "Tensor.clamp_min", "Tensor.clamp_min_", promote="arithmetic",
-          node=lambda input, min: f"ClampMinBackward{1 - _is_number(min)}")  # fmt: skip
+@operator(
+    "torch.clamp_min",
+    "torch.clamp_min_",
+    "Tensor.clamp_min",
+    "Tensor.clamp_min_",
+    promote="arithmetic",
+    node=lambda input, min: f"ClampMinBackward{1 - _is_number(min)}",
+)
 def clamp_min(input: Array, min: Array | Number, out: Any = None) -> Array:
     """The values, but at least `min`."""
     if input.dtype.kind == "c":
@@ -561,8 +614,14 @@ clamp_min.derivative(
 )
 
 
-@operator("torch.clamp_max", "torch.clamp_max_", "Tensor.clamp_max", "Tensor.clamp_max_", promote="arithmetic",
-          node=lambda input, max: f"ClampMaxBackward{1 - _is_number(max)}")  # fmt: skip
+@operator(
+    "torch.clamp_max",
+    "torch.clamp_max_",
+    "Tensor.clamp_max",
+    "Tensor.clamp_max_",
+    promote="arithmetic",
+    node=lambda input, max: f"ClampMaxBackward{1 - _is_number(max)}",
+)
 def clamp_max(input: Array, max: Array | Number, out: Any = None) -> Array:
     """The values, but at most `max`."""
     if input.dtype.kind == "c":

@@ -18,7 +18,14 @@ def _all(name: str, *also: str) -> list[str]:
 
 
 def _function(
-    name: str, public: list[str], kernel: Callable[..., Any], text: str, kernel_name: str = "", low: bool = True, node: str | None = None, **options: Any
+    name: str,
+    public: list[str],
+    kernel: Callable[..., Any],
+    text: str,
+    kernel_name: str = "",
+    low: bool = True,
+    node: str | None = None,
+    **options: Any,
 ) -> Operator:
     """Defines a function of one operand. `low`: whether PyTorch has it for float16 and bfloat16."""
     kernel_name = kernel_name or f"{name.removeprefix('special_')}_cpu"
@@ -37,7 +44,13 @@ def _function(
 
 # --- error functions and the normal distribution ---------------------------------------------------------------
 
-erf = _function("erf", _all("erf"), special.erf, "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to `input`.", "erf_vml_cpu")  # fmt: skip
+erf = _function(
+    "erf",
+    _all("erf"),
+    special.erf,
+    "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to `input`.",
+    "erf_vml_cpu",
+)
 erf.derivative(input=lambda F, grad, input: grad * (F.exp(-(input * input)) * (2.0 / SQRT_PI)))
 
 erfc = _function("erfc", _all("erfc"), special.erfc, "`1 - erf(input)`, exact where it is small.", "erfc_vml_cpu")
@@ -46,10 +59,23 @@ erfc.derivative(input=lambda F, grad, input: grad * (F.exp(-(input * input)) * (
 erfcx = _function("special_erfcx", ["special.erfcx"], special.erfcx, "`exp(input^2) * erfc(input)`.", low=False)
 erfcx.derivative(input=lambda F, grad, input, result: grad * (input * result * 2.0 - 2.0 / SQRT_PI))
 
-erfinv = _function("erfinv", ["torch.erfinv", "Tensor.erfinv", "Tensor.erfinv_", "special.erfinv"], special.erfinv, "The inverse of `erf`.", "erfinv_vml_cpu")  # fmt: skip
+erfinv = _function(
+    "erfinv",
+    ["torch.erfinv", "Tensor.erfinv", "Tensor.erfinv_", "special.erfinv"],
+    special.erfinv,
+    "The inverse of `erf`.",
+    "erfinv_vml_cpu",
+)
 erfinv.derivative(input=lambda F, grad, result: grad * (F.exp(result * result) * (SQRT_PI / 2.0)))
 
-ndtr = _function("special_ndtr", ["special.ndtr"], special.ndtr, "The distribution function of the standard normal distribution.", "erf_vml_cpu", node="MulBackward1")  # fmt: skip
+ndtr = _function(
+    "special_ndtr",
+    ["special.ndtr"],
+    special.ndtr,
+    "The distribution function of the standard normal distribution.",
+    "erf_vml_cpu",
+    node="MulBackward1",
+)
 ndtr.derivative(input=lambda F, grad, input: grad * (F.exp(input * input * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))))
 
 log_ndtr = _function("special_log_ndtr", ["special.log_ndtr"], special.log_ndtr, "The logarithm of `ndtr`, exact far out.", low=False)
@@ -64,10 +90,22 @@ entr.derivative(input=lambda F, grad, input: grad * (-1.0 - F.log(input)))
 
 # --- gamma functions -------------------------------------------------------------------------------------------
 
-lgamma = _function("lgamma", ["torch.lgamma", "Tensor.lgamma", "Tensor.lgamma_", "special.gammaln"], special.lgamma, "The logarithm of the gamma function's absolute value.", "lgamma_vml_cpu")  # fmt: skip
+lgamma = _function(
+    "lgamma",
+    ["torch.lgamma", "Tensor.lgamma", "Tensor.lgamma_", "special.gammaln"],
+    special.lgamma,
+    "The logarithm of the gamma function's absolute value.",
+    "lgamma_vml_cpu",
+)
 lgamma.derivative(input=lambda F, grad, input: grad * F.digamma(input))
 
-digamma = _function("digamma", ["torch.digamma", "Tensor.digamma", "Tensor.digamma_", "special.digamma", "special.psi"], special.digamma, "The derivative of `lgamma`.", "digamma")  # fmt: skip
+digamma = _function(
+    "digamma",
+    ["torch.digamma", "Tensor.digamma", "Tensor.digamma_", "special.digamma", "special.psi"],
+    special.digamma,
+    "The derivative of `lgamma`.",
+    "digamma",
+)
 digamma.derivative(input=lambda F, grad, input: grad * F.polygamma(1, input))
 
 
@@ -153,9 +191,7 @@ def igammac(input: Array, other: Array, out: Any = None) -> Array:
     return special.igammac(input, other, out=out)
 
 
-igammac.derivative(
-    input=_no_derivative("igammac: input"), other=lambda F, grad, input, other: -_igamma_density(F, grad, input, other)
-)
+igammac.derivative(input=_no_derivative("igammac: input"), other=lambda F, grad, input, other: -_igamma_density(F, grad, input, other))
 
 
 def _array_of(x: Any, y: Any) -> Any:
@@ -227,14 +263,13 @@ def _by_nonzero(F: Any, x: Any) -> Any:
     return F.where(x == 0.0, 1.0, x)
 
 
-i1.derivative(
-    input=lambda F, grad, input, result: grad * F.where(input == 0.0, 0.5, F.i0(input) - result / _by_nonzero(F, input))
-)
+i1.derivative(input=lambda F, grad, input, result: grad * F.where(input == 0.0, 0.5, F.i0(input) - result / _by_nonzero(F, input)))
 
 i1e = _function("special_i1e", ["special.i1e"], bessel.i1e, "`exp(-|input|) * i1(input)`.", node="SpecialI1EBackward0")
 i1e.derivative(
-    input=lambda F, grad, input, result: grad
-    * F.where(input == 0.0, 0.5, F.special_i0e(input) - result * (F.sgn(input) + 1.0 / _by_nonzero(F, input)))
+    input=lambda F, grad, input, result: (
+        grad * F.where(input == 0.0, 0.5, F.special_i0e(input) - result * (F.sgn(input) + 1.0 / _by_nonzero(F, input)))
+    )
 )
 
 # --- functions without derivatives -----------------------------------------------------------------------------

@@ -171,18 +171,11 @@ def slogdet(a: Any) -> tuple[Any, Any]:
 
 @quiet
 def det_backward(grad: Any, a: Any, det: Any) -> Any:
-    """`grad * conj(adj(a))^T`: by the inverse, or where that does not exist by the singular values."""
-    n = a.shape[-1]
-    scale = grad[..., None, None]
-    if np.all(np.abs(det) > 1e-6 if n else True):
-        try:
-            return scale * (det[..., None, None] * np.linalg.inv(a)).conj().swapaxes(-1, -2)
-        except np.linalg.LinAlgError:
-            pass
-    u, s, vh = np.linalg.svd(a)
-    others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(n)], -1) if n else s
-    phase = np.linalg.det(u) * np.linalg.det(vh)
-    return scale * phase.conj()[..., None, None] * ((u * others[..., None, :]) @ vh) if n else a * 0
+    """`grad conj(det) a^-H`; zero for a singular matrix, as in PyTorch."""
+    inverses, info = inverse(a)
+    if info.any():
+        inverses = np.where((info == 0)[..., None, None], inverses, 0)
+    return (grad * det.conj())[..., None, None] * inverses.conj().swapaxes(-1, -2)
 
 
 @quiet

@@ -111,9 +111,9 @@ def lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> 
     return result if out is None else write_out(result, out)
 
 
-@operator("linalg.lu", outputs=3, result_type=return_type("linalg_lu", "P", "L", "U"))
-def linalg_lu(A: Array, *, pivot: bool = True) -> Array:
-    """P, L and U with `A = P L U`: P a permutation, L unit lower triangular, U upper triangular."""
+@operator(outputs=3, node="LinalgLuBackward0", out=False)
+def linalg_lu_parts(A: Array, *, pivot: bool = True) -> Array:
+    """P, L and U."""
     check_matrix("torch.linalg.lu", A)
     check_floating("torch.linalg.lu", A, "lu_cpu" if A.dtype.itemsize == 2 else "")
     factors, pivots, _ = k.lu_factor(A, pivot)
@@ -124,11 +124,19 @@ def linalg_lu(A: Array, *, pivot: bool = True) -> Array:
     return p, lower, np.triu(factors[..., :size, :])
 
 
-@linalg_lu.joint("A")
+@linalg_lu_parts.joint("A")
 def _lu_gradient(F: Any, grads: Any, result0: Any, result1: Any, result2: Any, pivot: Any) -> Any:
     gl, gu = zeros_for(F, grads[1], result1), zeros_for(F, grads[2], result2)
     p = result0 if pivot else F.eye_like(result1, result1.shape[-2], result1.shape[-2])
     return (_lu_backward(F, p, result1, result2, gl, gu),)
+
+
+@composite("linalg.lu")
+def linalg_lu(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
+    """P, L and U with `A = P L U`: P a permutation, L unit lower triangular, U upper triangular."""
+    p, lower, upper = linalg_lu_parts.function(A, pivot=pivot)
+    result = return_type("linalg_lu", "P", "L", "U")((tensors.wrap(p._array), lower, upper))
+    return result if out is None else write_out(result, out)
 
 
 @composite("torch.lu_unpack")
@@ -193,7 +201,7 @@ def _qr_gradient(F: Any, grads: Any, result0: Any, result1: Any, mode: Any) -> A
     if mode == "r":
         raise RuntimeError(
             "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if you are "
-            "going to require gradients."
+            "going to differentiate through linalg.qr."
         )
     m, n = q.shape[-2], r.shape[-1]
     if mode == "complete" and m > n:
@@ -255,6 +263,14 @@ def _reflected(A: Any, tau: Any, x: Any, last_first: bool = True, conjugate: boo
 @composite("torch.ormqr", "Tensor.ormqr")
 def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False, *, out: Any = None) -> Any:
     """The product of Q, given by its reflections, with `other`: from the left or right, Q itself or its adjoint."""
+    for name, x in (("input", input), ("other", other)):
+        if x.ndim < 2:
+            raise RuntimeError(f"torch.ormqr: {name} must have at least 2 dimensions.")
+    rows = other.shape[-2 if left else -1]
+    if rows != input.shape[-2]:
+        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
+    if tau.shape[-1] != min(rows, input.shape[-1]):
+        raise RuntimeError(f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{-2 if left else -1}], input.shape[-1])")
     if left:
         result = _reflected(input, tau, other, not transpose, transpose)
     else:
@@ -542,5 +558,6 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
         rank = tensors.wrap(np.empty(0, np.int64))
     if driver not in ("gelsd", "gelss"):
         s = tensors.wrap(np.empty(0, s._array.dtype))
+    s = tensors.wrap(s._array)
     result = return_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")((solution, residuals, rank, s))
     return result if out is None else write_out(result, out)

@@ -47,7 +47,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         raise RuntimeError(f"linalg.matrix_norm: Order {ord:g} not supported.")
     if ord in ("nuc", 2, -2):
         values = linalg_svd_parts.function(A.movedim((first, second), (-2, -1)), False, False)[1]
-        result = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
+        result = values.sum(-1) if ord == "nuc" or ord == 2 and not values.shape[-1] else values.amax(-1) if ord == 2 else values.amin(-1)
         if keepdim:
             for d in sorted((first, second)):
                 result = result.unsqueeze(d)

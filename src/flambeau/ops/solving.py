@@ -214,9 +214,14 @@ def linalg_det(A: Array) -> Array:
 
 
 linalg_det.derivative(A=lambda F, grad, A, result: F.det_backward(grad, A, result))
-formula_function(
-    "det_backward", k.det_backward, lambda grad, A, result: (grad * result.conj())[..., None, None] * adjoint(tensors, inv(A))
-)
+def _det_backward(grad: Any, A: Any, result: Any) -> Any:
+    inverses, info = linalg_inv_ex.function(A)
+    if info._array.any():
+        inverses = tensors.where((info == 0)[..., None, None], inverses, tensors.zeros_like(inverses))
+    return (grad * result.conj())[..., None, None] * adjoint(tensors, inverses)
+
+
+formula_function("det_backward", k.det_backward, _det_backward)
 
 
 @operator("linalg.slogdet", outputs=2, result_type=return_type("linalg_slogdet", "sign", "logabsdet"))

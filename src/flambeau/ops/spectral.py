@@ -156,7 +156,7 @@ def _transformed(input: Any, dims: tuple[int, ...], scale: float, forward: bool)
     if input.is_complex():
         return fft_c2c.function(input, dims, scale, forward)
     result = fft_r2c.function(input, dims, scale, False)
-    return result if forward else tensors.conj_physical(result)
+    return result if forward else tensors.conj(result)
 
 
 def _define_1d(name: str, forward: bool) -> None:
@@ -208,7 +208,7 @@ def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = No
     """The inverse of `hfft`."""
     _require_real("ihfft", input)
     resized, axis, count = _one_dim(_promoted(input), n, dim)
-    return _done(tensors.conj_physical(fft_r2c.function(resized, (axis,), _scale(norm, count, False), True)), out)
+    return _done(tensors.conj(fft_r2c.function(resized, (axis,), _scale(norm, count, False), True)), out)
 
 
 # --- several dimensions ------------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def _from_real_nd(name: str, input: Any, s: Any, dim: Any, norm: Any, forward: b
     for d, n in zip(dims, sizes):
         input = _resized(input, d, n)
     result = fft_r2c.function(input, dims, _scale(norm, math.prod(sizes), forward), True)
-    return result if forward else tensors.conj_physical(result)
+    return result if forward else tensors.conj(result)
 
 
 def _to_real_nd(name: str, input: Any, s: Any, dim: Any, norm: Any, forward: bool) -> Any:
@@ -323,7 +323,7 @@ def _define_window(name: str, make: Any, doc: str, *extra: tuple[str, float]) ->
             shown = {"long": "long int"}.get(SCALAR_NAMES[OF_NUMPY[target]].lower(), SCALAR_NAMES[OF_NUMPY[target]].lower())
             raise RuntimeError(
                 f"{name} expects floating point dtypes, got: TensorOptions(dtype={shown}, device=cpu, layout=Strided (default), "
-                "requires_grad=false (default), pinned_memory=false (default), memory_format=(nullopt))"
+                "requires_grad=false (default), pinned_memory=false, memory_format=(nullopt))"
             )
         unknown = set(named) - set(defaults)
         if unknown or len(given) > len(defaults):

@@ -57,6 +57,9 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Any) -> Any:
+        own = self._parameters  # read here, not through the slower `__getattr__`; a parametrization keeps its weight elsewhere
+        if "weight" in own and "bias" in own:
+            return _linear(input, own["weight"], own["bias"])
         return _linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:

@@ -96,6 +96,9 @@ class LayerNorm(Module):
                 init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
+        own = self._parameters  # read here, not through the slower `__getattr__`; a parametrization keeps its weight elsewhere
+        if "weight" in own and "bias" in own:
+            return _layer_norm(input, self.normalized_shape, own["weight"], own["bias"], self.eps)
         return _layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:

@@ -4,11 +4,14 @@ from typing import Any
 
 from ...core.naming import public
 from ...ops.creation import empty
+from ...ops.definition import NAMES
 from .. import init
 from ..parameter import Parameter
 from .module import Module
 
 __all__ = ["Embedding", "EmbeddingBag"]
+
+_embedding = NAMES["F"]["embedding"]
 
 
 def _padding(padding_idx: int | None, count: int) -> int | None:
@@ -76,9 +79,7 @@ class Embedding(Module):
                 self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Any) -> Any:
-        from .. import functional as F
-
-        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)
+        return _embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"

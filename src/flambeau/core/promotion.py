@@ -162,11 +162,11 @@ def rounded_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     elif a.__class__ in _NUMBERS:
         array, number, first = b, a, False
     else:
-        key = (a.dtype, b.dtype, not a.ndim, not b.ndim)
-        rule = _pair_rules.get(key)
-        if rule is None:
-            rule = _pair_rules[key] = _pair_rule(a, b)
-        to, final = rule
+        pair = (a.dtype, b.dtype, not a.ndim, not b.ndim)
+        known = _pair_rules.get(pair)
+        if known is None:
+            known = _pair_rules[pair] = _pair_rule(a, b)
+        to, final = known
         if final is not None:
             return a, b, final
         return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None

@@ -13,6 +13,11 @@ from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import as_element, result_dtype, wrap_integer
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
+try:  # the ufunc alone, without what np.clip does around it
+    from numpy._core.umath import clip as _clip
+except ImportError:
+    _clip = np.clip
+
 add = quiet_binary(np.add)
 subtract = quiet_binary(np.subtract)
 multiply = quiet_binary(np.multiply)
@@ -437,6 +442,8 @@ def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
     """The values held between bounds, either of which may be None; NaN stays NaN."""
     token = silence(SILENT)
     try:
+        if x.dtype.kind == "f" and (x.size > 4096 or low is not None and high is not None):  # one pass, and a quick one
+            return _clip(x, -np.inf if low is None else low, np.inf if high is None else high, out=out)
         if low is not None:
             x = np.maximum(x, low, out=out)
             if out is None and high is not None and x.__class__ is np.ndarray:

@@ -16,6 +16,7 @@ from .definition import (
     Array,
     Number,
     apply_in_place,
+    as_array,
     attach,
     broadcast_failure,
     composite,
@@ -358,8 +359,9 @@ attach("Tensor.copy_", copy_)
 @operator("torch.fill", overlap=True, node=lambda input, value: f"FillBackward{2 + (value.__class__ not in NUMBERS)}")
 def fill(input: Array, value: Array | Number) -> Array:
     """`value` in the shape and dtype of `input`."""
-    if value.__class__ not in NUMBERS and value.ndim:
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    ndim = getattr(value, "ndim", 0)
+    if ndim:
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {ndim} dimensions.")
     return k.full_like(input, value)
 
 
@@ -443,7 +445,7 @@ def can_cast(from_: dtype, to: dtype) -> bool:
 
 def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
     """What NumPy's functions give back for a tensor: a tensor."""
-    return wrap(array.astype("uint8") if array.dtype.kind == "b" else array)
+    return wrap(as_array(array.astype("uint8") if array.dtype.kind == "b" else array))
 
 
 attach("Tensor.__array_wrap__", _array_wrap)

@@ -37,6 +37,7 @@ from ..core import dtype as dtypes
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import can_cast, float_operand, float_operands, operands, result_dtype, rounded_operands, wrap_integer
 from ..kernels.elementwise import cast, in_float32, to_float32
+from ..core.return_types import return_type
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import PLAIN, Tensor, bump_version, shared_version, wrap
 from .modes import modes, stacks
@@ -44,7 +45,7 @@ from .modes import modes, stacks
 ndarray = np.ndarray
 Array = Any  # an ndarray, or a meta array
 Number = int | float | bool | complex
-NUMBERS = frozenset((int, float, bool, complex))
+NUMBERS: Any = frozenset((int, float, bool, complex))
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 BF16 = dtypes.bfloat16.numpy
 INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
@@ -954,9 +955,9 @@ Operator.as_called = _as_called  # type: ignore[attr-defined]
 def write_out(result: Any, out: Any, where: str = "") -> Any:
     """Puts a result where `out=` says, resizing it if need be. Raises where dtype or graph forbid."""
     if isinstance(result, (tuple, list)):
-        return type(result)([write_out(r, o) for r, o in zip(result, out)]) if not hasattr(result, "_fields") else type(result)(
-            [write_out(r, o) for r, o in zip(result, out)]
-        )
+        written = [write_out(r, o) for r, o in zip(result, out)]
+        fields = getattr(result, "_fields", None)
+        return type(result)(written) if fields is None else return_type(f"{type(result).__name__}_out", *fields)(written)
     if result.requires_grad or (grad_mode.enabled and out.requires_grad):
         raise RuntimeError(f"{where}out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
     source, target = result._array, out._array

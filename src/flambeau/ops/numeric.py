@@ -233,6 +233,7 @@ def lcm(input: Array, other: Array, out: Any = None) -> Array:
 @operator("torch.lerp", "Tensor.lerp", "Tensor.lerp_", node=lambda input, end, weight: f"LerpBackward{1 - (weight.__class__ in NUMBERS)}")
 def lerp(input: Array, end: Array, weight: Array | Number, out: Any = None) -> Array:
     """`input + weight * (end - input)`. Raises RuntimeError unless the tensors have one dtype."""
+    x: Any
     for name, x in (("end", end), ("weight", weight)):
         if x.__class__ not in NUMBERS and x.dtype != input.dtype:
             raise RuntimeError(f"expected dtype {_c_name(input)} for `{name}` but got dtype {_c_name(x)}")

@@ -226,7 +226,7 @@ def _is_number(value: Any) -> bool:
 )
 def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    array = other if input.__class__ in NUMBERS else input
+    array: Any = other if input.__class__ in NUMBERS else input
     if array.dtype.kind in "bc":
         refuse(array, "remainder_cpu")
     return k.remainder(input, other, out)
@@ -276,7 +276,7 @@ def _check_exponent(x: Any, exponent: Any) -> None:
 )
 def pow(input: Array | Number, exponent: Array | Number, out: Any = None) -> Array:
     """`input ** exponent`, broadcast. Raises RuntimeError for an integer tensor with a negative number as exponent."""
-    array = exponent if input.__class__ in NUMBERS else input
+    array: Any = exponent if input.__class__ in NUMBERS else input
     if array.dtype.kind == "b" and exponent.__class__ is not bool:
         refuse(array, "pow")
     return k.power(input, exponent, out)

@@ -14,7 +14,7 @@ from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
 from ..core.layout import contiguous_format, empty_strided as strided_empty, format_strides, preserve_format, strided_view
 from ..kernels import memory
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
-from .definition import attach, composite, handle_overrides, overriding
+from .definition import attach, composite, formula_function, handle_overrides, overriding
 from .modes import modes
 
 ndarray = np.ndarray
@@ -677,6 +677,7 @@ def _fill_value(array: Any, fill_value: Any) -> None:
 
 zeros_like = _like("zeros_like", lambda a: a.fill(0))
 ones_like = _like("ones_like", lambda a: a.fill(1))
+formula_function("ones_like", np.ones_like, ones_like)
 empty_like = _like("empty_like", None)
 full_like = _like("full_like", _fill_value)
 

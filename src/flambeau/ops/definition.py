@@ -581,6 +581,7 @@ class Operator:
             return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), self._scope())
         # Views made under no_grad of what requires a gradient: their results require one too, but it leads nowhere.
         nowhere = [f"({p}._view is None or not {p}._view.base._requires_grad)" for p in params if self.kinds[p] == "tensor"]
+        nowhere += [f"not any(t._view is not None and t._view.base._requires_grad for t in {p})" for p in params if self.kinds[p] == "list"]
         lines.append(f"if {' and '.join(tests + nowhere)}: return None")
         chosen = ", ".join(f"a_{n}" if n in self.tensor_params else n for n in self.params)
         lines += [f"node = new(variant({chosen}))" if self.choose_node else "node = new(NODE)", "node.sequence = next_sequence()"]

@@ -11,7 +11,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim, normalize_dims
 from ..core.return_types import return_type
 from ..kernels import reduction as k
-from ..kernels.elementwise import sqrt
+from ..kernels.elementwise import sqrt, subtract
 from ..kernels.memory import broadcast
 from ..tensor import PLAIN, Tensor
 from .creation import numpy_dtype
@@ -66,7 +66,13 @@ def expand_reduced(F: Any, grad: Any, shape: tuple[int, ...], dim: Any, keepdim:
     return broadcast(grad, tuple(shape)) if over_arrays else F.expand(grad, shape)
 
 
-@operator("torch.sum", "Tensor.sum")
+def _numbered(name: str) -> Any:
+    """PyTorch's name of a node: its number tells whether the dimensions were given."""
+    whole, along = f"{name}Backward0", f"{name}Backward1"
+    return lambda input, dim, keepdim, dtype: whole if dim is None else along
+
+
+@operator("torch.sum", "Tensor.sum", node=_numbered("Sum"))
 def sum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
     """The sum of all elements, or along `dim` (an int or several); integers and bools sum in int64."""
     if dim is not None:
@@ -79,7 +85,7 @@ def sum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = No
 sum.derivative(input=lambda F, grad, input_shape, dim, keepdim: expand_reduced(F, grad, input_shape, dim, keepdim))
 
 
-@operator("torch.mean", "Tensor.mean")
+@operator("torch.mean", "Tensor.mean", node=_numbered("Mean"))
 def mean(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
     """The mean of all elements, or along `dim`. Raises RuntimeError for integers unless `dtype` is a floating one."""
     if dtype is not None:
@@ -107,10 +113,10 @@ mean.derivative(input=_mean_derivative)
 # --- extremes ----------------------------------------------------------------------------------------------------
 
 
-def _shared_among_equals(F: Any, grad: Any, x: Any, result: Any, dim: Any, keepdim: bool) -> Any:
+def _shared_among_equals(F: Any, grad: Any, x: Any, result: Any, dim: Any, keepdim: bool, nan: bool = False) -> Any:
     """The gradient of an extreme of several equal elements: divided evenly among them."""
     grad, result = expand_reduced(F, grad, x.shape, dim, keepdim), expand_reduced(F, result, x.shape, dim, keepdim)
-    hits = (x == result) | ((x != x) & (result != result))
+    hits = (x == result) | ((x != x) & (result != result)) if nan else x == result
     axes = axes_of(dim, len(x.shape))
     counts = F.sum(hits, axes if axes is None else tuple(axes), True)
     return grad * hits / counts
@@ -137,7 +143,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
     whole.__name__, whole.__doc__ = f"{name}_all", f"The {word} element."
     whole.__annotations__ = {"input": "Array"}
     whole_op = operator(node=f"{name.capitalize()}Backward1")(whole)
-    whole_op.derivative(input=lambda F, grad, input, result: _shared_among_equals(F, grad, input, result, None, False))
+    whole_op.derivative(input=lambda F, grad, input, result: _shared_among_equals(F, grad, input, result, None, False, True))
 
     def along(input: Array, dim: Any, keepdim: Any = False) -> Array:
         axis = normalize_dim(dim, input.ndim)
@@ -190,10 +196,10 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
 
     def position(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
         if input.size == 0 and (dim is None or input.shape[normalize_dim(dim, input.ndim)] == 0):
-            raise IndexError(f"arg{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            raise IndexError(f"arg{name}(): Expected reduction dim to be specified for input.numel() == 0."
                              if dim is None else f"arg{name}(): Expected reduction dim {normalize_dim(dim, input.ndim)} to have non-zero size.")  # fmt: skip
         if input.dtype.kind == "b":
-            raise NotImplementedError(f"\"arg{name}_cpu\" not implemented for 'Bool'")
+            raise RuntimeError(f"arg{name}(): does not support bool input")
         if dim is None:
             index = arg(input, None)
             return index.reshape((1,) * input.ndim) if keepdim else index
@@ -237,7 +243,7 @@ def aminmax(input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:
         if axes is None:
             raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
         if input.shape[axes[0]] == 0:
-            raise IndexError(f"aminmax(): Expected reduction dim {axes[0]} to have non-zero size.")
+            raise IndexError(f"aminmax: Expected reduction dim {axes[0]} to have non-zero size.")
     return as_array(k.minimum(input, axes, keepdim)), as_array(k.maximum(input, axes, keepdim))
 
 
@@ -276,7 +282,7 @@ def count_nonzero(input: Array, dim: Any = None) -> Array:
 # --- products, variances, norms ----------------------------------------------------------------------------------
 
 
-@operator("torch.prod", "Tensor.prod")
+@operator("torch.prod", "Tensor.prod", node=_numbered("Prod"))
 def prod(input: Array, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Array:
     """The product of all elements, or along `dim`; integers and bools multiply in int64."""
     target = numpy_dtype(dtype) if dtype is not None else _INT64 if input.dtype.kind in "iub" else None
@@ -374,7 +380,29 @@ formula_function(
 std_op.derivative(input=_std_derivative)
 
 
-def _spread(name: str, op: Any) -> None:
+def _with_mean(name: str, derivative: Any) -> Any:
+    """The operator that gives a spread and the mean."""
+
+    def forward(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
+        variance, average = _var_mean_arrays(input, dim, correction, keepdim)
+        return as_array(variance if name == "var" else sqrt(variance)), as_array(average)
+
+    forward.__name__, forward.__doc__ = f"{name}_mean_op", f"`{name}` and the mean."
+    op = operator(node=f"{name.capitalize()}MeanBackward0", outputs=2, out=False)(forward)
+
+    def gradient(F: Any, grads: Any, input: Any, result0: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
+        parts = []
+        if grads[0] is not None:
+            parts.append(derivative(F, grads[0], input, result0, dim, correction, keepdim))
+        if grads[1] is not None:
+            parts.append(_mean_derivative(F, grads[1], tuple(input.shape), dim, keepdim))
+        return (parts[0] if len(parts) == 1 else parts[0] + parts[1],)
+
+    op.joint("input")(gradient)
+    return op
+
+
+def _spread(name: str, op: Any, both: Any) -> None:
     def call(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None) -> Any:
         if isinstance(dim, bool):  # var(input, unbiased)
             dim, unbiased = None, dim
@@ -388,16 +416,19 @@ def _spread(name: str, op: Any) -> None:
     def with_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None) -> Any:
         if isinstance(dim, bool):
             dim, unbiased = None, dim
-        dims = list(range(input.dim())) if dim is None and keepdim else dim
-        return op.function(input, dims, _correction(unbiased, correction), keepdim), mean.function(input, dims, keepdim)
+        return both.function(input, dim, _correction(unbiased, correction), keepdim)
 
     with_mean.__name__ = f"{name}_mean"
     with_mean.__doc__ = f"`{name}` and the mean."
     composite(f"torch.{name}_mean", hot=True)(with_mean)
 
 
-_spread("var", var_op)
-_spread("std", std_op)
+_spread(
+    "var",
+    var_op,
+    _with_mean("var", lambda F, grad, input, result, dim, correction, keepdim: _var_derivative(F, grad, input, dim, correction, keepdim)),
+)
+_spread("std", std_op, _with_mean("std", _std_derivative))
 
 
 @operator("torch.logsumexp", "Tensor.logsumexp", "special.logsumexp", promote="float")
@@ -483,10 +514,16 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return result if out is None else write_out(result, out)
 
 
-@composite("torch.dist", "Tensor.dist")
-def dist(input: Any, other: Any, p: float = 2) -> Any:
+@operator("torch.dist", "Tensor.dist", promote="arithmetic", out=False)
+def dist(input: Array, other: Array, p: Any = 2) -> Array:
     """The p-norm of `input - other`."""
-    return norm(input - other, p)
+    return k.norm(subtract(input, other), float(p), None, False)
+
+
+dist.derivative(
+    input=lambda F, grad, input, other, result, p: _norm_derivative(F, grad, input - other, result, p, None, False),
+    other=lambda F, grad, input, other, result, p: _norm_derivative(F, -grad, input - other, result, p, None, False),
+)
 
 
 @composite("torch.frobenius_norm")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.layout import normalize_dim
+from ..core.number_info import finfo
 from ..core.return_types import return_type
 from ..kernels import sorting as k
 from .creation import numpy_dtype
@@ -127,9 +128,10 @@ def logcumsumexp(input: Array, dim: Any) -> Array:
 def _logcumsumexp_backward_tensors(grad: Any, x: Any, result: Any, dim: int) -> Any:
     """The kernel's formula in operators: parts of either sign, in logarithms."""
     total: Any = 0
+    lowest = finfo(x.dtype).min
     for sign in (1, -1):
         positive = grad * sign > 0
-        logs = tensors.where(positive, tensors.log(tensors.where(positive, grad * sign, 1.0)), float("-inf")) - result
+        logs = tensors.where(positive, tensors.log(tensors.where(positive, grad * sign, 1.0)), lowest) - result
         total = total + sign * tensors.exp(tensors.logcumsumexp(logs.flip([dim]), dim).flip([dim]) + x)
     return total
 
@@ -181,11 +183,9 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         return input.clone() if out is None else write_out(input, out)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = tensors.cat(parts, dim) if len(parts) > 1 else input
-    size = x.shape[dim]
-    if n >= size:
-        x = x.narrow(dim, 0, 0).clone() if size else x.clone()
-        return x if out is None else write_out(x, out)
-    for _ in range(n):
+    if not x.shape[dim]:
+        x = x.clone()
+    for _ in range(min(n, x.shape[dim])):
         size = x.shape[dim]
         after, before = x.narrow(dim, 1, size - 1), x.narrow(dim, 0, size - 1)
         x = tensors.logical_xor(after, before) if x.dtype.name == "bool" else after - before

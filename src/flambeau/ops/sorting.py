@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,12 @@ _SORT = return_type("sort", "values", "indices")
 _TOPK = return_type("topk", "values", "indices")
 
 
-@operator(node="SortBackward0", outputs=2, result_type=_SORT)
-def sort_op(input: Array, dim: Any, descending: Any) -> Array:
+def _sort_node(input: Array, dim: Any, descending: Any, stable: Any) -> str:
+    return "SortBackward1" if stable else "SortBackward0"
+
+
+@operator(node=_sort_node, outputs=2, result_type=_SORT)
+def sort_op(input: Array, dim: Any, descending: Any, stable: Any = False) -> Array:
     """Values and indices in order along `dim`."""
     axis = normalize_dim(dim, input.ndim)
     if not input.ndim:
@@ -36,7 +41,7 @@ def sort(input: Any, dim: Any = -1, descending: bool = False, stable: bool = Fal
     """The elements in order along `dim` and their indices, as a named tuple (values, indices). Equal elements keep their order."""
     if isinstance(dim, bool):
         dim, descending = -1, dim
-    result = sort_op.function(input, dim, descending)
+    result = sort_op.function(input, dim, descending, stable)
     return result if out is None else write_out(result, out)
 
 
@@ -62,7 +67,7 @@ def topk_op(input: Array, k: Any, dim: Any, largest: Any) -> Array:
     if not 0 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if not input.ndim:
-        return (input.copy(), np.zeros((), np.int64)) if k else (input.reshape(1)[:0], np.zeros(0, np.int64))
+        return input.copy(), np.zeros((), np.int64)
     return top(input, k, axis, bool(largest))
 
 
@@ -130,11 +135,24 @@ def _middle(name: str, skip_nan: bool) -> None:
         lambda F, grads, result1, input_shape, dim, keepdim: (F.value_selecting_backward(grads[0], result1, input_shape, dim, keepdim),)
     )
 
+    def whole(input: Array) -> Array:
+        value, index = along(input.reshape(-1), 0, False)
+        return value, index
+
+    whole.__name__, whole.__doc__ = f"{name}_all", "The lower median of all elements, and its index in memory order."
+    whole.__annotations__ = {"input": "Array"}
+    whole_op = operator(node=f"{name.capitalize()}Backward0", outputs=2, hidden=1, out=False)(whole)
+    whole_op.joint("input")(
+        lambda F, grads, result1, input_shape: (
+            F.value_selecting_backward(grads[0], result1, (math.prod(input_shape),), 0, False).reshape(input_shape),
+        )
+    )
+
     def call(input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
         if dim is None:
             if input.numel() == 0:
                 return input.new_full((), float("nan"))
-            return op.function(input.reshape(-1), 0, False)[0]
+            return whole_op.function(input)
         result = op.function(input, dim, keepdim)
         return result if out is None else write_out(result, out)
 
@@ -239,7 +257,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0, *, out: A
     if array.dtype.kind not in "fV":
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'")
     if bins <= 0:
-        raise RuntimeError("bins must be > 0")
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = float(min), float(max)
     if low == high and array.size:
         low, high = float(array.min()), float(array.max())
@@ -282,7 +300,7 @@ def searchsorted(
 def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Tensor:
     """The number of the bucket, between 1-d sorted boundaries, that each element falls into."""
     if boundaries.dim() != 1:
-        raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})")
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
@@ -301,7 +319,7 @@ def _quantile(name: str, skip_nan: bool) -> None:
             raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
         q_array = np.atleast_1d(q._array if many else np.asarray(q, input._array.dtype))
         if ((q_array < 0) | (q_array > 1)).any():
-            raise RuntimeError(f"{name}() q {'values ' if many else ''}must be in the range [0, 1]" + ("" if many else f" but got {q}"))
+            raise RuntimeError(f"{name}() q {'values ' if many else ''}must be in the range [0, 1]" + ("" if many else f" but got {q:g}"))
         axis = 0 if dim is None else normalize_dim(dim, input.dim())
         x = input.reshape(-1) if dim is None or input.dim() == 0 else input
         x = tensors.movedim(x, axis, -1) if dim is not None else x

@@ -143,7 +143,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     The last bin includes its right edge. weight: of each element; density: so that the integral is 1.
     """
     counts, edges = _counted(input.reshape(-1, 1), [bins], range, None if weight is None else weight.reshape(-1), density)
-    result = return_type("histogram", "hist", "bin_edges")((wrap(counts), bins if isinstance(bins, Tensor) else wrap(edges[0])))
+    result = return_type("histogram", "hist", "bin_edges")((wrap(counts), wrap(edges[0].copy())))
     return result if out is None else write_out(result, out)
 
 

@@ -50,7 +50,12 @@ def _gradients(outputs: tuple[Any, ...], given: Any) -> list[Any]:
 
 
 def backward(
-    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, grad_variables: Any = None, inputs: Any = None
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
 ) -> None:
     """Accumulates the gradients of the tensors, weighted by `grad_tensors`, into the leaves (or only `inputs`)."""
     outputs = _as_tuple(tensors)

@@ -406,9 +406,7 @@ def target_of(tensor: Any) -> Any:
     return edge
 
 
-def walk_back(
-    starts: Sequence[tuple[Any, Any]], retain_graph: bool, create_graph: bool, targets: Sequence[Any] | None = None
-) -> Walk:
+def walk_back(starts: Sequence[tuple[Any, Any]], retain_graph: bool, create_graph: bool, targets: Sequence[Any] | None = None) -> Walk:
     """Runs a walk from the starts; with `targets` (edges), only towards these."""
     walk = Walk(create_graph, retain_graph)
     if targets is not None:

@@ -25,9 +25,7 @@ def _tupled(given: Any, what: str, where: str) -> tuple[bool, tuple[Any, ...]]:
 
 def _fresh(inputs: tuple[Any, ...], create_graph: bool, need_graph: bool = True) -> tuple[Any, ...]:
     """New tensors over the inputs, so that uses of the same tensors inside the function do not count."""
-    return tuple(
-        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_(need_graph) for x in inputs
-    )
+    return tuple(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_(need_graph) for x in inputs)
 
 
 def _finished(values: Any, create_graph: bool) -> Any:
@@ -172,7 +170,9 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
             v = _fresh(_tupled(v, "v", "jvp")[1], create_graph, False)
             _check_vector(v, ins, many_inputs)
         elif len(ins) != 1 or ins[0].numel() != 1:
-            raise RuntimeError("The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.")
+            raise RuntimeError(
+                "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+            )
         many_outputs, outputs = _tupled(func(*ins), "outputs of the user-provided function", "jvp")
         _check_recorded(outputs, "outputs", strict)
         carried = tuple(tensors.zeros_like(o.detach()).requires_grad_() for o in outputs)
@@ -206,7 +206,9 @@ def jacobian(
         if strict:
             raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `strategy=\"forward-mode\"` are not supported together (yet). "
                                "Please either set `strict=False` or `strategy=\"reverse-mode\"`.")  # fmt: skip
-        raise NotImplementedError('flambeau does not support forward-mode automatic differentiation: jacobian(..., strategy="reverse-mode")')
+        raise NotImplementedError(
+            'flambeau does not support forward-mode automatic differentiation: jacobian(..., strategy="reverse-mode")'
+        )
     if strict and vectorize:
         raise RuntimeError(
             "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. Please either set "
@@ -322,5 +324,7 @@ def _vector(v: Any, ins: tuple[Any, ...], many: bool, create_graph: bool, where:
         _check_vector(v, ins, many)
         return v
     if len(ins) != 1 or ins[0].numel() != 1:
-        raise RuntimeError("The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.")
+        raise RuntimeError(
+            "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+        )
     return None

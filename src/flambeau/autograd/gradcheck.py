@@ -93,9 +93,7 @@ def _numerical_jacobians(func: Callable[..., Any], inputs: tuple[Any, ...], vari
     return jacobians
 
 
-def _analytical_jacobians(
-    output: Any, varied: list[Any], nondet_tol: float, check_grad_dtypes: bool
-) -> list[Any]:
+def _analytical_jacobians(output: Any, varied: list[Any], nondet_tol: float, check_grad_dtypes: bool) -> list[Any]:
     """Per input, the Jacobian of one output by one backward per element; twice, to see that it comes out the same."""
     from . import grad
 
@@ -186,7 +184,9 @@ def gradcheck(
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
     if check_forward_ad:
-        raise NotImplementedError("flambeau does not support forward-mode automatic differentiation: gradcheck(..., check_forward_ad=False)")
+        raise NotImplementedError(
+            "flambeau does not support forward-mode automatic differentiation: gradcheck(..., check_forward_ad=False)"
+        )
     try:
         _check(func, _as_tuple(inputs), eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, check_batched_grad)
     except GradcheckError:
@@ -226,7 +226,9 @@ def _check_batched(outputs: tuple[Any, ...], varied: list[Any]) -> None:
     from . import grad
 
     for number, output in enumerate(outputs):
-        directions = tensors.stack([output.detach().clone().uniform_(-1, 1) if not output.is_complex() else output.detach() for _ in range(2)])
+        directions = tensors.stack(
+            [output.detach().clone().uniform_(-1, 1) if not output.is_complex() else output.detach() for _ in range(2)]
+        )
         together = grad(output, varied, directions, retain_graph=True, allow_unused=True, is_grads_batched=True)
         for i in range(2):
             alone = grad(output, varied, directions[i], retain_graph=True, allow_unused=True)
@@ -241,7 +243,9 @@ def _check_zero(outputs: tuple[Any, ...], varied: list[Any]) -> None:
 
     if not outputs:
         return
-    grads = grad(outputs, varied, [tensors.wrap(np.zeros(o._array.shape, o._array.dtype)) for o in outputs], retain_graph=True, allow_unused=True)
+    grads = grad(
+        outputs, varied, [tensors.wrap(np.zeros(o._array.shape, o._array.dtype)) for o in outputs], retain_graph=True, allow_unused=True
+    )
     for g, x in zip(grads, varied):
         if g is None:
             continue

@@ -172,7 +172,9 @@ class allow_mutation_on_saved_tensors:
     """Not supported: saved tensors are never copied before a change in place. Entering raises NotImplementedError."""
 
     def __enter__(self) -> Any:
-        raise NotImplementedError("flambeau does not support torch.autograd.graph.allow_mutation_on_saved_tensors: clone the tensor before changing it")
+        raise NotImplementedError(
+            "flambeau does not support torch.autograd.graph.allow_mutation_on_saved_tensors: clone the tensor before changing it"
+        )
 
     def __exit__(self, *exception: object) -> None:
         pass

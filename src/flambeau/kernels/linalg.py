@@ -188,7 +188,7 @@ def matrix_exp(a: Any) -> Any:
     norm = np.abs(a).sum(-2).max(-1, initial=0)
     squarings = np.maximum(0, np.ceil(np.log2(np.maximum(norm, 1e-300)) + 1)).astype(np.int64)
     squarings = np.where(np.isfinite(norm), squarings, 0)
-    scaled = a / (2.0 ** squarings)[..., None, None].astype(a.real.dtype)
+    scaled = a / (2.0**squarings)[..., None, None].astype(a.real.dtype)
     eye = np.eye(a.shape[-1], dtype=a.dtype)
     result = np.broadcast_to(eye, a.shape).copy()
     for k in range(18, 0, -1):

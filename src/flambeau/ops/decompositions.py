@@ -83,11 +83,15 @@ def _lu_backward(F: Any, p: Any, lower: Any, upper: Any, gl: Any, gu: Any) -> An
         return F.matmul(p, solve(adjoint(F, lower), middle, upper=True, unitriangular=True))
     if m < n:
         u2, gu2 = upper[..., size:], gu[..., size:]
-        phi = F.tril(F.matmul(adjoint(F, lower), gl) - F.matmul(gu2, adjoint(F, u2)), -1) + F.triu(F.matmul(gu[..., :size], adjoint(F, u1)), 0)
+        phi = F.tril(F.matmul(adjoint(F, lower), gl) - F.matmul(gu2, adjoint(F, u2)), -1) + F.triu(
+            F.matmul(gu[..., :size], adjoint(F, u1)), 0
+        )
         middle = F.cat([solve(adjoint(F, u1), phi, upper=False, left=False), gu2], -1)
         return F.matmul(p, solve(adjoint(F, lower), middle, upper=True, unitriangular=True))
     l2, gl2 = lower[..., size:, :], gl[..., size:, :]
-    phi = F.tril(F.matmul(adjoint(F, l1), gl[..., :size, :]), -1) + F.triu(F.matmul(gu, adjoint(F, upper)) - F.matmul(adjoint(F, l2), gl2), 0)
+    phi = F.tril(F.matmul(adjoint(F, l1), gl[..., :size, :]), -1) + F.triu(
+        F.matmul(gu, adjoint(F, upper)) - F.matmul(adjoint(F, l2), gl2), 0
+    )
     top = solve(adjoint(F, l1), phi, upper=True, unitriangular=True)
     return F.matmul(p, solve(adjoint(F, upper), F.cat([top, gl2], -2), upper=False, left=False))
 
@@ -165,8 +169,10 @@ def linalg_lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint:
     n = LU.shape[-1]
     p = tensors.wrap(k.permutation(pivots._array, n, LU._array.dtype))
     if not left:
-        return linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH if out is None else write_out(
-            linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH, out
+        return (
+            linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+            if out is None
+            else write_out(linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH, out)
         )
     solve = tensors.linalg_solve_triangular
     if adjoint:

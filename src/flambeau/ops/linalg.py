@@ -214,7 +214,9 @@ def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) ->
 def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
     """The sum of `conj(x) * y` along a dimension."""
     if x.dtype != y.dtype:
-        raise RuntimeError(f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {type_name(x._array)} and y of type {type_name(y._array)} instead")
+        raise RuntimeError(
+            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {type_name(x._array)} and y of type {type_name(y._array)} instead"
+        )
     if x.ndim == 1 and y.ndim == 1:
         return _done(tensors.vdot(x, y), out)
     return _done((x.conj() * y).sum(dim), out)
@@ -243,7 +245,9 @@ def tensorinv(A: Any, ind: int = 2, *, out: Any = None) -> Any:
         raise RuntimeError("Expected a strictly positive integer for 'ind'")
     rows, columns = math.prod(A.shape[:ind]), math.prod(A.shape[ind:])
     if rows != columns:
-        raise RuntimeError(f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {columns} != {rows}")
+        raise RuntimeError(
+            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {columns} != {rows}"
+        )
     return _done(inv(A.reshape(rows, rows)).reshape(*A.shape[ind:], *A.shape[:ind]), out)
 
 

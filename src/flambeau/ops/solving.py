@@ -48,7 +48,7 @@ def check_floating(name: str, a: Any, kernel: str = "") -> None:
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {type_name(a)}")
     if a.dtype.itemsize == 2:
         if kernel:
-            raise NotImplementedError(f'"{kernel}" not implemented for \'{type_name(a)}\'')
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(a)}'")
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {type_name(a)}")
 
 
@@ -119,7 +119,9 @@ def linalg_solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool
     check_square("linalg.solve", A)
     check_floating("linalg.solve", A, "lu_cpu" if A.dtype.itemsize == 2 else "")
     if A.dtype != B.dtype:
-        raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {type_name(A)} and B of type {type_name(B)} instead")
+        raise RuntimeError(
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {type_name(A)} and B of type {type_name(B)} instead"
+        )
     vector = is_vector_case(A, B)
     b = B[..., None] if vector else B
     if vector and not left:
@@ -194,11 +196,15 @@ def _triangular_gradient(F: Any, grad: Any, needs: Any, A: Any, result: Any, upp
 
 
 @composite("torch.triangular_solve", "Tensor.triangular_solve")
-def triangular_solve(input: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out: Any = None) -> Any:
+def triangular_solve(
+    input: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out: Any = None
+) -> Any:
     """The older form of `linalg.solve_triangular`: the solution of `A X = input`, and a copy of A."""
     a = A.mT if transpose else A
     solution = linalg_solve_triangular.function(a, input, upper=upper != transpose, unitriangular=unitriangular)
-    result = return_type("triangular_solve", "solution", "cloned_coefficient")((solution, A.expand(*solution.shape[:-2], *A.shape[-2:]).clone()))
+    result = return_type("triangular_solve", "solution", "cloned_coefficient")(
+        (solution, A.expand(*solution.shape[:-2], *A.shape[-2:]).clone())
+    )
     return result if out is None else write_out(result, out)
 
 
@@ -214,6 +220,8 @@ def linalg_det(A: Array) -> Array:
 
 
 linalg_det.derivative(A=lambda F, grad, A, result: F.det_backward(grad, A, result))
+
+
 def _det_backward(grad: Any, A: Any, result: Any) -> Any:
     inverses, info = linalg_inv_ex.function(A)
     if info._array.any():

@@ -54,9 +54,7 @@ def fft_c2r(input: Array, dims: Any, scale: float, size: int) -> Array:
     return k.c2r(input, dims, scale, size)
 
 
-fft_c2r.derivative(
-    input=lambda F, grad, dims, scale, size: F.fft_r2c(grad, dims, scale, True) * F.half_weights(grad, dims[-1], size)
-)
+fft_c2r.derivative(input=lambda F, grad, dims, scale, size: F.fft_r2c(grad, dims, scale, True) * F.half_weights(grad, dims[-1], size))
 formula_function("half_weights", k.half_weights, lambda like, dim, size: tensors.wrap(k.half_weights(like._array, dim, size)))
 
 
@@ -238,7 +236,7 @@ def _to_real_nd(name: str, input: Any, s: Any, dim: Any, norm: Any, forward: boo
     dims, sizes = _several(input, s, dim)
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
-    last = (None if s is None else (s if isinstance(s, int) else s[-1]))
+    last = None if s is None else (s if isinstance(s, int) else s[-1])
     sizes[-1] = _check_count(2 * (input.shape[dims[-1]] - 1) if last in (None, -1) else last)
     input = _promoted(input, True)
     for d, n in zip(dims[:-1], sizes[:-1]):

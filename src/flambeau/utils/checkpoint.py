@@ -100,7 +100,8 @@ class CheckpointFunction(Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         if grad_mode.walk is not None and grad_mode.walk.needed is not None:
             raise RuntimeError(
-                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` parameter to .backward(). "
+                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` parameter to "
+                ".backward(). "
                 "To resolve this error, you can either set use_reentrant=False, or call .backward() without passing the `inputs` argument."
             )
         inputs = list(ctx.inputs)
@@ -167,7 +168,8 @@ class _Run:
             number, count = count, count + 1
             if number >= len(self.holders):
                 raise CheckpointError(
-                    "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original forward pass.\n" + _TIP
+                    "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original forward pass.\n"
+                    + _TIP
                 )
             if self.holders[number]() is not None:
                 found[number] = tensor
@@ -193,7 +195,8 @@ class _Run:
         ]
         if different:
             raise CheckpointError(
-                "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the forward pass.\n"
+                "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the forward "
+                "pass.\n"
                 f"{''.join(different)}.\n{_TIP}"
             )
         return found
@@ -228,7 +231,8 @@ def checkpoint(
         warnings.warn(
             "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. Starting in PyTorch 2.9, calling checkpoint "
             "without use_reentrant will raise an exception. use_reentrant=False is recommended, but if you need to preserve the current "
-            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences between the two variants.",
+            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences between the two "
+            "variants.",
             stacklevel=2,
         )
         use_reentrant = True
@@ -263,8 +267,10 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     if use_reentrant is None:
         warnings.warn(
             "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly. In version 2.9 we will "
-            "raise an exception if use_reentrant is not passed. use_reentrant=False is recommended, but if you need to preserve the current "
-            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences between the two variants.",
+            "raise an exception if use_reentrant is not passed. use_reentrant=False is recommended, but if you need to preserve the "
+            "current "
+            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences between the two "
+            "variants.",
             stacklevel=2,
         )
         use_reentrant = True

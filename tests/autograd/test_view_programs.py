@@ -158,7 +158,7 @@ def values(x: Any) -> Any:
     return np.array(x.detach().tolist(), dtype=np.float64).reshape(x.shape)
 
 
-def run(torch: Any, program: Any, backward: Any) -> list[Any]:
+def run(torch: Any, program: Any, backward: Any, twice: bool = False) -> list[Any]:
     """Executes a program; the protocol of all that could be seen."""
     base = np.linspace(-1.5, 1.5, 6).reshape(2, 3)
     a = torch.tensor(base.tolist(), requires_grad=True)
@@ -207,6 +207,13 @@ def run(torch: Any, program: Any, backward: Any) -> list[Any]:
             protocol.append(clean(str(error)))
     if total is not None:
         try:
+            if twice:  # second derivatives: the formulas run over tensors, and are recorded
+                first = torch.autograd.grad(total, [a, b], create_graph=True, allow_unused=True)
+                protocol.append([values(g) for g in first if g is not None])
+                squares = [(g * g).sum() for g in first if g is not None and g.requires_grad]
+                if not squares:
+                    return protocol
+                total = sum(squares)
             total.backward()
         except RuntimeError as error:
             protocol.append(("backward", clean(str(error))))
@@ -251,11 +258,11 @@ def show(program: Any) -> str:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(statement, min_size=1, max_size=8), st.lists(st.integers(0, 20), min_size=1, max_size=3))
-def test_programs(program: Any, backward: Any) -> None:
+@given(st.lists(statement, min_size=1, max_size=8), st.lists(st.integers(0, 20), min_size=1, max_size=3), st.booleans())
+def test_programs(program: Any, backward: Any, twice: bool) -> None:
     torch = real_torch()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = run(torch, program, backward)
-        ours = run(flambeau, program, backward)
+        theirs = run(torch, program, backward, twice)
+        ours = run(flambeau, program, backward, twice)
     agree(ours, theirs, program)

@@ -14,7 +14,8 @@ READS = (
     "x[torch.tensor([[0, 1], [1, 0]])]", "x[0, [1, 2]]", "x[:, torch.tensor([0, 1]), None]", "x[torch.tensor(1)]", "x[True]", "x[False]",
     "x[[True, False]]", "x[:, torch.tensor([True, False, True])]", "x[x > 0]", "x[(x > 0).any(-1)]", "x[..., torch.tensor([-1, 0])]",
     "x[np.array([1, 0])]", "x[np.int64(1)]", "x[range(2)]", "x[1, torch.tensor([0, 2]), 1:3]", "x[[]]", "x[:, 1:1]", "x[5:2]",
-    "x[torch.tensor([0, 1]), :, torch.tensor([0, 1])]", "x[None, [0, 1], None, [0, 1]]", "x[[0, 1], [0, 1], [0, 1]]", "x[[[0], [1]], [0, 1]]",
+    "x[torch.tensor([0, 1]), :, torch.tensor([0, 1])]", "x[None, [0, 1], None, [0, 1]]", "x[[0, 1], [0, 1], [0, 1]]",
+    "x[[[0], [1]], [0, 1]]",
 )  # fmt: skip
 
 test_reading = rows(
@@ -28,7 +29,8 @@ test_reading = rows(
 )
 
 WRITES = (
-    "y[0] = 5", "y[0, 1] = 2.5", "y[1:] = x[:1] * 2", "y[:, 1] = x[:, 0] * 2", "y[...] = 1", "y[:] = x[0] * 3", "y[0] = x[1]", "y[None, 0] = 1",
+    "y[0] = 5", "y[0, 1] = 2.5", "y[1:] = x[:1] * 2", "y[:, 1] = x[:, 0] * 2", "y[...] = 1", "y[:] = x[0] * 3", "y[0] = x[1]",
+    "y[None, 0] = 1",
     "y[[0, 1], [1, 2]] = 7", "y[[0, 1], [1, 2]] = x[0, :2] * 2", "y[y > 0] = 0", "y[y > 0] = y[y > 0] * 2", "y[0][1] = x[1, 1] * 2",
     "y[0] += x[1]", "y[:, 0] *= 2", "y[torch.tensor([True, False])] = -1", "y[:, [0, 0]] = 3", "y[0] = x[1:2]", "y[1] = torch.tensor(3.0)",
     "y[torch.tensor(0), 1:] = x[1, 0, 0] * 2", "y[[1, 0]] = x * 2", "y[..., torch.tensor([0, 3])] = x[..., :2] * 2",
@@ -36,7 +38,7 @@ WRITES = (
 
 test_writing = rows(
     *(Row(f"y = x * 1; {statement}; y, y._version", x=randn(2, 3, 4), grad=2) for statement in WRITES),
-    *(Row(f"y = torch.zeros(2, 3, 4); {statement}; y", x=randn(2, 3, 4), grad=True, name=f"{statement} into zeros") for statement in WRITES),
+    *(Row(f"y = torch.zeros(2, 3, 4); {write}; y", x=randn(2, 3, 4), grad=True, name=f"{write} into zeros") for write in WRITES),
     Row("y = x.clone(); y[0] = 300; y", x=randint(0, 5, (2,), dtype="int8")),
     Row("y = x.clone(); y[0] = -1; y[1] = 1.5; y", x=randint(0, 5, (2,), dtype="uint8")),
     Row("y = x.clone(); y[0] = float('nan')", x=randint(0, 5, (2,), dtype="int32")),
@@ -51,17 +53,20 @@ test_errors = rows(
     *(
         Row(expression, x=randn(2, 3))
         for expression in (
-            "x[5]", "x[-3]", "x[0, 5]", "x[:, -4]", "x[0, 0, 0]", "torch.tensor(1)[0]", "torch.tensor(1)[1]", "torch.tensor(1)[:]", "x[::-1]",
-            "x[::0]", "x['a']", "x[1.0]", "x[torch.ones(2)]", "x[torch.tensor([5])]", "x[torch.tensor([True])]", "x[[0, 1], [0], [0]]",
+            "x[5]", "x[-3]", "x[0, 5]", "x[:, -4]", "x[0, 0, 0]", "torch.tensor(1)[0]", "torch.tensor(1)[1]", "torch.tensor(1)[:]",
+            "x[::-1]", "x[::0]", "x['a']", "x[1.0]", "x[torch.ones(2)]", "x[torch.tensor([5])]", "x[torch.tensor([True])]",
+            "x[[0, 1], [0], [0]]",
             "x[[0, 1], [0, 1, 2]]", "x[{}]", "x[1.5:]", "x[torch.ones(3, 3) > 0]", "x[0] = torch.ones(2)", "x[0] = 'a'", "x[0] = None",
             "x[:1] = torch.ones(2)", "x[[0, 1]] = torch.ones(2)", "x[5] = 1", "x[0] = [1, 2, 3]", "del x[0]", "x[:, 1:] = torch.ones(3, 2)",
             "torch.gather(x, 0, torch.zeros(5, 5).long())", "torch.gather(x, 0, torch.zeros(5).long())", "torch.gather(x, 0, x)",
-            "torch.gather(x, 0, torch.full((1, 3), 7))", "x.scatter(0, torch.zeros(1, 5).long(), x)", "x.scatter(0, torch.full((1, 3), 9), 1)",
-            "x.scatter(0, torch.zeros(1, 3).long(), x.double())", "x.scatter(0, torch.zeros(1, 3).long(), 1, reduce='foo')",
+            "torch.gather(x, 0, torch.full((1, 3), 7))", "x.scatter(0, torch.zeros(1, 5).long(), x)",
+            "x.scatter(0, torch.full((1, 3), 9), 1)", "x.scatter(0, torch.zeros(1, 3).long(), x.double())",
+            "x.scatter(0, torch.zeros(1, 3).long(), 1, reduce='foo')",
             "x.scatter_reduce(0, torch.zeros(1, 3).long(), x, 'foo')", "x.index_select(0, torch.tensor([5]))",
             "x.index_select(0, torch.tensor([[1]]))", "x.index_select(0, torch.tensor([1.0]))", "x.index_add(0, torch.tensor([0]), x)",
-            "x.index_add(0, torch.tensor([9]), x[:1])", "x.index_copy(0, torch.tensor([9]), x[:1])", "x.index_fill(0, torch.tensor([9]), 1)",
-            "x.masked_fill(x, 1)", "x.masked_fill(torch.ones(2) > 0, 1)", "x.masked_fill(x > 0, 1j)", "x.masked_select(x)",
+            "x.index_add(0, torch.tensor([9]), x[:1])", "x.index_copy(0, torch.tensor([9]), x[:1])",
+            "x.index_fill(0, torch.tensor([9]), 1)", "x.masked_fill(x, 1)", "x.masked_fill(torch.ones(2) > 0, 1)",
+            "x.masked_fill(x > 0, 1j)", "x.masked_select(x)",
             "x.masked_scatter(x < 9, torch.ones(2))", "x.take(torch.tensor([50]))", "x.put(torch.tensor([1]), torch.ones(2))",
             "torch.take_along_dim(x, torch.zeros(3).long(), 1)", "torch.ones(3).fill_diagonal_(1)", "x.select_scatter(x, 0, 1)",
             "x.slice_scatter(torch.ones(2), 0, 1)", "F.one_hot(torch.tensor([0, 5]), 3)", "F.one_hot(torch.tensor([-1]))", "F.one_hot(x)",
@@ -87,7 +92,14 @@ test_gather_and_scatter = rows(
         for own in (True, False)
     ),
     *(
-        Row(f"x.index_reduce(1, i, y, '{reduce}', include_self={own})", x=randn(3, 3), i=value([0, 2, 0]), y=randn(3, 3), grad=True, warns=False)
+        Row(
+            f"x.index_reduce(1, i, y, '{reduce}', include_self={own})",
+            x=randn(3, 3),
+            i=value([0, 2, 0]),
+            y=randn(3, 3),
+            grad=True,
+            warns=False,
+        )
         for reduce in ("prod", "mean", "amax", "amin")
         for own in (True, False)
     ),
@@ -138,7 +150,8 @@ def test_loop_of_writes(torch):
 # --- any index ---------------------------------------------------------------------------------------------------
 
 part = st.one_of(
-    st.integers(-3, 3), st.just(None), st.just(...), st.builds(slice, st.none() | st.integers(-4, 4), st.none() | st.integers(-4, 4), st.none() | st.integers(1, 3)),
+    st.integers(-3, 3), st.just(None), st.just(...),
+    st.builds(slice, st.none() | st.integers(-4, 4), st.none() | st.integers(-4, 4), st.none() | st.integers(1, 3)),
     st.lists(st.integers(-2, 1), min_size=1, max_size=3), st.booleans(), st.lists(st.booleans(), min_size=2, max_size=3),
     st.lists(st.lists(st.integers(0, 1), min_size=2, max_size=2), min_size=1, max_size=2).map(lambda x: ("tensor", x)),
 )  # fmt: skip

@@ -8,6 +8,7 @@ import math
 from typing import Any, Sequence
 
 import numpy as np
+
 from .naming import public
 
 ndarray = np.ndarray
@@ -242,7 +243,9 @@ class layout:
         return self
 
 
-LAYOUTS = {name: layout(name) for name in ("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged")}
+LAYOUTS = {
+    name: layout(name) for name in ("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged")
+}
 strided = LAYOUTS["strided"]
 
 

@@ -115,10 +115,11 @@ def _laid_out(result: Any, array: Any, indices: Sequence[Any], given: list[int])
     others = [rest[d] for d in range(array.ndim) if d not in given]
     count = len(shape)
     operands = [(*others[:first], *(0,) * count, *others[first:])]
+    full = (*(1,) * first, *shape, *(1,) * (len(others) - first))
     for d in given:
-        index = indices[d]
-        steps = (*(0,) * (count - index.ndim), *[0 if n == 1 else s for n, s in zip(index.shape, layout.strides_of(index))])
-        operands.append((*(0,) * first, *steps, *(0,) * (len(others) - first)))
+        index = np.broadcast_to(indices[d], shape)
+        steps = layout.view_strides(shape, layout.strides_of(index), full) or layout.contiguous_strides(full)
+        operands.append(tuple([s if n == m else 0 for n, m, s in zip(full, result.shape, steps)]))
     wanted = layout.ordered_strides(result.shape, *operands)
     if wanted == layout.strides_of(result):
         return result

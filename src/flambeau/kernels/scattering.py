@@ -162,6 +162,8 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
         return x.copy() if index.size == 1 else np.full(index.size, x, x.dtype)
     n = x.shape[dim]
     if out_of_range(index, n):
+        if not n and x.ndim > 1:
+            raise RuntimeError("index_select(): self indexing axis dim should be positive")
         raise IndexError("index out of range in self")
     return x.take(index.reshape(-1), dim)
 

@@ -347,7 +347,7 @@ def _getitem_general(self: Tensor, index: Any) -> Any:
                     return t
     elif index is None:
         return _unsqueeze(self, 0)
-    elif type(index) in PLAIN and index._array.ndim and array.__class__ is ndarray:
+    elif type(index) in PLAIN and 0 < index._array.ndim <= array.ndim and array.__class__ is ndarray:
         return index_with(self, [index._array])
     else:
         found = _as_tuple(index)

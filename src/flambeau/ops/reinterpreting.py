@@ -118,7 +118,7 @@ def reshape_in_place(self: Tensor, made: Any) -> Tensor:
     self._node = node
     self._requires_grad = result._requires_grad
     shared_version(self)[0] += 1
-    if view is not None:
+    if view is not None and node is not None:
         view.version = self._counter[0]
     return self
 

@@ -621,7 +621,7 @@ def expand(input: Array, size: tuple[int, ...]) -> Array:
                 if n == -1 and i >= lead:
                     size = (*size[:i], have[i], *size[i + 1 :])
                 elif have[i] != 1 or n < 0:
-                    raise _expand_error(size, old, i, have[i], lead)
+                    raise _expand_error(size, old)
                 else:
                     strides[i] = 0
     flags = input.flags
@@ -630,15 +630,19 @@ def expand(input: Array, size: tuple[int, ...]) -> Array:
     return strided_view(input, size, [s // input.itemsize for s in strides])
 
 
-def _expand_error(size: Any, old: Any, i: int, have: int, lead: int) -> Exception:
-    n = size[i]
-    if n == -1:
-        return RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
-    if have != 1:
-        return RuntimeError(
-            f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
-            f"Target sizes: {list(size)}.  Tensor sizes: {list(old)}"
-        )
+def _expand_error(size: Any, old: Any) -> Exception:
+    """The error for a size that `old` does not expand to; the last dimension that does not fit is named."""
+    lead = len(size) - len(old)
+    for i in range(len(size) - 1, -1, -1):
+        n, have = size[i], old[i - lead] if i >= lead else 1
+        if n == -1 and i < lead:
+            return RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
+        if n not in (-1, have) and have != 1:
+            return RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+                f"Target sizes: {list(size)}.  Tensor sizes: {list(old)}"
+            )
+    n = next(n for n in size if n < 0)
     return RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
 
 
@@ -651,7 +655,7 @@ def _expanded_empty(input: Array, size: Any, lead: int) -> Array:
             shape[i] = have[i]
         elif n != have[i]:
             if have[i] != 1 or n < 0:
-                raise _expand_error(size, input.shape, i, have[i], lead)
+                raise _expand_error(size, input.shape)
             strides[i] = 0
     return strided_view(input, tuple(shape), strides)
 

@@ -41,7 +41,8 @@ def select(input: Array, dim: int, index: int) -> Array:
     if not -n <= i < n:
         raise IndexError(f"select(): index {i} out of range for tensor of size {list(shape)} at dimension {d}")
     if not input.size:
-        return strided_view(input, drop(shape, d), drop(strides_of(input), d))
+        strides = strides_of(input)
+        return strided_view(input, drop(shape, d), drop(strides, d), (i % n) * strides[d])
     return input[(slice(None),) * d + (i, ...)]
 
 

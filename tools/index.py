@@ -17,7 +17,7 @@ HEAD = '''"""Which names each family attaches that is imported on demand. Writte
 
 INDEX = {
 '''
-NO_FAMILY = {"__init__", "definition", "families", "index", "modes"}
+NO_FAMILY = {"__init__", "definition", "dispatch", "families", "in_place", "index", "modes", "running"}
 
 
 def names() -> set[str]:

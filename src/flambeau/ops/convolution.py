@@ -10,7 +10,8 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import convolution as k
-from .definition import NUMBERS, Array, Tensor, composite, formula_function, operator
+from ..tensor import Tensor
+from .definition import NUMBERS, Array, composite, formula_function, operator
 
 _C_NAMES = {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int",
             "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>", "Bool": "bool", "Short": "short int",
@@ -61,12 +62,14 @@ def check_convolution(
         )
     if shape[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{_list(shape)}] instead"
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
+            f"[{_list(shape)}] instead"
         )
     if not transposed:
         if input.shape[1] != shape[1] * groups:
             raise RuntimeError(
-                f"Given groups={groups}, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[1] * groups} channels, "
+                f"Given groups={groups}, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[1] * groups} "
+                "channels, "
                 f"but got {input.shape[1]} channels instead"
             )
         if bias is not None and bias.shape != shape[:1]:
@@ -78,18 +81,21 @@ def check_convolution(
         kernel = [d * (n - 1) + 1 for d, n in zip(dilation, shape[2:])]
         if any(a < b for a, b in zip(padded, kernel)):
             raise RuntimeError(
-                f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: ({' x '.join(map(str, kernel))}). "
+                f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
+                f"({' x '.join(map(str, kernel))}). "
                 "Kernel size can't be greater than actual input size"
             )
     else:
         if input.shape[1] != shape[0]:
             raise RuntimeError(
-                f"Given transposed=1, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[0]} channels, but got "
+                f"Given transposed=1, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[0]} channels, "
+                "but got "
                 f"{input.shape[1]} channels instead"
             )
         if bias is not None and bias.shape != (shape[1] * groups,):
             raise RuntimeError(
-                f"Given transposed=1, weight of size {_list(shape)}, expected bias to be 1-dimensional with {shape[1] * groups} elements, but "
+                f"Given transposed=1, weight of size {_list(shape)}, expected bias to be 1-dimensional with {shape[1] * groups} "
+                "elements, but "
                 f"got bias of size {_list(bias.shape)} instead"
             )
     if 0 in spatial and input.size == 0 and input.shape[0] and input.shape[1]:
@@ -264,7 +270,8 @@ def _bad_arguments(name: str, args: Any, kwargs: Any, default: str = "") -> Type
             "tuple of ints padding = 0, tuple of ints output_padding = 0, int groups = 1, tuple of ints dilation = 1)"
         )
     forms = "".join(
-        f" * (Tensor input, Tensor weight, Tensor bias = None, tuple of ints stride = 1, {padding}, tuple of ints dilation = 1, int groups = 1)\n"
+        f" * (Tensor input, Tensor weight, Tensor bias = None, tuple of ints stride = 1, {padding}, tuple of ints dilation = 1, int "
+        "groups = 1)\n"
         for padding in ("tuple of ints padding = 0", 'str padding = "valid"')
     )
     return TypeError(f"{name}() received an invalid combination of arguments - got ({given}), but expected one of:\n{forms}")
@@ -383,7 +390,8 @@ def _public_transposed(name: str, dims: int) -> None:
         return result if ndim == dims + 2 else result.squeeze(0)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""Transposed convolution in {dims} dimension{"s" if dims > 1 else ""}: the gradient of a convolution with respect to its input.
+    function.__doc__ = f"""Transposed convolution in {dims} dimension{"s" if dims > 1 else ""}: the gradient of a convolution with
+    respect to its input.
 
     Shapes: input (N, C, ...) or (C, ...), weight (C, out / groups, ...), bias (out). Raises RuntimeError where they do not fit.
     """

@@ -15,7 +15,8 @@ A derivative is a formula per differentiable parameter: `F` holds functions by o
 the result, and the other names say what is saved: a parameter, `result` (or `result0`, `result1`, ...), or
 `<parameter>_shape` / `<parameter>_dtype`. `operator.joint("input", "weight")(formula)` gives several gradients at once;
 its formula also takes `needs`, which of them are asked for. The same formula runs over arrays and, under
-`create_graph`, over Tensors (a parameter may not be called `grad`: `grad_output` is the word); gradients come out in any broadcast shape or dtype, the engine fits them.
+`create_graph`, over Tensors (a parameter may not be called `grad`: `grad_output` is the word); gradients come out in any
+broadcast shape or dtype, the engine fits them.
 
 Of each definition a Python function is written, straight from the call to the forward, and compiled when it is first
 called; pdb shows its source.
@@ -26,29 +27,28 @@ from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, Callable
 
-import numpy as np
-
 from ..autograd.engine import edge_of
 from ..autograd.grad_mode import grad_mode
-from ..autograd.node import Node, Output, arrays, next_sequence, node_class, tensors
-from ..autograd.views import check_in_place, make_crossing, make_view, set_history
-from ..core import layout
-from ..core import dtype as dtypes
-from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, float_operand, float_operands, operands, result_dtype, rounded_operands, wrap_integer
-from ..kernels.elementwise import cast, in_float32, to_float32
-from ..core.return_types import return_type
-from ..kernels.memory import clone_like, copy_into
-from ..tensor import PLAIN, Tensor, bump_version, shared_version, wrap
+from ..autograd.node import Node, arrays, next_sequence, node_class, tensors
+from ..autograd.views import make_crossing, make_view
+from ..core.promotion import float_operand, float_operands, operands, rounded_operands
+from ..kernels.elementwise import cast, in_float32
+from ..tensor import PLAIN, Tensor, shared_version, wrap
+from .dispatch import handle_overrides as handle_overrides
+from .dispatch import legacy_call, slow_dunder, slow_path
+from .dispatch import overriding as overriding
+from .dispatch import under_autocast as under_autocast
+from .dispatch import write_out as write_out
+from .in_place import apply_in_place as apply_in_place
+from .in_place import slow_dunder_in_place, slow_in_place
 from .modes import modes, stacks
-
-ndarray = np.ndarray
-Array = Any  # an ndarray, or a meta array
-Number = int | float | bool | complex
-NUMBERS: Any = frozenset((int, float, bool, complex))
-F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
-BF16 = dtypes.bfloat16.numpy
-INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
+from .running import BF16, F32, F64, I64, INTEGERS, NUMBERS, UNSUITED
+from .running import Array as Array
+from .running import Number as Number
+from .running import any_requires_grad, as_array, both_to_float, broadcast_failure, call_node_hooks, laid_out, ndarray, no_derivative
+from .running import plain_list as plain_list
+from .running import raise_overlap as raise_overlap
+from .running import to_float, without_memory, wrap_outputs
 
 
 class Functions(dict[str, Callable[..., Any]]):
@@ -367,14 +367,26 @@ class Operator:
             compute = [f"r = forward({call})"]
             if self.promote in ("arithmetic", "float") and len(self._operand_params()) == 2:
                 a, b = (f"a_{n}" for n in self._operand_params())
-                compute = ["if final is None:", f"    r = forward({call})", "else:", f"    r = in_float32(lambda {a}, {b}: forward({call}), {a}, {b}, final)"]
-            lines += ["try:", *[f"    {line}" for line in compute], "except ValueError:", f"    raise broadcast_failure({shapes}) from None"]
+                compute = [
+                    "if final is None:",
+                    f"    r = forward({call})",
+                    "else:",
+                    f"    r = in_float32(lambda {a}, {b}: forward({call}), {a}, {b}, final)",
+                ]
+            lines += [
+                "try:",
+                *[f"    {line}" for line in compute],
+                "except ValueError:",
+                f"    raise broadcast_failure({shapes}) from None",
+            ]
         else:
             given = "".join(f"a_{n}, " if n in tensor_params else f"{n}, " for n in self.params)
             lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", f"    r = without_memory(OP, error, ({given}))"]
         if self.promote is not None and len(self._operand_params()) == 2:
             a, b = (f"a_{n}" for n in self._operand_params())
-            both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * ("number" in self.kinds[b[2:]])
+            both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * (
+                "number" in self.kinds[b[2:]]
+            )
             lines += [f"if r.ndim > 1 and {both}not {a}.flags.c_contiguous:", f"    r = laid_out(r, {a}, {b})"]
         if self.promote == "float" and len(self._operand_params()) == 1:  # the backward takes the operand as it was
             lines += ["if final is not None:", "    r = cast(r, final)", "    a_{0} = {0}._array".format(self._operand_params()[0])]
@@ -464,7 +476,10 @@ class Operator:
             if self.promote == "float":
                 lines = [line.replace("= operands(", "= float_operands(") for line in lines]
                 test = f"if getattr({a}, 'dtype', None) in INTEGERS or getattr({b}, 'dtype', None) in INTEGERS:"
-                lines += [test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':", f"    {a}, {b} = both_to_float({a}, {b})"]
+                lines += [
+                    test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':",
+                    f"    {a}, {b} = both_to_float({a}, {b})",
+                ]
             elif self.promote == "arithmetic" and self.widen:
                 lines = [line.replace("= operands(", "= rounded_operands(") for line in lines]
             else:  # a comparison is not rounded
@@ -472,7 +487,11 @@ class Operator:
         elif len(names) == 1 and self.promote == "float":
             a = f"a_{names[0]}"
             test = f"if {a}.dtype is not F32 and {a}.dtype is not F64"
-            lines += [f"{test}:", f"    {a}, final = float_operand({a})"] if self.widen else [f"{test} and {a}.dtype in INTEGERS:", f"    {a} = to_float({a})"]
+            lines += (
+                [f"{test}:", f"    {a}, final = float_operand({a})"]
+                if self.widen
+                else [f"{test} and {a}.dtype in INTEGERS:", f"    {a} = to_float({a})"]
+            )
         return lines
 
     # --- recording ---------------------------------------------------------------------------------------------
@@ -632,7 +651,11 @@ class Operator:
         else:
             lines += ["node.shape = [r.shape for r in result]", "node.dtype = [r.dtype for r in result]"]
             if self.outputs == 0:
-                lines += ["if len(result) == 1:", "    node.shape, node.dtype = result[0].shape, result[0].dtype", "node.outputs = len(result)"]
+                lines += [
+                    "if len(result) == 1:",
+                    "    node.shape, node.dtype = result[0].shape, result[0].dtype",
+                    "node.outputs = len(result)",
+                ]
         lines += ["node.pre_hooks = node.post_hooks = None"]
         lines += ["if stacks.node_hooks:", "    call_node_hooks(node)"]
         lines.append("return node")
@@ -654,6 +677,16 @@ class Operator:
             return None
         needed = [p for p in params if name in _arguments(self.formulas[p])]
         return None if len(needed) == len(params) or any(self.kinds[p] == "list" for p in params) else needed
+
+    def as_called(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """All parameters in order, as the user would have passed them: without trailing defaults."""
+        given = list(zip(self.params, args))
+        positional = [v for _, v in given[: self.positional]]
+        kwargs = {n: v for n, v in given[self.positional :] if n not in self.defaults or self.defaults[n] is not v}
+        names = self.params[: self.positional]
+        while positional and names[len(positional) - 1] in self.defaults and self.defaults[names[len(positional) - 1]] is positional[-1]:
+            positional.pop()
+        return tuple(positional), kwargs
 
 
 def _counted(cls: type[Node]) -> type[Node]:
@@ -693,447 +726,13 @@ _STUB_CODE = _stub_code()
 _STUB_SCOPE: dict[str, Any] = {"first_call": _first_call, "__name__": "flambeau.ops", "__builtins__": __builtins__}
 
 
-def as_array(value: Any) -> Any:
-    """A kernel's result as an ndarray: NumPy gives scalars for 0-dim results."""
-    return value if not isinstance(value, np.generic) else np.asarray(value)
-
-
-def to_float(array: Any) -> Any:
-    """An integer array as the default floating-point dtype."""
-    return array.astype(DEFAULT.dtype.numpy)
-
-
-def both_to_float(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two integer operands in the default floating-point dtype; numbers stay numbers."""
-    return (to_float(a) if hasattr(a, "dtype") else float(a)), (to_float(b) if hasattr(b, "dtype") else float(b))
-
-
-def laid_out(result: Any, a: Any, b: Any) -> Any:
-    """A result in the memory order that PyTorch gives it, where NumPy decides otherwise: that of the first operand."""
-    if a.strides == b.strides or result.__class__ is not ndarray:
-        return result
-    shape = result.shape
-    operands_ = [(0,) * (len(shape) - x.ndim) + tuple([s if n > 1 else 0 for s, n in zip(x.strides, x.shape)]) for x in (a, b)]
-    strides = layout.ordered_strides(shape, *operands_)
-    if strides == layout.strides_of(result):
-        return result
-    moved = layout.empty_strided(shape, strides, result.dtype)
-    moved[...] = result
-    return moved
-
-
-def broadcast_failure(*operands_: Any) -> Exception:
-    """The error for operands whose shapes do not broadcast; the kernel's own error where they do."""
-    shapes = [getattr(x, "shape", ()) for x in operands_]
-    try:
-        layout.broadcast_shapes(*shapes)
-    except RuntimeError as error:
-        return error
-    import sys
-
-    return sys.exc_info()[1] or RuntimeError("the operands cannot be combined")  # type: ignore[return-value]
-
-
-UNSUITED = (NotImplementedError, TypeError)
-"""What a forward raises that wants the memory of an array that has none."""
-
-
-def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> Any:
-    """The result of a forward on arrays of the device meta; raises `error` where there are none among the values."""
-    if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):
-        raise error
-    from ..core.meta import run_forward
-
-    return run_forward(op, error, values)
-
-
-def plain_list(values: Any) -> bool:
-    """Whether it is a list or tuple of Tensors that operators take as they are."""
-    if values.__class__ is not list and values.__class__ is not tuple:
-        return False
-    for t in values:
-        if type(t) not in PLAIN:
-            return False
-    return True
-
-
-def any_requires_grad(values: Any) -> bool:
-    for t in values:
-        if t._requires_grad or t._view is not None:
-            return True
-    return False
-
-
-def no_derivative(op: Operator, name: str) -> Exception:
-    return NotImplementedError(f"the derivative for '{name}' of {op.name} is not implemented")
-
-
-def call_node_hooks(node: Node) -> None:
-    """Tells whoever watches the graph being built (anomaly detection, saved-tensor hooks) of a new node."""
-    for hook in stacks.node_hooks:
-        hook(node)
-
-
-def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any) -> Any:
-    """Tensors over an operator's several results; integer ones stay outside the graph."""
-    visible = []
-    for i, r in enumerate(results[: len(results) - op.hidden] if op.hidden else results):
-        t = wrap(r if r.__class__ is ndarray else as_array(r))
-        if node is not None and r.dtype.kind in "fcV":
-            t._node = node if node.outputs == 1 else Output(node, i)
-            t._requires_grad = True
-        if source is not None:
-            shared_version(source)
-            make_view(t, source, True)
-        visible.append(t)
-    if op.hidden and len(visible) == 1:
-        return visible[0]
-    return tuple(visible) if op.result_type is None else op.result_type(visible)
-
-
-# --- the one exit ----------------------------------------------------------------------------------------------
-
-
-def overriding(values: Any) -> list[Any]:
-    """The arguments whose classes override functions, subclasses before their bases."""
-    found: list[Any] = []
-    for value in values:
-        for v in value if isinstance(value, (list, tuple)) else (value,):
-            cls = type(v)
-            if cls in PLAIN or not hasattr(cls, "__torch_function__") or isinstance(v, type):
-                continue
-            if any(type(f) is cls for f in found):
-                continue
-            position = next((i for i, f in enumerate(found) if issubclass(cls, type(f))), len(found))
-            found.insert(position, v)
-    return found
-
-
-def handle_overrides(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """What a mode or an argument's `__torch_function__` makes of the call; NotImplemented where none takes it."""
-    found = [] if stacks.subclasses_disabled else overriding((*args, *kwargs.values()))
-    if stacks.subclasses_disabled:
-        found = [f for f in overriding((*args, *kwargs.values())) if not isinstance(f, Tensor)]
-    types = tuple(type(f) for f in found)
-    if stacks.function_modes:
-        mode = stacks.function_modes.pop()
-        modes.active -= 1
-        try:
-            result = mode.__torch_function__(function, types, args, kwargs)
-        finally:
-            stacks.function_modes.append(mode)
-            modes.active += 1
-        if result is NotImplemented:
-            raise TypeError(f"no implementation found for {function!r} on types that implement __torch_function__: {list(types)}")
-        return result
-    if not found:
-        return NotImplemented if stacks.autocast is None else under_autocast(function, args, kwargs)
-    for value in found:
-        result = type(value).__torch_function__(function, types, args, kwargs)
-        if result is not NotImplemented:
-            return result
-    handlers = "".join(f"  - tensor subclass {c!r}\n" for c in types)
-    raise TypeError(
-        f"Multiple dispatch failed for 'torch.{function.__name__}'; all __torch_function__ handlers returned NotImplemented:\n\n{handlers}\n"
-        "For more information, try re-running with TORCH_LOGS=not_implemented"
-    )
-
-
-def under_autocast(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """The call with its arguments in the dtype that autocast wants; NotImplemented where they are in it already."""
-    given = (*args, *kwargs.values())
-    cast = stacks.autocast(function.__name__, given)
-    if cast is given:
-        return NotImplemented
-    return function(*cast[: len(args)], **dict(zip(kwargs, cast[len(args) :])))
-
-
-def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
-    """Everything an operator does off its straight path: overrides, modes, autocast, odd arguments, `out=`."""
-    if stacks.function_modes or overriding(args) or (out is not None and overriding((out,))):
-        given, kwargs = op.as_called(args)  # type: ignore[attr-defined]
-        if out is not None:
-            kwargs["out"] = out
-        result = handle_overrides(op.function, given, kwargs)
-        if result is not NotImplemented:
-            return result
-    if stacks.autocast is not None and out is None:
-        args = stacks.autocast(op.name, args)
-    checked = []
-    for position, (name, value) in enumerate(zip(op.params, args), 1):
-        kind = op.kinds[name]
-        if kind == "value" or (isinstance(value, Tensor) and kind != "list") or (kind == "optional" and value is None):
-            checked.append(value)
-        elif kind == "number" and type(value) in NUMBERS:
-            checked.append(value)
-        elif kind == "number" and isinstance(value, (np.generic, int, float, complex)):
-            checked.append(value.item() if isinstance(value, np.generic) else _plain_number(value))
-        elif kind == "tensor" and op.takes_numbers and isinstance(value, (np.generic, int, float, complex)):
-            checked.append(wrap(number_array(value.item() if isinstance(value, np.generic) else _plain_number(value), args)))
-        elif kind == "list" and isinstance(value, (list, tuple)):
-            for i, v in enumerate(value):
-                if not isinstance(v, Tensor):
-                    raise TypeError(f"expected Tensor as element {i} in argument {position - 1}, but got {type(v).__name__}")
-            checked.append(value)
-        else:
-            if "number" in op.kinds.values() and not op.takes_numbers:
-                raise invalid_combination(op, args)
-            what = "tuple of Tensors" if kind == "list" else "Tensor"
-            raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
-    if op.takes_numbers and not any(isinstance(value, Tensor) for value in args) and op.takes_numbers < 2:
-        raise invalid_combination(op, args)
-    result = op.body(*checked)
-    return result if out is None else write_out(result, out, f"{op.name}(): functions with ")
-
-
-def legacy_call(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """A call in the old order of arguments, with the multiplier second."""
-    import warnings
-
-    input, value, *rest = args
-    warnings.warn(
-        f"This overload of {function.__name__} is deprecated:\n\t{function.__name__}(Tensor input, Number {op.legacy}, ...)\n"
-        f"Consider using the keyword argument {op.legacy} instead.",
-        stacklevel=3,
-    )
-    return function(input, *rest, **{op.legacy: value})
-
-
-def number_array(number: Any, others: Any) -> Any:
-    """A number in the place of a tensor, in the dtype that it has together with the other operands."""
-    arrays_ = [t._array for t in others if isinstance(t, Tensor)]
-    to = result_dtype(number, *arrays_).numpy
-    return np.asarray(wrap_integer(number, to) if to.kind in "iu" else number, to)
-
-
-def invalid_combination(op: Operator, args: tuple[Any, ...]) -> TypeError:
-    """The error for a function with overloads for tensors and numbers, none of which takes the arguments."""
-    given, _ = op.as_called(args)  # type: ignore[attr-defined]
-    numbers = [n for n in op.params if op.kinds[n] == "number"]
-    overloads = [()] + [(n,) for n in numbers]
-    lines = []
-    for overload in sorted(overloads, key=lambda o: o[:1] != (op.params[0],) and bool(o)):
-        types = [f"{'Number' if n in overload else 'Tensor'} {n}" for n in op.params[: op.positional] if op.kinds[n] != "value"]
-        lines.append(f" * ({', '.join(types)}, *, Tensor out = None)\n")
-    return TypeError(
-        f"{op.name}() received an invalid combination of arguments - got ({', '.join(type(v).__name__ for v in given)}), but expected "
-        f"one of:\n{''.join(lines)}"
-    )
-
-
-def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
-    """`slow_path` for Python's operators, which ask the other operand next where this one does not know it."""
-    if not isinstance(args[0], Tensor):
-        raise TypeError(f"{op.name}(): argument '{op.params[0]}' (position 1) must be Tensor, not {type(args[0]).__name__}")
-    try:
-        return slow_path(op, args, out)
-    except TypeError:
-        return NotImplemented
-
-
-def _plain_number(value: Any) -> Any:
-    """A subclass of a Python number, such as an IntEnum, as the number itself."""
-    for cls in (bool, int, float, complex):
-        if isinstance(value, cls):
-            return cls(value)  # type: ignore[arg-type]
-    return value
-
-
-def _as_called(self: Operator, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """All parameters in order, as the user would have passed them: without trailing defaults."""
-    given = list(zip(self.params, args))
-    positional = [v for _, v in given[: self.positional]]
-    kwargs = {n: v for n, v in given[self.positional :] if n not in self.defaults or self.defaults[n] is not v}
-    names = self.params[: self.positional]
-    while positional and names[len(positional) - 1] in self.defaults and self.defaults[names[len(positional) - 1]] is positional[-1]:
-        positional.pop()
-    return tuple(positional), kwargs
-
-
-Operator.as_called = _as_called  # type: ignore[attr-defined]
-
-
-def write_out(result: Any, out: Any, where: str = "") -> Any:
-    """Puts a result where `out=` says, resizing it if need be. Raises where dtype or graph forbid."""
-    if isinstance(result, (tuple, list)):
-        written = [write_out(r, o) for r, o in zip(result, out)]
-        fields = getattr(result, "_fields", None)
-        return type(result)(written) if fields is None else return_type(f"{type(result).__name__}_out", *fields)(written)
-    if result.requires_grad or (grad_mode.enabled and out.requires_grad):
-        raise RuntimeError(f"{where}out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
-    source, target = result._array, out._array
-    if not can_cast(OF_NUMPY[source.dtype], OF_NUMPY[target.dtype]):
-        raise RuntimeError(
-            f"result type {SCALAR_NAMES[OF_NUMPY[source.dtype]]} can't be cast to the desired output type "
-            f"{SCALAR_NAMES[OF_NUMPY[target.dtype]]}"
-        )
-    if target.shape != source.shape:
-        if target.size:
-            import warnings
-
-            warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(target.shape)}, which does not match the "
-                f"required output shape {list(source.shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
-                "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero "
-                "elements with t.resize_(0).",
-                stacklevel=3,
-            )
-        out._array = source.astype(target.dtype)
-    else:
-        if target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
-            raise_overlap()
-        copy_into(target, source)
-    bump_version(out)
-    return out
-
-
-# --- in place --------------------------------------------------------------------------------------------------
-
-
-def slow_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Overrides, modes and odd arguments of an in-place form."""
-    input = args[0]
-    if not isinstance(input, Tensor):
-        raise TypeError(f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    if stacks.function_modes or overriding(args):
-        given, kwargs = op.as_called(args)  # type: ignore[attr-defined]
-        result = handle_overrides(function, given, kwargs)
-        if result is not NotImplemented:
-            return result
-    return apply_in_place(op, input, args[1:], function.__name__)
-
-
-def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """`slow_in_place` for Python's operators."""
-    try:
-        return slow_in_place(op, function, args)
-    except TypeError:
-        if not isinstance(args[0], Tensor):
-            raise
-        return NotImplemented
-
-
-def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "") -> Any:
-    """Runs an operator and writes its result into `input`, with its history where a graph is recorded."""
-    target = input._array
-    recording = False
-    if grad_mode.enabled and op.differentiable_params:
-        for p, v in zip(op.params, (input, *args)):
-            if op.kinds[p] != "value" and isinstance(v, Tensor) and (v.requires_grad or (v is input and v._view is not None and v._view.base.requires_grad)):
-                recording = True
-                break
-    elif grad_mode.enabled and input.requires_grad:
-        recording = True
-    if recording:
-        check_in_place(input)
-    may_overlap = op.overlap and not (args and isinstance(args[-1], Tensor))
-    if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
-        raise_overlap()
-    values: list[Any] = []
-    tensors_: list[Any] = []
-    for p, v in zip(op.params, (input, *args)):
-        if op.kinds[p] == "value":
-            values.append(v)
-        elif isinstance(v, Tensor):
-            values.append(v._array)
-        elif isinstance(v, np.generic):
-            values.append(v.item())
-        elif op.kinds[p] == "list":
-            values.append([t._array for t in v])
-        elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None and op.kinds[p] == "optional":
-            values.append(v)
-        else:
-            raise TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
-        tensors_.append(v)
-    final: Any = None
-    positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
-    if op.promote is not None and len(positions) == 2:
-        i, j = positions
-        a, b = values[i], values[j]
-        if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
-            if op.check is not None:
-                op.check(a, b)
-            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
-            if final is not None:
-                values[i], values[j] = (to_float32(x) for x in (values[i], values[j]))
-        if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
-            values[i], values[j] = both_to_float(values[i], values[j])
-    elif op.promote == "float" and len(positions) == 1 and target.dtype is not F32 and target.dtype is not F64:
-        values[0], final = float_operand(target)
-    keep_input = recording and any(n == op.params[0] for n in op._saved_names())
-    if keep_input and values[0] is target:
-        values[0] = clone_like(target, target)
-    positional, keywords = values[: op.positional], dict(zip(op.params[op.positional :], values[op.positional :]))
-    direct = op.forward_takes_out and final is None and not keep_input and values[0] is target and target.__class__ is ndarray and op.promote != "compare"
-    try:
-        if direct and not 0 in target.strides:
-            result = op.forward(*positional, **keywords, out=target)
-        else:
-            result = op.forward(*positional, **keywords)
-            direct = False
-    except ValueError:
-        failure = broadcast_failure(*(values[i] for i in positions))
-        if isinstance(failure, ValueError):
-            shape = layout.broadcast_shapes(*(getattr(values[i], "shape", ()) for i in positions))
-            raise RuntimeError(
-                f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}"
-            ) from None
-        raise failure from None
-    if not direct:
-        result = as_array(result) if final is None else cast(as_array(result), final)
-        if result.shape != target.shape:
-            if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
-                shape = layout.broadcast_shapes(target.shape, result.shape)
-                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
-        source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
-        if not can_cast(source, into):
-            raise RuntimeError(
-                f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}"
-            )
-        if not may_overlap and target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
-            raise_overlap()
-        copy_into(target, result)
-    counter = input._counter
-    if counter is None:
-        input._counter = [1]
-    else:
-        counter[0] += 1
-    if recording:
-        if input._view is not None:
-            input._view.version = counter[0]  # type: ignore[index]  # its node was renewed above and stands for the old values
-        flat: list[Any] = []
-        position = 0
-        for p, v in zip(op.params, (input, *args)):
-            flat.append(v)
-            if op.kinds[p] != "value":
-                flat.append(values[position])
-            position += 1
-        if "result" in op._saved_names():
-            node = op.record(input, *flat)
-        else:
-            node = op.record(target, *flat)
-        if node is None and op.differentiable_params:
-            node = None
-        if node is not None:
-            if keep_input:
-                node.versions = ()
-            set_history(input, node)
-    return input
-
-
-def raise_overlap() -> None:
-    """Refuses to write where several elements share memory."""
-    raise RuntimeError(
-        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
-        "tensor before performing the operation."
-    )
-
-
 # --- defining --------------------------------------------------------------------------------------------------
 
 
 def is_in_place(name: str) -> bool:
-    return (name.endswith("_") and not name.endswith("__")) or (name.startswith("__i") and name not in ("__invert__", "__int__", "__index__", "__iter__"))
+    return (name.endswith("_") and not name.endswith("__")) or (
+        name.startswith("__i") and name not in ("__invert__", "__int__", "__index__", "__iter__")
+    )
 
 
 _ROOT = __name__.partition(".")[0]
@@ -1210,10 +809,6 @@ def formula_function(name: str, over_arrays: Callable[..., Any], over_tensors: C
     """Makes a function available to backward formulas as `F.name`, in both its forms."""
     setattr(arrays, name, over_arrays)
     setattr(tensors, name, over_tensors)
-
-
-class _Scope(dict):
-    pass
 
 
 _SCOPE: dict[str, Any] = {

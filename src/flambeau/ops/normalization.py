@@ -7,7 +7,8 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import normalization as k
-from .definition import Array, bump_version, composite, formula_function, operator, tensors
+from ..tensor import bump_version
+from .definition import Array, composite, formula_function, operator, tensors
 
 
 def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
@@ -53,12 +54,14 @@ def check_normalized_shape(shape: tuple[int, ...], normalized: tuple[int, ...], 
     """Raises RuntimeError where the shapes do not go together, in PyTorch's words."""
     if not normalized:
         raise RuntimeError(
-            f"Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = {list(normalized)}"
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape "
+            f"= {list(normalized)}"
         )
     for name, p in (("weight", weight), ("bias", bias)):
         if p is not None and tuple(p.shape) != normalized:
             raise RuntimeError(
-                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(p.shape)} and normalized_shape = {list(normalized)}"
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(p.shape)} and "
+                f"normalized_shape = {list(normalized)}"
             )
     if len(shape) < len(normalized) or shape[len(shape) - len(normalized) :] != normalized:
         wanted = ", ".join(["*", *map(str, normalized)])
@@ -350,13 +353,15 @@ def _check_group_norm(shape: Any, groups: int, weight: Any, bias: Any) -> None:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {groups}")
     if shape[1] % groups:
         raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} and num_groups={groups}"
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} and "
+            f"num_groups={groups}"
         )
     for name, p in (("weight", weight), ("bias", bias)):
         if p is not None and p.shape != (shape[1],):
             seen = list(weight.shape) if weight is not None else [0]
             raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {seen} and input "
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {seen} and "
+                "input "
                 f"of shape {list(shape)}"
             )
 

@@ -1,0 +1,198 @@
+"""The operators' one exit from their straight path: overrides, modes, autocast, odd arguments, `out=`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+from ..autograd.grad_mode import grad_mode
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.promotion import can_cast, result_dtype, wrap_integer
+from ..core.return_types import return_type
+from ..kernels.memory import copy_into
+from ..tensor import PLAIN, Tensor, bump_version, wrap
+from .modes import modes, stacks
+from .running import NUMBERS, raise_overlap
+
+if TYPE_CHECKING:
+    from .definition import Operator
+
+
+def overriding(values: Any) -> list[Any]:
+    """The arguments whose classes override functions, subclasses before their bases."""
+    found: list[Any] = []
+    for value in values:
+        for v in value if isinstance(value, (list, tuple)) else (value,):
+            cls = type(v)
+            if cls in PLAIN or not hasattr(cls, "__torch_function__") or isinstance(v, type):
+                continue
+            if any(type(f) is cls for f in found):
+                continue
+            position = next((i for i, f in enumerate(found) if issubclass(cls, type(f))), len(found))
+            found.insert(position, v)
+    return found
+
+
+def handle_overrides(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """What a mode or an argument's `__torch_function__` makes of the call; NotImplemented where none takes it."""
+    found = [] if stacks.subclasses_disabled else overriding((*args, *kwargs.values()))
+    if stacks.subclasses_disabled:
+        found = [f for f in overriding((*args, *kwargs.values())) if not isinstance(f, Tensor)]
+    types = tuple(type(f) for f in found)
+    if stacks.function_modes:
+        mode = stacks.function_modes.pop()
+        modes.active -= 1
+        try:
+            result = mode.__torch_function__(function, types, args, kwargs)
+        finally:
+            stacks.function_modes.append(mode)
+            modes.active += 1
+        if result is NotImplemented:
+            raise TypeError(f"no implementation found for {function!r} on types that implement __torch_function__: {list(types)}")
+        return result
+    if not found:
+        return NotImplemented if stacks.autocast is None else under_autocast(function, args, kwargs)
+    for value in found:
+        result = type(value).__torch_function__(function, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    handlers = "".join(f"  - tensor subclass {c!r}\n" for c in types)
+    raise TypeError(
+        f"Multiple dispatch failed for 'torch.{function.__name__}'; all __torch_function__ handlers returned NotImplemented:\n\n{handlers}\n"
+        "For more information, try re-running with TORCH_LOGS=not_implemented"
+    )
+
+
+def under_autocast(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The call with its arguments in the dtype that autocast wants; NotImplemented where they are in it already."""
+    given = (*args, *kwargs.values())
+    cast = stacks.autocast(function.__name__, given)
+    if cast is given:
+        return NotImplemented
+    return function(*cast[: len(args)], **dict(zip(kwargs, cast[len(args) :])))
+
+
+def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
+    """Everything an operator does off its straight path: overrides, modes, autocast, odd arguments, `out=`."""
+    if stacks.function_modes or overriding(args) or (out is not None and overriding((out,))):
+        given, kwargs = op.as_called(args)
+        if out is not None:
+            kwargs["out"] = out
+        result = handle_overrides(op.function, given, kwargs)
+        if result is not NotImplemented:
+            return result
+    if stacks.autocast is not None and out is None:
+        args = stacks.autocast(op.name, args)
+    checked = []
+    for position, (name, value) in enumerate(zip(op.params, args), 1):
+        kind = op.kinds[name]
+        if kind == "value" or (isinstance(value, Tensor) and kind != "list") or (kind == "optional" and value is None):
+            checked.append(value)
+        elif kind == "number" and type(value) in NUMBERS:
+            checked.append(value)
+        elif kind == "number" and isinstance(value, (np.generic, int, float, complex)):
+            checked.append(value.item() if isinstance(value, np.generic) else _plain_number(value))
+        elif kind == "tensor" and op.takes_numbers and isinstance(value, (np.generic, int, float, complex)):
+            checked.append(wrap(number_array(value.item() if isinstance(value, np.generic) else _plain_number(value), args)))
+        elif kind == "list" and isinstance(value, (list, tuple)):
+            for i, v in enumerate(value):
+                if not isinstance(v, Tensor):
+                    raise TypeError(f"expected Tensor as element {i} in argument {position - 1}, but got {type(v).__name__}")
+            checked.append(value)
+        else:
+            if "number" in op.kinds.values() and not op.takes_numbers:
+                raise invalid_combination(op, args)
+            what = "tuple of Tensors" if kind == "list" else "Tensor"
+            raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
+    if op.takes_numbers and not any(isinstance(value, Tensor) for value in args) and op.takes_numbers < 2:
+        raise invalid_combination(op, args)
+    result = op.body(*checked)
+    return result if out is None else write_out(result, out, f"{op.name}(): functions with ")
+
+
+def legacy_call(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """A call in the old order of arguments, with the multiplier second."""
+    import warnings
+
+    input, value, *rest = args
+    warnings.warn(
+        f"This overload of {function.__name__} is deprecated:\n\t{function.__name__}(Tensor input, Number {op.legacy}, ...)\n"
+        f"Consider using the keyword argument {op.legacy} instead.",
+        stacklevel=3,
+    )
+    return function(input, *rest, **{op.legacy: value})
+
+
+def number_array(number: Any, others: Any) -> Any:
+    """A number in the place of a tensor, in the dtype that it has together with the other operands."""
+    arrays_ = [t._array for t in others if isinstance(t, Tensor)]
+    to = result_dtype(number, *arrays_).numpy
+    return np.asarray(wrap_integer(number, to) if to.kind in "iu" else number, to)
+
+
+def invalid_combination(op: Operator, args: tuple[Any, ...]) -> TypeError:
+    """The error for a function with overloads for tensors and numbers, none of which takes the arguments."""
+    given, _ = op.as_called(args)
+    numbers = [n for n in op.params if op.kinds[n] == "number"]
+    overloads = [()] + [(n,) for n in numbers]
+    lines = []
+    for overload in sorted(overloads, key=lambda o: o[:1] != (op.params[0],) and bool(o)):
+        types = [f"{'Number' if n in overload else 'Tensor'} {n}" for n in op.params[: op.positional] if op.kinds[n] != "value"]
+        lines.append(f" * ({', '.join(types)}, *, Tensor out = None)\n")
+    return TypeError(
+        f"{op.name}() received an invalid combination of arguments - got ({', '.join(type(v).__name__ for v in given)}), but expected "
+        f"one of:\n{''.join(lines)}"
+    )
+
+
+def slow_dunder(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
+    """`slow_path` for Python's operators, which ask the other operand next where this one does not know it."""
+    if not isinstance(args[0], Tensor):
+        raise TypeError(f"{op.name}(): argument '{op.params[0]}' (position 1) must be Tensor, not {type(args[0]).__name__}")
+    try:
+        return slow_path(op, args, out)
+    except TypeError:
+        return NotImplemented
+
+
+def _plain_number(value: Any) -> Any:
+    """A subclass of a Python number, such as an IntEnum, as the number itself."""
+    for cls in (bool, int, float, complex):
+        if isinstance(value, cls):
+            return cls(value)  # type: ignore[arg-type]
+    return value
+
+
+def write_out(result: Any, out: Any, where: str = "") -> Any:
+    """Puts a result where `out=` says, resizing it if need be. Raises where dtype or graph forbid."""
+    if isinstance(result, (tuple, list)):
+        written = [write_out(r, o) for r, o in zip(result, out)]
+        fields = getattr(result, "_fields", None)
+        return type(result)(written) if fields is None else return_type(f"{type(result).__name__}_out", *fields)(written)
+    if result.requires_grad or (grad_mode.enabled and out.requires_grad):
+        raise RuntimeError(f"{where}out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    source, target = result._array, out._array
+    if not can_cast(OF_NUMPY[source.dtype], OF_NUMPY[target.dtype]):
+        raise RuntimeError(
+            f"result type {SCALAR_NAMES[OF_NUMPY[source.dtype]]} can't be cast to the desired output type "
+            f"{SCALAR_NAMES[OF_NUMPY[target.dtype]]}"
+        )
+    if target.shape != source.shape:
+        if target.size:
+            import warnings
+
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(target.shape)}, which does not match the "
+                f"required output shape {list(source.shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
+                "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero "
+                "elements with t.resize_(0).",
+                stacklevel=3,
+            )
+        out._array = source.astype(target.dtype)
+    else:
+        if target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
+            raise_overlap()
+        copy_into(target, source)
+    bump_version(out)
+    return out

@@ -1,0 +1,165 @@
+"""In-place forms off their straight path: checked, recorded, and written through any memory order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+from ..autograd.grad_mode import grad_mode
+from ..autograd.views import check_in_place, set_history
+from ..core import layout
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.promotion import can_cast, float_operand, float_operands, operands
+from ..kernels.elementwise import cast, to_float32
+from ..kernels.memory import clone_like, copy_into
+from ..tensor import Tensor
+from .dispatch import handle_overrides, overriding
+from .modes import stacks
+from .running import F32, F64, NUMBERS, as_array, both_to_float, broadcast_failure, ndarray, raise_overlap
+
+if TYPE_CHECKING:
+    from .definition import Operator
+
+
+def slow_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Overrides, modes and odd arguments of an in-place form."""
+    input = args[0]
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if stacks.function_modes or overriding(args):
+        given, kwargs = op.as_called(args)
+        result = handle_overrides(function, given, kwargs)
+        if result is not NotImplemented:
+            return result
+    return apply_in_place(op, input, args[1:], function.__name__)
+
+
+def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """`slow_in_place` for Python's operators."""
+    try:
+        return slow_in_place(op, function, args)
+    except TypeError:
+        if not isinstance(args[0], Tensor):
+            raise
+        return NotImplemented
+
+
+def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "") -> Any:
+    """Runs an operator and writes its result into `input`, with its history where a graph is recorded."""
+    target = input._array
+    recording = False
+    if grad_mode.enabled and op.differentiable_params:
+        for p, v in zip(op.params, (input, *args)):
+            if (
+                op.kinds[p] != "value"
+                and isinstance(v, Tensor)
+                and (v.requires_grad or (v is input and v._view is not None and v._view.base.requires_grad))
+            ):
+                recording = True
+                break
+    elif grad_mode.enabled and input.requires_grad:
+        recording = True
+    if recording:
+        check_in_place(input)
+    may_overlap = op.overlap and not (args and isinstance(args[-1], Tensor))
+    if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
+        raise_overlap()
+    values: list[Any] = []
+    tensors_: list[Any] = []
+    for p, v in zip(op.params, (input, *args)):
+        if op.kinds[p] == "value":
+            values.append(v)
+        elif isinstance(v, Tensor):
+            values.append(v._array)
+        elif isinstance(v, np.generic):
+            values.append(v.item())
+        elif op.kinds[p] == "list":
+            values.append([t._array for t in v])
+        elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None and op.kinds[p] == "optional":
+            values.append(v)
+        else:
+            raise TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
+        tensors_.append(v)
+    final: Any = None
+    positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
+    if op.promote is not None and len(positions) == 2:
+        i, j = positions
+        a, b = values[i], values[j]
+        if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
+            if op.check is not None:
+                op.check(a, b)
+            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
+            if final is not None:
+                values[i], values[j] = (to_float32(x) for x in (values[i], values[j]))
+        if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
+            values[i], values[j] = both_to_float(values[i], values[j])
+    elif op.promote == "float" and len(positions) == 1 and target.dtype is not F32 and target.dtype is not F64:
+        values[0], final = float_operand(target)
+    keep_input = recording and any(n == op.params[0] for n in op._saved_names())
+    if keep_input and values[0] is target:
+        values[0] = clone_like(target, target)
+    positional, keywords = values[: op.positional], dict(zip(op.params[op.positional :], values[op.positional :]))
+    direct = (
+        op.forward_takes_out
+        and final is None
+        and not keep_input
+        and values[0] is target
+        and target.__class__ is ndarray
+        and op.promote != "compare"
+    )
+    try:
+        if direct and not 0 in target.strides:
+            result = op.forward(*positional, **keywords, out=target)
+        else:
+            result = op.forward(*positional, **keywords)
+            direct = False
+    except ValueError:
+        failure = broadcast_failure(*(values[i] for i in positions))
+        if isinstance(failure, ValueError):
+            shape = layout.broadcast_shapes(*(getattr(values[i], "shape", ()) for i in positions))
+            raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}") from None
+        raise failure from None
+    if not direct:
+        result = as_array(result) if final is None else cast(as_array(result), final)
+        if result.shape != target.shape:
+            if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
+                shape = layout.broadcast_shapes(target.shape, result.shape)
+                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
+        source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
+        if not can_cast(source, into):
+            raise RuntimeError(f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}")
+        if (
+            not may_overlap
+            and target.size > 1
+            and 0 in target.strides
+            and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape))
+        ):
+            raise_overlap()
+        copy_into(target, result)
+    counter = input._counter
+    if counter is None:
+        input._counter = [1]
+    else:
+        counter[0] += 1
+    if recording:
+        if input._view is not None:
+            input._view.version = counter[0]  # type: ignore[index]  # its node was renewed above and stands for the old values
+        flat: list[Any] = []
+        position = 0
+        for p, v in zip(op.params, (input, *args)):
+            flat.append(v)
+            if op.kinds[p] != "value":
+                flat.append(values[position])
+            position += 1
+        if "result" in op._saved_names():
+            node = op.record(input, *flat)
+        else:
+            node = op.record(target, *flat)
+        if node is None and op.differentiable_params:
+            node = None
+        if node is not None:
+            if keep_input:
+                node.versions = ()
+            set_history(input, node)
+    return input

@@ -1,0 +1,131 @@
+"""What the functions that are written from operators' definitions call: operands, results and errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autograd.node import Node, Output
+from ..autograd.views import make_view
+from ..core import dtype as dtypes
+from ..core import layout
+from ..core.dtype import DEFAULT, DTYPES
+from ..tensor import PLAIN, shared_version, wrap
+from .modes import stacks
+
+if TYPE_CHECKING:
+    from .definition import Operator
+
+ndarray = np.ndarray
+Array = Any  # an ndarray, or a meta array
+Number = int | float | bool | complex
+NUMBERS: Any = frozenset((int, float, bool, complex))
+F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+BF16 = dtypes.bfloat16.numpy
+INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
+
+
+def as_array(value: Any) -> Any:
+    """A kernel's result as an ndarray: NumPy gives scalars for 0-dim results."""
+    return value if not isinstance(value, np.generic) else np.asarray(value)
+
+
+def to_float(array: Any) -> Any:
+    """An integer array as the default floating-point dtype."""
+    return array.astype(DEFAULT.dtype.numpy)
+
+
+def both_to_float(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two integer operands in the default floating-point dtype; numbers stay numbers."""
+    return (to_float(a) if hasattr(a, "dtype") else float(a)), (to_float(b) if hasattr(b, "dtype") else float(b))
+
+
+def laid_out(result: Any, a: Any, b: Any) -> Any:
+    """A result in the memory order that PyTorch gives it, where NumPy decides otherwise: that of the first operand."""
+    if a.strides == b.strides or result.__class__ is not ndarray:
+        return result
+    shape = result.shape
+    operands_ = [(0,) * (len(shape) - x.ndim) + tuple([s if n > 1 else 0 for s, n in zip(x.strides, x.shape)]) for x in (a, b)]
+    strides = layout.ordered_strides(shape, *operands_)
+    if strides == layout.strides_of(result):
+        return result
+    moved = layout.empty_strided(shape, strides, result.dtype)
+    moved[...] = result
+    return moved
+
+
+def broadcast_failure(*operands_: Any) -> Exception:
+    """The error for operands whose shapes do not broadcast; the kernel's own error where they do."""
+    shapes = [getattr(x, "shape", ()) for x in operands_]
+    try:
+        layout.broadcast_shapes(*shapes)
+    except RuntimeError as error:
+        return error
+    return sys.exc_info()[1] or RuntimeError("the operands cannot be combined")  # type: ignore[return-value]
+
+
+UNSUITED = (NotImplementedError, TypeError)
+"""What a forward raises that wants the memory of an array that has none."""
+
+
+def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> Any:
+    """The result of a forward on arrays of the device meta; raises `error` where there are none among the values."""
+    if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):
+        raise error
+    from ..core.meta import run_forward
+
+    return run_forward(op, error, values)
+
+
+def plain_list(values: Any) -> bool:
+    """Whether it is a list or tuple of Tensors that operators take as they are."""
+    if values.__class__ is not list and values.__class__ is not tuple:
+        return False
+    for t in values:
+        if type(t) not in PLAIN:
+            return False
+    return True
+
+
+def any_requires_grad(values: Any) -> bool:
+    for t in values:
+        if t._requires_grad or t._view is not None:
+            return True
+    return False
+
+
+def no_derivative(op: Operator, name: str) -> Exception:
+    return NotImplementedError(f"the derivative for '{name}' of {op.name} is not implemented")
+
+
+def call_node_hooks(node: Node) -> None:
+    """Tells whoever watches the graph being built (anomaly detection, saved-tensor hooks) of a new node."""
+    for hook in stacks.node_hooks:
+        hook(node)
+
+
+def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any) -> Any:
+    """Tensors over an operator's several results; integer ones stay outside the graph."""
+    visible = []
+    for i, r in enumerate(results[: len(results) - op.hidden] if op.hidden else results):
+        t = wrap(r if r.__class__ is ndarray else as_array(r))
+        if node is not None and r.dtype.kind in "fcV":
+            t._node = node if node.outputs == 1 else Output(node, i)
+            t._requires_grad = True
+        if source is not None:
+            shared_version(source)
+            make_view(t, source, True)
+        visible.append(t)
+    if op.hidden and len(visible) == 1:
+        return visible[0]
+    return tuple(visible) if op.result_type is None else op.result_type(visible)
+
+
+def raise_overlap() -> None:
+    """Refuses to write where several elements share memory."""
+    raise RuntimeError(
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
+        "tensor before performing the operation."
+    )

@@ -99,7 +99,7 @@ def _analytical_jacobians(output: Any, varied: list[Any], nondet_tol: float, che
 
     output = output.clone()
     found = []
-    for attempt in range(2):
+    for _ in range(2):
         jacobians = [np.zeros((x.numel(), output.numel()), x._array.dtype) for x in varied]
         sizes_fit = dtypes_fit = True
         for j in range(output.numel()):

@@ -1,7 +1,7 @@
 """`torch.autograd.graph`: nodes and edges of the graph, and hooks on what it saves."""
 
 import threading
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Sequence
 
 from ..core.hooks import RemovableHandle
 from ..core.naming import public

@@ -231,3 +231,24 @@ def _substitute(a: Any, b: Any, upper: bool) -> Any:
         x[..., i, :] -= (a[..., i : i + 1, rest] @ x[..., rest, :])[..., 0, :]
         x[..., i, :] /= a[..., i, i, None]
     return x
+
+# What operators make arrays and pick elements with.
+abs = np.abs
+arange = np.arange
+asarray = np.asarray
+ascontiguousarray = np.ascontiguousarray
+broadcast_arrays = np.broadcast_arrays
+diagonal = np.diagonal
+empty = np.empty
+eye = np.eye
+finfo = np.finfo
+flatnonzero = np.flatnonzero
+isfinite = np.isfinite
+pinv = np.linalg.pinv
+maximum = np.maximum
+ones = np.ones
+trace = np.trace
+tril = np.tril
+triu = np.triu
+where = np.where
+zeros = np.zeros

@@ -52,7 +52,7 @@ def cosine_window(length: int, periodic: bool, coefficients: tuple[float, ...]) 
     if length <= 1:
         return np.ones(length)
     angle = 2 * np.pi * np.arange(length) / (length if periodic else length - 1)
-    return sum((-1) ** i * a * np.cos(i * angle) for i, a in enumerate(coefficients))  # type: ignore[return-value]
+    return sum((-1) ** i * a * np.cos(i * angle) for i, a in enumerate(coefficients))
 
 
 def bartlett_window(length: int, periodic: bool) -> Any:
@@ -69,3 +69,12 @@ def kaiser_window(length: int, periodic: bool, beta: float) -> Any:
     if length <= 1:
         return np.ones(length)
     return np.kaiser(length + 1, beta)[:-1] if periodic else np.kaiser(length, beta)
+
+# What operators make arrays and pick elements with.
+abs = np.abs
+arange = np.arange
+asarray = np.asarray
+concatenate = np.concatenate
+ones = np.ones
+result_type = np.result_type
+zeros = np.zeros

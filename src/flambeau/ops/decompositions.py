@@ -68,7 +68,7 @@ def _like(kernel: Any) -> Any:
 
 formula_function("permutation", lambda pivots, m, like: k.permutation(pivots, m, like.dtype), _like(k.permutation))
 formula_function(
-    "eye_like", lambda like, m, n: np.eye(m, n, dtype=like.dtype), lambda like, m, n: tensors.wrap(np.eye(m, n, dtype=like._array.dtype))
+    "eye_like", lambda like, m, n: k.eye(m, n, dtype=like.dtype), lambda like, m, n: tensors.wrap(k.eye(m, n, dtype=like._array.dtype))
 )
 
 
@@ -123,9 +123,9 @@ def linalg_lu_parts(A: Array, *, pivot: bool = True) -> Array:
     factors, pivots, _ = k.lu_factor(A, pivot)
     m, n = A.shape[-2:]
     size = min(m, n)
-    lower = np.tril(factors[..., :size], -1) + np.eye(m, size, dtype=A.dtype)
-    p = k.permutation(pivots, m, A.dtype) if pivot else np.empty(0, A.dtype)
-    return p, lower, np.triu(factors[..., :size, :])
+    lower = k.tril(factors[..., :size], -1) + k.eye(m, size, dtype=A.dtype)
+    p = k.permutation(pivots, m, A.dtype) if pivot else k.empty(0, A.dtype)
+    return p, lower, k.triu(factors[..., :size, :])
 
 
 @linalg_lu_parts.joint("A")
@@ -153,11 +153,11 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
         )
     m, n = LU_data.shape[-2:]
     size = min(m, n)
-    empty = tensors.wrap(np.empty(0, LU_data._array.dtype))
+    empty = tensors.wrap(k.empty(0, LU_data._array.dtype))
     p = tensors.wrap(k.permutation(LU_pivots._array, m, LU_data._array.dtype)) if unpack_pivots else empty
     lower = upper = empty
     if unpack_data:
-        lower = LU_data[..., :size].tril(-1) + tensors.wrap(np.eye(m, size, dtype=LU_data._array.dtype))
+        lower = LU_data[..., :size].tril(-1) + tensors.wrap(k.eye(m, size, dtype=LU_data._array.dtype))
         upper = LU_data[..., :size, :].triu()
     result = return_type("lu_unpack", "P", "L", "U")((p, lower, upper))
     return result if out is None else write_out(result, out)
@@ -250,7 +250,7 @@ def householder_product(A: Any, tau: Any, *, out: Any = None) -> Any:
         raise RuntimeError("torch.linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]")
     if not A.numel():
         return A.clone() if out is None else write_out(A.clone(), out)
-    result = _reflected(A, tau, tensors.wrap(np.eye(m, n, dtype=A._array.dtype)).expand(*A.shape[:-2], m, n))
+    result = _reflected(A, tau, tensors.wrap(k.eye(m, n, dtype=A._array.dtype)).expand(*A.shape[:-2], m, n))
     return result if out is None else write_out(result, out)
 
 
@@ -260,7 +260,7 @@ def _reflected(A: Any, tau: Any, x: Any, last_first: bool = True, conjugate: boo
     order = range(tau.shape[-1])
     for i in reversed(order) if last_first else order:
         column = A[..., i]
-        v = column * tensors.wrap((np.arange(m) > i).astype(A._array.dtype)) + tensors.wrap((np.arange(m) == i).astype(A._array.dtype))
+        v = column * tensors.wrap((k.arange(m) > i).astype(A._array.dtype)) + tensors.wrap((k.arange(m) == i).astype(A._array.dtype))
         t = tau[..., i].conj() if conjugate else tau[..., i]
         x = x - t[..., None, None] * v[..., :, None] * (v.conj()[..., None, :] @ x)
     return x
@@ -324,7 +324,7 @@ def linalg_eig(A: Array) -> Array:
     if A.dtype.kind in "iub":
         raise RuntimeError(f"linalg.eig: Expected a floating point or complex tensor as input. Got {type_name(A)}")
     check_floating("linalg.eig", A)
-    if not np.isfinite(A).all():
+    if not k.isfinite(A).all():
         raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
     return k.eig(A)
 
@@ -440,7 +440,7 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = No
         result = (u, s, vh.mH)
     else:
         m, n = input.shape[-2:]
-        zeros = [tensors.wrap(np.zeros((*input.shape[:-2], size, size), input._array.dtype)) for size in (m, n)]
+        zeros = [tensors.wrap(k.zeros((*input.shape[:-2], size, size), input._array.dtype)) for size in (m, n)]
         result = (zeros[0], linalg_svd_parts.function(input, False, False)[1], zeros[1])
     result = return_type("svd", "U", "S", "V")(result)
     return result if out is None else write_out(result, out)
@@ -457,8 +457,8 @@ def linalg_pinv_cut(A: Array, cut: Array, hermitian: bool) -> Array:
         vh = u.conj().swapaxes(-1, -2)
     else:
         u, values, vh = k.svd(A, False, True)
-    kept = np.abs(values) > cut[..., None]
-    inverse = np.where(kept, 1 / np.where(kept, values, 1), 0).astype(values.dtype)
+    kept = k.abs(values) > cut[..., None]
+    inverse = k.where(kept, 1 / k.where(kept, values, 1), 0).astype(values.dtype)
     return (vh.conj().swapaxes(-1, -2) * inverse[..., None, :]) @ u.conj().swapaxes(-1, -2)
 
 
@@ -480,13 +480,13 @@ def _pinv_cut_gradient(F: Any, grad: Any, A: Any, result: Any) -> Any:
 
 def cut_of(name: str, A: Any, atol: Any, rtol: Any, values: Any) -> Any:
     """Below which magnitude singular values count as zero: the larger of `atol` and `rtol` times the largest."""
-    eps = float(np.finfo(A._array.dtype).eps) * max(A.shape[-2:])
+    eps = float(k.finfo(A._array.dtype).eps) * max(A.shape[-2:])
     number = lambda x: x._array if hasattr(x, "_array") else x  # noqa: E731
     if rtol is None:
-        rtol = eps if atol is None else np.where(number(atol) > 0, 0.0, eps)
+        rtol = eps if atol is None else k.where(number(atol) > 0, 0.0, eps)
     atol = 0.0 if atol is None else atol
-    largest = np.abs(values).max(-1, initial=0)
-    return np.asarray(np.maximum(number(atol), number(rtol) * largest), values.dtype)
+    largest = k.abs(values).max(-1, initial=0)
+    return k.asarray(k.maximum(number(atol), number(rtol) * largest), values.dtype)
 
 
 @composite("linalg.pinv", "torch.pinverse", "Tensor.pinverse")
@@ -512,11 +512,11 @@ def linalg_lstsq_parts(A: Array, B: Array, rcond: float, with_residuals: bool) -
     """Solutions, residuals, ranks and singular values."""
     solution, rank, s = k.lstsq(A, B, rcond)
     m, n = A.shape[-2:]
-    residuals = np.empty(0, s.dtype)
+    residuals = k.empty(0, s.dtype)
     if with_residuals and m > n and (rank == n).all():
         rest = A @ solution - B
         residuals = np.add.reduce((rest * rest.conj()).real, -2)
-    return solution, residuals, np.asarray(rank, np.int64), s
+    return solution, residuals, k.asarray(rank, np.int64), s
 
 
 @linalg_lstsq_parts.joint("A", "B")
@@ -535,7 +535,7 @@ def _lstsq_gradient(F: Any, grads: Any, needs: Any, A: Any, B: Any, result0: Any
     return ga, gb
 
 
-formula_function("pseudo_inverse", np.linalg.pinv, pinv)
+formula_function("pseudo_inverse", k.pinv, pinv)
 
 
 @composite("linalg.lstsq")
@@ -555,15 +555,15 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     b = B[..., None] if vector else B
     if A.shape[-2] != b.shape[-2]:
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
-    eps = float(np.finfo(A._array.dtype).eps) * max(A.shape[-2:])
+    eps = float(k.finfo(A._array.dtype).eps) * max(A.shape[-2:])
     driver = driver or "gelsy"
     solution, residuals, rank, s = linalg_lstsq_parts.function(A, b, eps if rcond is None else float(rcond), driver != "gelsy")
     if vector:
         solution = solution[..., 0]
     if driver == "gels":
-        rank = tensors.wrap(np.empty(0, np.int64))
+        rank = tensors.wrap(k.empty(0, np.int64))
     if driver not in ("gelsd", "gelss"):
-        s = tensors.wrap(np.empty(0, s._array.dtype))
+        s = tensors.wrap(k.empty(0, s._array.dtype))
     s = tensors.wrap(s._array)
     result = return_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")((solution, residuals, rank, s))
     return result if out is None else write_out(result, out)

@@ -11,7 +11,7 @@ from ..core.dtype import OF_NUMPY
 from ..core.layout import normalize_dim
 from ..kernels import linalg as k
 from . import matmul as products
-from .decompositions import cut_of, linalg_eigh, linalg_svd_parts
+from .decompositions import cut_of, linalg_svd_parts
 from .definition import NAMES, Array, composite, operator, tensors, write_out
 from .reduction import vector_norm
 from .solving import check_floating, check_matrix, check_square, inv, solve, type_name
@@ -114,9 +114,9 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
         atol, rtol = tol, 0.0
     if hermitian:
         check_square("linalg.matrix_rank", A._array)
-    values = np.abs(k.eigh(A._array, "L")[0] if hermitian else k.svd(A._array, False, False)[1])
+    values = k.abs(k.eigh(A._array, "L")[0] if hermitian else k.svd(A._array, False, False)[1])
     rank = (values > cut_of("linalg.matrix_rank", A, atol, rtol, values)[..., None]).sum(-1)
-    return _done(tensors.wrap(np.asarray(rank, np.int64)), out)
+    return _done(tensors.wrap(k.asarray(rank, np.int64)), out)
 
 
 # --- products ------------------------------------------------------------------------------------------------------------
@@ -173,18 +173,18 @@ NAMES["linalg"]["diagonal"] = lambda A, *, offset=0, dim1=-2, dim2=-1: A.diagona
 @operator("linalg.cross", node="LinalgCrossBackward0", promote="arithmetic")
 def linalg_cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     """The vector product along a dimension of length 3."""
-    a, b = np.broadcast_arrays(input, other) if input.shape != other.shape else (input, other)
+    a, b = k.broadcast_arrays(input, other) if input.shape != other.shape else (input, other)
     if input.ndim != other.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     axis = normalize_dim(dim, a.ndim)
     if input.shape[axis] != 3 or other.shape[axis] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[axis]} and {other.shape[axis]}")
     a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
-    result = np.empty(a.shape, a.dtype)
+    result = k.empty(a.shape, a.dtype)
     for i in range(3):
         j, m = (i + 1) % 3, (i + 2) % 3
         result[i] = a[j] * b[m] - a[m] * b[j]
-    return np.ascontiguousarray(np.moveaxis(result, 0, axis))
+    return k.ascontiguousarray(np.moveaxis(result, 0, axis))
 
 
 linalg_cross.derivative(
@@ -228,8 +228,8 @@ def trace(input: Array) -> Array:
     if input.ndim != 2:
         raise RuntimeError("trace: expected a matrix, but got tensor with dim %d" % input.ndim)
     if input.dtype.itemsize == 2:
-        return np.asarray(np.add.reduce(np.diagonal(input).astype(np.float32)).astype(input.dtype))
-    return np.asarray(np.trace(input, dtype=np.int64 if input.dtype.kind in "iub" else input.dtype))
+        return k.asarray(np.add.reduce(k.diagonal(input).astype(np.float32)).astype(input.dtype))
+    return k.asarray(k.trace(input, dtype=np.int64 if input.dtype.kind in "iub" else input.dtype))
 
 
 trace.derivative(input=lambda F, grad, input: F.eye_like(input, *input.shape) * grad)
@@ -277,6 +277,6 @@ def vander(x: Any, N: int | None = None) -> Any:
     if size <= 1:
         raise RuntimeError("N must be greater than 1.")
     whole = OF_NUMPY[x._array.dtype].kind < 2
-    ones = tensors.wrap(np.ones((*x.shape, 1), np.int64 if whole else x._array.dtype))
+    ones = tensors.wrap(k.ones((*x.shape, 1), np.int64 if whole else x._array.dtype))
     powers = tensors.cumprod(x[..., None].expand(*x.shape, size - 1), -1)
     return tensors.cat([ones, powers], -1)

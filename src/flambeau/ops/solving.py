@@ -10,7 +10,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.naming import public
 from ..core.return_types import return_type
 from ..kernels import linalg as k
-from .definition import Array, NAMES, composite, formula_function, operator, tensors, write_out
+from .definition import NAMES, Array, composite, formula_function, operator, tensors, write_out
 
 
 class _LinAlgError(RuntimeError):
@@ -55,7 +55,7 @@ def check_floating(name: str, a: Any, kernel: str = "") -> None:
 def _where(info: Any) -> tuple[str, int]:
     """The words that name the first matrix that failed, and its number in `info`."""
     flat = info.reshape(-1)
-    first = int(np.flatnonzero(flat)[0])
+    first = int(k.flatnonzero(flat)[0])
     return (f"(Batch element {first}): " if info.ndim else ""), int(flat[first])
 
 
@@ -274,7 +274,7 @@ def logdet(input: Any) -> Any:
     sign, logabs = linalg_slogdet.function(input)
     if input.is_complex():
         return sign.log() + logabs
-    return tensors.where(sign == -1.0, tensors.wrap(np.asarray(np.nan, logabs._array.dtype)), logabs)
+    return tensors.where(sign == -1.0, tensors.wrap(k.asarray(np.nan, logabs._array.dtype)), logabs)
 
 
 # --- Cholesky --------------------------------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ def _cholesky_solve_gradient(F: Any, grad: Any, needs: Any, L: Any, result: Any,
 def cholesky_inverse(L: Array, upper: bool = False) -> Array:
     """The inverse of A, given its Cholesky factor L."""
     check_square("cholesky_inverse", L)
-    return cholesky_solve.forward(np.broadcast_to(np.eye(L.shape[-1], dtype=L.dtype), L.shape), L, upper)
+    return cholesky_solve.forward(np.broadcast_to(k.eye(L.shape[-1], dtype=L.dtype), L.shape), L, upper)
 
 
 def _cholesky_inverse_gradient(F: Any, grad: Any, L: Any, result: Any, upper: Any) -> Any:
@@ -379,8 +379,8 @@ def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
         raise TypeError(f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
     check_square("linalg.matrix_power", A._array)
     if n == 0:
-        everything = tensors.wrap(np.ones((), np.bool_))
-        result = A.masked_fill(everything, 0) + tensors.wrap(np.eye(A.shape[-1], dtype=A._array.dtype))
+        everything = tensors.wrap(k.ones((), np.bool_))
+        result = A.masked_fill(everything, 0) + tensors.wrap(k.eye(A.shape[-1], dtype=A._array.dtype))
     else:
         base = inv(A) if n < 0 else A
         n, result = abs(n), None

@@ -44,7 +44,7 @@ def _r2c_gradient(F: Any, grad: Any, input_shape: Any, dims: Any, scale: Any, on
 
 fft_r2c.derivative(input=_r2c_gradient)
 formula_function(
-    "zeros_of", lambda like, shape: np.zeros(shape, like.dtype), lambda like, shape: tensors.wrap(np.zeros(shape, like._array.dtype))
+    "zeros_of", lambda like, shape: k.zeros(shape, like.dtype), lambda like, shape: tensors.wrap(k.zeros(shape, like._array.dtype))
 )
 
 
@@ -79,7 +79,7 @@ def _promoted(input: Any, to_complex: bool = False) -> Any:
         dtype = input._array.dtype
     if dtype.itemsize == 2:
         raise RuntimeError(f"Unsupported dtype {SCALAR_NAMES[OF_NUMPY[dtype]]}")
-    return input.to(OF_NUMPY[np.result_type(dtype, np.complex64)]) if to_complex and dtype.kind != "c" else input
+    return input.to(OF_NUMPY[k.result_type(dtype, np.complex64)]) if to_complex and dtype.kind != "c" else input
 
 
 def _require_real(name: str, input: Any) -> None:
@@ -272,11 +272,11 @@ def _define_frequencies(name: str, half: bool) -> None:
                     requires_grad: bool = False) -> Any:  # fmt: skip
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-        index = np.arange(n // 2 + 1) if half else np.concatenate([np.arange((n + 1) // 2), np.arange(-(n // 2), 0)])
+        index = k.arange(n // 2 + 1) if half else k.concatenate([k.arange((n + 1) // 2), k.arange(-(n // 2), 0)])
         if not n:
             index = index[:0] if not half else index
         target = numpy_dtype(dtype)
-        values = index.astype(target) * np.asarray(1.0 / (n * d) if n else 0.0, target)
+        values = index.astype(target) * k.asarray(1.0 / (n * d) if n else 0.0, target)
         return _done(finish(allocate_like_data(values.astype(target), device), requires_grad), out)
 
     frequencies.__name__ = name
@@ -327,7 +327,7 @@ def _define_window(name: str, make: Any, doc: str, *extra: tuple[str, float]) ->
         if unknown or len(given) > len(defaults):
             raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown, default='')}'")
         values = {**defaults, **dict(zip(defaults, given)), **named}
-        array = np.asarray(make(window_length, periodic, *values.values())).astype(target)
+        array = k.asarray(make(window_length, periodic, *values.values())).astype(target)
         return _done(finish(allocate_like_data(array, device), requires_grad), out)
 
     window.__name__, window.__doc__ = name, doc
@@ -348,7 +348,7 @@ _define_window("kaiser_window", k.kaiser_window, "The Kaiser window of shape `be
 def _full_window(window: Any, win_length: int, n_fft: int, like: Any) -> Any:
     """The window in the middle of `n_fft` points."""
     if window is None:
-        window = tensors.wrap(np.ones(win_length, like._array.real.dtype))
+        window = tensors.wrap(k.ones(win_length, like._array.real.dtype))
     left = (n_fft - win_length) // 2
     if left or n_fft - win_length:
         window = tensors.cat([window.new_zeros(left), window, window.new_zeros(n_fft - win_length - left)])
@@ -454,7 +454,7 @@ def istft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int
     full = _full_window(window, win_length, n_fft, frames)
     frames = frames * full
     expected = n_fft + hop_length * (count - 1)
-    index = tensors.wrap((np.arange(count)[:, None] * hop_length + np.arange(n_fft)).reshape(-1))
+    index = tensors.wrap((k.arange(count)[:, None] * hop_length + k.arange(n_fft)).reshape(-1))
     batch = frames.shape[0]
     signal = frames.new_zeros((batch, expected)).index_add(1, index, frames.reshape(batch, -1))
     squares = (full * full).real if full.is_complex() else full * full
@@ -463,7 +463,7 @@ def istft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int
     end = start + length if length is not None else expected - n_fft // 2 if center else expected
     kept = min(end, expected)
     signal, envelope = signal[:, start:kept], envelope[start:kept]
-    if envelope.numel() and np.abs(envelope._array).min() < 1e-11:
+    if envelope.numel() and k.abs(envelope._array).min() < 1e-11:
         raise RuntimeError(f"{where} : window overlap add min: 1")
     signal = signal / envelope
     if end > expected:

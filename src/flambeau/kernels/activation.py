@@ -5,9 +5,9 @@ from typing import Any, Callable
 
 import numpy as np
 
+from ..core.generator import default_generator
 from .compiler import compiled_for
 from .library import activation as library
-from ..core.generator import default_generator
 from .quiet import quiet
 from .random_support import u53
 
@@ -142,6 +142,8 @@ def sigmoid_backward(grad: Any, result: Any) -> Any:
 
 def softmax(x: Any, axis: int) -> Any:
     """exp(x) divided by its sum along the axis, computed after subtracting the maximum."""
+    if x.ndim > 1 and not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
     if axis == x.ndim - 1:
         kernel = compiled_for(library.softmax, x)
         if kernel is not None:
@@ -179,11 +181,7 @@ def _softmax_backward(grad: Any, result: Any, axis: int) -> Any:
 
 def log_softmax(x: Any, axis: int) -> Any:
     """x minus the logarithm of the sum of exp(x) along the axis."""
-    if axis == x.ndim - 1:
-        kernel = compiled_for(library.log_softmax, x) if hasattr(library, "log_softmax") else None
-        if kernel is not None:
-            return kernel(np.empty_like(x), x)
-    return _log_softmax(x, axis)
+    return _log_softmax(x if x.flags.c_contiguous else np.ascontiguousarray(x), axis)
 
 
 @in_float32
@@ -280,8 +278,15 @@ def prelu(x: Any, weight: Any) -> Any:
 
 
 def rrelu_noise(x: Any, lower: float, upper: float, generator: Any = None) -> Any:
-    """One where `x` is positive; elsewhere, in memory order, numbers drawn uniformly from [lower, upper]."""
-    flat = np.ones(x.shape, x.dtype)
+    """One where `x` is positive; elsewhere, in memory order, numbers drawn uniformly from [lower, upper], bounds of its dtype."""
+    low, high = float(x.dtype.type(lower)), float(x.dtype.type(upper))
+    noise = np.ones(x.shape, x.dtype)
     drawn = x <= 0
-    flat[drawn] = u53(generator or default_generator, int(np.count_nonzero(drawn))) * (upper - lower) + lower
-    return flat
+    noise[drawn] = u53(generator or default_generator, int(np.count_nonzero(drawn))) * (high - low) + low
+    return noise
+
+
+@quiet
+def times_noise(x: Any, noise: Any) -> Any:
+    """x * noise."""
+    return x * noise

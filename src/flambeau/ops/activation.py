@@ -13,7 +13,27 @@ from .creation import numpy_dtype
 from .definition import Array, composite, formula_function, operator, tensors, write_out
 
 # Gradients: one fused kernel over arrays; over Tensors the same formula in operators that can be differentiated again.
-formula_function("threshold_backward", k.threshold_backward, lambda grad, result, threshold: grad * (result > threshold))
+
+
+@operator(out=False)
+def constant_in(input: Array, other: Array) -> Array:
+    """`input`, which depends on `other` in steps only: PyTorch gives `other` a gradient of zero rather than none."""
+    return input
+
+
+constant_in.derivative(input=lambda F, grad: grad, other=lambda F, grad, other_shape: F.expand(grad.sum() * 0, other_shape))
+formula_function("constant_in", lambda x, other: x, constant_in.function)
+formula_function(
+    "threshold_backward",
+    k.threshold_backward,
+    lambda grad, result, threshold: constant_in.function(grad * (result > threshold), result),
+)
+
+
+def in_place_form(op: Any, name: str) -> Any:
+    """The function that overwrites its first argument with what the operator makes of it."""
+    form = op.in_places[name] = op.in_place_stub(name)
+    return form
 
 
 @operator("torch.relu", "torch.relu_", "F.relu_", "Tensor.relu", "Tensor.relu_")
@@ -27,10 +47,13 @@ def relu(input: Array, out: Any = None) -> Array:
 relu.derivative(input=lambda F, grad, result: F.threshold_backward(grad, result, 0))
 
 
+_relu, relu_in_place = relu.function, relu.in_places["relu_"]
+
+
 @composite("F.relu", hot=True)
 def relu_function(input: Any, inplace: bool = False) -> Any:
     """max(input, 0), element by element; `inplace` overwrites the input."""
-    return relu.in_place(input) if inplace else relu.function(input)
+    return relu_in_place(input) if inplace else _relu(input)
 
 
 relu_function.__name__ = relu_function.__qualname__ = "relu"
@@ -88,10 +111,13 @@ def silu(input: Array) -> Array:
 silu.derivative(input=lambda F, grad, input: F.silu_backward(grad, input))
 
 
+_silu_in_place = in_place_form(silu, "silu_")
+
+
 @composite("F.silu", hot=True)
 def silu_function(input: Any, inplace: bool = False) -> Any:
     """x * sigmoid(x), also called swish; `inplace` overwrites the input."""
-    return input.copy_(silu.function(input)) if inplace else silu.function(input)
+    return _silu_in_place(input) if inplace else silu.function(input)
 
 
 silu_function.__name__ = silu_function.__qualname__ = "silu"
@@ -199,20 +225,28 @@ def elu_op(input: Array, alpha: Any, scale: Any, input_scale: Any) -> Array:
     return k.elu(input, alpha, scale, input_scale)
 
 
-elu_op.derivative(
-    input=lambda F, grad, input, alpha, scale, input_scale: grad
-    * F.where(input > 0, F.one_like(input) * scale, F.exp(F.where(input > 0, input * 0, input) * input_scale) * (alpha * scale * input_scale))
-)
+def _elu_derivative(F: Any, grad: Any, input: Any, alpha: Any, scale: Any, input_scale: Any) -> Any:
+    below = F.exp(F.where(input > 0, 0.0, input) * input_scale) * (alpha * scale * input_scale)
+    return grad * F.where(input > 0, F.one_like(input) * scale, below)
 
 
-def _inplace(input: Any, result: Any, inplace: bool) -> Any:
-    return input.copy_(result) if inplace else result
+elu_op.derivative(input=_elu_derivative)
+
+
+@operator(node="CeluBackward0", out=False)
+def celu_op(input: Array, alpha: Any) -> Array:
+    """input if positive, else alpha * (exp(input / alpha) - 1)."""
+    return k.elu(input, alpha, 1.0, 1.0 / alpha)
+
+
+celu_op.derivative(input=lambda F, grad, input, alpha: _elu_derivative(F, grad, input, alpha, 1.0, 1.0 / alpha))
+_elu_in_place, _celu_in_place = in_place_form(elu_op, "elu_"), in_place_form(celu_op, "celu_")
 
 
 @composite("F.elu")
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """input if it is positive, else alpha * (exp(input) - 1) (Clevert et al., 2015)."""
-    return _inplace(input, elu_op.function(input, alpha, 1.0, 1.0), inplace)
+    return (_elu_in_place if inplace else elu_op.function)(input, alpha, 1.0, 1.0)
 
 
 @composite("F.elu_")
@@ -227,7 +261,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 @composite("F.selu", "torch.selu")
 def selu(input: Any, inplace: bool = False) -> Any:
     """scale * elu(input, alpha) with the constants that keep mean and variance (Klambauer et al., 2017)."""
-    return _inplace(input, elu_op.function(input, SELU_ALPHA, SELU_SCALE, 1.0), inplace)
+    return (_elu_in_place if inplace else elu_op.function)(input, SELU_ALPHA, SELU_SCALE, 1.0)
 
 
 @composite("F.selu_", "torch.selu_")
@@ -241,7 +275,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _inplace(input, elu_op.function(input, alpha, 1.0, 1.0 / alpha), inplace)
+    return (_celu_in_place if inplace else celu_op.function)(input, alpha)
 
 
 @composite("F.celu_", "torch.celu_")
@@ -256,13 +290,16 @@ def leaky_relu_op(input: Array, negative_slope: Any) -> Array:
     return k.leaky_relu(input, negative_slope)
 
 
-leaky_relu_op.derivative(input=lambda F, grad, input, negative_slope: F.where(input > 0, grad, grad * negative_slope))
+leaky_relu_op.derivative(input=lambda F, grad, input, negative_slope: F.constant_in(F.where(input > 0, grad, grad * negative_slope), input))
+
+
+_leaky_relu_in_place = in_place_form(leaky_relu_op, "leaky_relu_")
 
 
 @composite("F.leaky_relu", hot=True)
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """input where positive, else negative_slope * input."""
-    return _inplace(input, leaky_relu_op.function(input, negative_slope), inplace)
+    return (_leaky_relu_in_place if inplace else leaky_relu_op.function)(input, negative_slope)
 
 
 @composite("F.leaky_relu_")
@@ -283,7 +320,10 @@ def hardtanh_op(input: Array, min_val: Any, max_val: Any) -> Array:
     return k.clip(input, min_val, max_val)
 
 
-hardtanh_op.derivative(input=lambda F, grad, input, min_val, max_val: grad * ((input > min_val) & (input < max_val)))
+hardtanh_op.derivative(input=lambda F, grad, input, min_val, max_val: F.constant_in(grad * ((input > min_val) & (input < max_val)), input))
+
+
+_hardtanh_in_place = in_place_form(hardtanh_op, "hardtanh_")
 
 
 @composite("F.hardtanh")
@@ -291,7 +331,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     """input cut off at `min_val` and `max_val`. Raises ValueError where the bounds are the wrong way round."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return _inplace(input, hardtanh_op.function(input, min_val, max_val), inplace)
+    return (_hardtanh_in_place if inplace else hardtanh_op.function)(input, min_val, max_val)
 
 
 @composite("F.hardtanh_")
@@ -309,10 +349,13 @@ def hardsigmoid_op(input: Array) -> Array:
 hardsigmoid_op.derivative(input=lambda F, grad, input: grad * ((input > -3) & (input < 3)) / 6)
 
 
+_hardsigmoid_in_place = in_place_form(hardsigmoid_op, "hardsigmoid_")
+
+
 @composite("F.hardsigmoid")
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     """min(max(input + 3, 0), 6) / 6."""
-    return _inplace(input, hardsigmoid_op.function(input), inplace)
+    return (_hardsigmoid_in_place if inplace else hardsigmoid_op.function)(input)
 
 
 @operator(node="HardswishBackward0", out=False)
@@ -327,10 +370,13 @@ hardswish_op.derivative(
 )
 
 
+_hardswish_in_place = in_place_form(hardswish_op, "hardswish_")
+
+
 @composite("F.hardswish")
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """input * min(max(input + 3, 0), 6) / 6 (Howard et al., 2019)."""
-    return _inplace(input, hardswish_op.function(input), inplace)
+    return (_hardswish_in_place if inplace else hardswish_op.function)(input)
 
 
 @operator(node="MishBackward0", out=False)
@@ -347,10 +393,13 @@ def _mish_derivative(F: Any, grad: Any, input: Any) -> Any:
 mish_op.derivative(input=_mish_derivative)
 
 
+_mish_in_place = in_place_form(mish_op, "mish_")
+
+
 @composite("F.mish")
 def mish(input: Any, inplace: bool = False) -> Any:
     """input * tanh(softplus(input)) (Misra, 2019)."""
-    return _inplace(input, mish_op.function(input), inplace)
+    return (_mish_in_place if inplace else mish_op.function)(input)
 
 
 @composite("F.softsign")
@@ -374,7 +423,7 @@ def softshrink(input: Array, lambd: Any = 0.5) -> Array:
     return k.softshrink(input, lambd)
 
 
-softshrink.derivative(input=lambda F, grad, input, lambd: grad * ((input > lambd) | (input < -lambd)))
+softshrink.derivative(input=lambda F, grad, input, lambd: F.constant_in(grad * ((input > lambd) | (input < -lambd)), input))
 
 
 @operator("F.hardshrink", "torch.hardshrink", "Tensor.hardshrink", node="HardshrinkBackward0")
@@ -383,7 +432,7 @@ def hardshrink(input: Array, lambd: Any = 0.5) -> Array:
     return k.hardshrink(input, lambd)
 
 
-hardshrink.derivative(input=lambda F, grad, input, lambd: grad * ((input > lambd) | (input < -lambd)))
+hardshrink.derivative(input=lambda F, grad, input, lambd: F.constant_in(grad * ((input > lambd) | (input < -lambd)), input))
 
 
 @operator(node="ThresholdBackward0", out=False)
@@ -392,13 +441,16 @@ def threshold_op(input: Array, threshold: Any, value: Any) -> Array:
     return k.threshold(input, threshold, value)
 
 
-threshold_op.derivative(input=lambda F, grad, input, threshold: grad * (input > threshold))
+threshold_op.derivative(input=lambda F, grad, input, threshold: F.constant_in(grad * (input > threshold), input))
+
+
+_threshold_in_place = in_place_form(threshold_op, "threshold_")
 
 
 @composite("F.threshold", "torch.threshold")
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """input where it is above the threshold, else the value."""
-    return _inplace(input, threshold_op.function(input, threshold, value), inplace)
+    return (_threshold_in_place if inplace else threshold_op.function)(input, threshold, value)
 
 
 @composite("F.threshold_", "torch.threshold_")
@@ -458,7 +510,7 @@ def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: 
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    return _inplace(input, rrelu_op.function(input, k.rrelu_noise(input._array, lower, upper)), inplace)
+    return (_rrelu_in_place if inplace else rrelu_op.function)(input, k.rrelu_noise(input._array, lower, upper))
 
 
 @composite("F.rrelu_", "torch.rrelu_")
@@ -470,11 +522,12 @@ def rrelu_(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training:
 @operator(node="RreluWithNoiseBackward0", out=False)
 def rrelu_op(input: Array, noise: Any) -> Array:
     """input * noise."""
-    return e.multiply(input, noise)
+    return k.times_noise(input, noise)
 
 
 rrelu_op.derivative(input=lambda F, grad, noise: F.times_array(grad, noise))
-formula_function("times_array", e.multiply, lambda x, array: x * tensors.wrap(array))
+formula_function("times_array", k.times_noise, lambda x, array: x * tensors.wrap(array.astype(x._array.dtype)))
+_rrelu_in_place = in_place_form(rrelu_op, "rrelu_")
 
 
 @composite("F.softmin")

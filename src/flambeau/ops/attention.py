@@ -86,11 +86,11 @@ def scaled_dot_product_attention(
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.dim() < 2:
             raise RuntimeError(
-                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim(): {query.dim()}, key.dim(): {key.dim()} "
-                f"and value.dim(): {value.dim()} instead."
+                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} key.dim: {key.dim()} and "
+                f"value.dim: {value.dim()} instead."
             )
     if not query.dtype is key.dtype is value.dtype:
-        names = (str(x.dtype).removeprefix("torch.") for x in (query, key, value))
+        names = (_c_name(x) for x in (query, key, value))
         raise RuntimeError("Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and value.dtype: {} instead.".format(*names))
     if attn_mask is not None:
         if is_causal:
@@ -121,7 +121,7 @@ def scaled_dot_product_attention(
 
 
 def _c_name(x: Tensor) -> str:
-    return {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long", "Int": "int"}.get(SCALAR_NAMES[x.dtype], SCALAR_NAMES[x.dtype])
+    return {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int"}.get(SCALAR_NAMES[x.dtype], SCALAR_NAMES[x.dtype])
 
 
 def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: Any, check_other: bool = True) -> Any:

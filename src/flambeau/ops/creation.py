@@ -41,7 +41,7 @@ def shape_of(size: Any, name: str = "size") -> tuple[int, ...]:
         if isinstance(size[0], (tuple, list)):
             size = size[0]
         elif not hasattr(size[0], "__index__"):
-            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(size[0]).__name__}")
+            raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, not {type(size[0]).__name__}")
     shape = []
     for i, n in enumerate(size):
         if type(n) is not int:
@@ -679,6 +679,7 @@ zeros_like = _like("zeros_like", lambda a: a.fill(0))
 ones_like = _like("ones_like", lambda a: a.fill(1))
 formula_function("ones_like", np.ones_like, ones_like)
 empty_like = _like("empty_like", None)
+formula_function("empty_like", np.empty_like, empty_like)
 full_like = _like("full_like", _fill_value)
 
 

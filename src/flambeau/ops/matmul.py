@@ -62,10 +62,32 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
 @linear.joint("input", "weight", "bias")
 def _linear_gradients(F: Any, grad: Any, needs: Any, input: Any, weight: Any) -> Any:
+    if len(weight.shape) == 1 or weight.dtype.kind in _COMPLEX:
+        return _odd_linear_gradients(F, grad, needs, input, weight)
     return (
         F.linear_input_gradient(grad, weight) if needs[0] else None,
         F.linear_weight_gradient(grad, input) if needs[1] else None,
         F.linear_bias_gradient(grad) if needs[2] else None,
+    )
+
+
+_COMPLEX = ("c", 3)  # the kind of NumPy's complex dtypes, and of ours
+
+
+def _odd_linear_gradients(F: Any, grad: Any, needs: Any, input: Any, weight: Any) -> Any:
+    """The gradients where the weight is a vector, or complex."""
+    input, weight = F.conj(input), F.conj(weight)
+    if len(weight.shape) > 1:
+        return (
+            F.linear_input_gradient(grad, weight) if needs[0] else None,
+            F.linear_weight_gradient(grad, input) if needs[1] else None,
+            F.linear_bias_gradient(grad) if needs[2] else None,
+        )
+    column = grad[..., None]
+    return (
+        column * weight if needs[0] else None,
+        F.sum_to(column * input, tuple(weight.shape)) if needs[1] else None,
+        F.sum(grad, None, False) if needs[2] else None,
     )
 
 
@@ -197,7 +219,7 @@ def vdot(input: Array, other: Array) -> Array:
 vdot.derivative(input=lambda F, grad, other: F.conj(grad) * other, other=lambda F, grad, input: grad * input)
 
 
-@operator("torch.outer", "torch.ger", "Tensor.outer", "Tensor.ger", promote="arithmetic")
+@operator("torch.outer", "torch.ger", "Tensor.outer", "Tensor.ger", promote="arithmetic", node="MulBackward0")
 def outer(input: Array, vec2: Array) -> Array:
     """Every product of an element of `input` (n) with one of `vec2` (m): (n, m)."""
     if input.ndim != 1:
@@ -223,7 +245,7 @@ def _matmul_node(input: Array, other: Array) -> str:
         return "SqueezeBackward4"
     if a == 2 and b == 2:
         return "MmBackward0"
-    return "UnsafeViewBackward0" if a != 1 and b != 1 else "SqueezeBackward1"
+    return "UnsafeViewBackward0"
 
 
 @operator("torch.matmul", "Tensor.matmul", "Tensor.__matmul__", node=_matmul_node)
@@ -426,7 +448,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > min(a.dim(), b.dim()):
             raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
-        dims_a, dims_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
+        dims_a, dims_b = list(range(-dims, 0)), list(range(dims))
     else:
         dims_a, dims_b = ([d] if isinstance(d, int) else list(d) for d in dims)
     if len(dims_a) != len(dims_b):

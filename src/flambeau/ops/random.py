@@ -56,8 +56,8 @@ def _state_array(state: Any) -> Any:
 for _function in (manual_seed, seed, initial_seed, get_rng_state, set_rng_state):
     attach(f"torch.{_function.__name__}", _function)
 
-Generator.get_state = lambda self: wrap(self.state_array())  # type: ignore[attr-defined]
-Generator.set_state = lambda self, state: self.set_state_array(_state_array(state))  # type: ignore[attr-defined]
+Generator.get_state = lambda self: wrap(self.state_array())  # type: ignore[method-assign]
+Generator.set_state = lambda self, state: self.set_state_array(_state_array(state))  # type: ignore[method-assign]
 
 # --- filling new tensors -----------------------------------------------------------------------------------------
 
@@ -189,28 +189,29 @@ def _in_place(name: str, fill: Any, doc: str, params: tuple[str, ...], defaults:
             fill(self._array, *values, generator)
         bump_version(self)
         if self._node is not None or self._requires_grad and self._node is None and self._view is not None:
-            _forget(self)
+            _forget(self, node)
         return self
 
+    node = "".join(part.capitalize() for part in name.strip("_").split("_")) + "Backward0"
     call.__name__ = call.__qualname__ = name
     call.__doc__ = doc
     attach(f"Tensor.{name}", call)
 
 
-def _forget(self: Tensor) -> None:
+def _forget(self: Tensor, name: str) -> None:
     """What was random is not a function of anything: the overwritten value gets no gradient."""
     from ..autograd.grad_mode import grad_mode
     from ..autograd.views import set_history
 
     if not grad_mode.enabled:
         return
-    node = _overwritten.record(self._array, self, self._array)
+    node = _overwritten.record(self._array, self, self._array, name)
     if node is not None:
         set_history(self, node)
 
 
-@operator(node="FillBackward0", out=False)
-def _overwritten(input: Array) -> Array:
+@operator(node=lambda input, name: name, out=False)
+def _overwritten(input: Array, name: Any) -> Array:
     """Stands for an in-place fill in the graph: the gradient ends there."""
     return input
 
@@ -331,7 +332,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         like = mean if isinstance(mean, Tensor) else std
         low = std._array.min() if isinstance(std, Tensor) and std._array.size else std if not isinstance(std, Tensor) else 0
         if low < 0:
-            raise RuntimeError("normal expects all elements of std >= 0.0" if isinstance(std, Tensor) else f"normal expects std >= 0.0, but found std {std}")
+            raise RuntimeError("normal expects all elements of std >= 0.0" if isinstance(std, Tensor) else f"normal expects std >= 0.0, but found std {std:g}")
         array = np.empty(shape, like._array.dtype)
         if isinstance(std, Tensor):
             k.normal_(array, 0.0, 1.0, generator)

@@ -214,9 +214,9 @@ def _rebuild_from_type_v2(function: Callable, cls: type, args: tuple, state: Any
     """A tensor of class `cls` with the attributes in `state`, around what `function(*args)` gives."""
     result = function(*args)
     if type(result) is not cls:
-        version = result._version
+        counter = result._counter
         result = wrap_as(cls, result._array, result._requires_grad)
-        result._version = version
+        result._counter = counter
     setstate = getattr(type(result), "__setstate__", None)
     if setstate is not None and setstate is not getattr(Tensor, "__setstate__", None):
         result.__setstate__(state)

@@ -8,7 +8,8 @@ from harness import ROOT, run_python
 
 pytest.importorskip("ruff")
 
-NAMES = ["tensor.pyi", "__init__.pyi", "nn/functional.pyi"]
+NAMES = ["tensor.pyi", "__init__.pyi", "nn/functional.pyi", "nn/__init__.pyi", "nn/modules/__init__.pyi", "nn/utils/__init__.pyi",
+         "optim/__init__.pyi"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

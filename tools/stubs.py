@@ -1,7 +1,7 @@
-"""`python tools/stubs.py`: writes `tensor.pyi`, `__init__.pyi` and `nn/functional.pyi` for editors and mypy.
+"""`python tools/stubs.py`: writes `tensor.pyi`, `__init__.pyi`, `nn/functional.pyi` and others for editors and mypy.
 
-Operators are attached to `Tensor` and to modules by their definitions in `ops/`, where no type checker looks. The stubs
-say what has been attached; `tests/test_stubs.py` fails when they are stale.
+Operators are attached to `Tensor` and to modules by their definitions in `ops/`, and packages import their files on
+demand, where no type checker looks. The stubs say what there is; `tests/test_stubs.py` fails when they are stale.
 """
 
 import builtins
@@ -10,6 +10,7 @@ import keyword
 import subprocess
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ sys.path.insert(0, str(PACKAGE.parent))
 from flambeau.core import naming  # noqa: E402
 from flambeau.core.dtype import dtype  # noqa: E402
 from flambeau.core.missing import torch_names  # noqa: E402
-from flambeau.ops.definition import OPERATORS, Operator  # noqa: E402
+from flambeau.ops.definition import NAMES, OPERATORS, Operator  # noqa: E402
+from flambeau.ops.index import INDEX  # noqa: E402
 from flambeau.tensor import Tensor  # noqa: E402
+
+for family in INDEX:  # those imported on demand
+    import_module(f"flambeau.ops.{family}")
 
 HEAD = """\
 # Written by tools/stubs.py from the definitions. Do not edit: run `make stubs`.
@@ -35,6 +40,8 @@ import numpy as np
 KINDS = {"tensor": "Tensor", "optional": "Tensor | None", "number": "Tensor | builtins.complex", "list": "Sequence[Tensor]"}
 IGNORED = dict.fromkeys(("__eq__", "__ne__"), "  # type: ignore[override]")
 """object's own give a bool; ours an element-wise answer."""
+IGNORED |= dict.fromkeys(("__iadd__", "__isub__"), "  # type: ignore[misc]")
+"""`alpha` is by keyword in place, but not in `__add__`."""
 PLAIN = {"int", "float", "bool", "str", "complex", "bytes", "None", "Any", "Tensor", "Self"}
 
 
@@ -98,6 +105,8 @@ def parameters(signature: inspect.Signature, kinds: dict[str, str], method: bool
 
 def function(name: str, member: Any, public: str, method: bool = False) -> str:
     """A `def` line."""
+    if name == "__repr__":  # mypy forgets the names of a special method's parameters, so none may be by keyword alone
+        return "def __repr__(self, **kwargs: Any) -> builtins.str: ..."
     operator = operator_of(public)
     if operator is not None:
         signature = inspect.signature(operator.forward)
@@ -169,7 +178,11 @@ def package_stub(name: str, prefix: str, root: str) -> str:
                 imports.add(f"from . import {member_name} as {member_name}")
         elif isinstance(member, type):
             home = naming._HOME.get((member.__module__, member.__qualname__))
-            if home is not None and home.startswith("flambeau.") and member is not Tensor:
+            if home is None or not home.startswith("flambeau.") or member is Tensor:
+                continue
+            if member.__name__ not in vars(sys.modules[home]):  # made by a function
+                lines.append(f"{member_name}: Any")
+            else:
                 imports.add(f"from {root}{home.removeprefix('flambeau.')} import {member.__name__} as {member_name}")
         elif isinstance(member, dtype):
             lines.append(f"{member_name}: dtype")
@@ -182,16 +195,43 @@ def package_stub(name: str, prefix: str, root: str) -> str:
     return HEAD + "\n".join(sorted(imports)) + "\n\n" + "\n".join(lines) + "\n"
 
 
+def on_demand_stub(name: str) -> str:
+    """The stub of a package whose `FILES` says which names each of its files holds."""
+    package = import_module(name)
+    lines = [f"from . import {file} as {file}" for file in package.FILES]
+    lines += [f"from .{file} import {n} as {n}" for file, names in package.FILES.items() for n in names.split()]
+    for n, member in vars(package).items():  # what it imports at once
+        if isinstance(member, types.FunctionType) and member.__module__.startswith(f"{name}."):
+            lines.append(f"from .{member.__module__.removeprefix(f'{name}.')} import {n} as {n}")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def nn_stub() -> str:
+    """`nn/__init__.pyi`: its own modules, the parameters and every class of `nn.modules`."""
+    nn = import_module("flambeau.nn")
+    lines = []
+    for n in nn.__all__:
+        home = "" if isinstance(getattr(nn, n), types.ModuleType) else "modules" if n in nn.modules.__all__ else "parameter"
+        lines.append(f"from .{home} import {n} as {n}")
+    return HEAD + "\n".join(lines) + "\n"
+
+
 def stubs() -> dict[Path, str]:
     """Every stub file and what must be in it."""
     import flambeau.nn.functional
 
-    for name in (*flambeau._SUBMODULES, *flambeau._LAZY):  # what is imported when it is first named
+    for name in (*flambeau._SUBMODULES, *flambeau._LAZY, *NAMES["torch"]):  # what is imported when it is first named
         getattr(flambeau, name, None)
+    for name in NAMES["F"]:
+        getattr(flambeau.nn.functional, name)
     texts = {
         PACKAGE / "tensor.pyi": tensor_stub(),
         PACKAGE / "__init__.pyi": package_stub("flambeau", "torch", "."),
         PACKAGE / "nn" / "functional.pyi": package_stub("flambeau.nn.functional", "torch.nn.functional", ".."),
+        PACKAGE / "nn" / "__init__.pyi": nn_stub(),
+        PACKAGE / "nn" / "modules" / "__init__.pyi": on_demand_stub("flambeau.nn.modules"),
+        PACKAGE / "nn" / "utils" / "__init__.pyi": on_demand_stub("flambeau.nn.utils"),
+        PACKAGE / "optim" / "__init__.pyi": on_demand_stub("flambeau.optim"),
     }
     return {path: formatted(text, path) for path, text in texts.items()}
 

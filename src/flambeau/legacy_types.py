@@ -94,4 +94,4 @@ def type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False, **k
 
 
 type_method.__name__, type_method.__qualname__ = "type", "Tensor.type"
-Tensor.type = type_method  # type: ignore[attr-defined]
+Tensor.type = type_method  # type: ignore[method-assign]

@@ -298,19 +298,15 @@ class Tensor(metaclass=_TensorMeta):
         """Whether it was made in inference mode."""
         return bool(self.__dict__.get("_inference"))
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
-    ) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Adds the gradients of this tensor with respect to the leaves of its graph into their `.grad`.
 
         `gradient`: of the same shape; may be left out for a tensor with one element. `inputs`: only these receive.
         Raises RuntimeError for a tensor outside any graph, or a graph that was freed by an earlier backward.
         """
         if type(self) not in PLAIN and takes_over(self):
-            handled = type(self).__torch_function__(
-                Tensor.backward, (type(self),), (self,), dict(gradient=gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
-            )
-            return handled
+            named = dict(gradient=gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+            return type(self).__torch_function__(Tensor.backward, (type(self),), (self,), named)
         if inputs is not None:
             inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
             if not inputs:
@@ -491,7 +487,8 @@ def guard_in_place(tensor: Tensor) -> None:
 
 def _scalar_name(tensor: Tensor) -> str:
     name = SCALAR_NAMES[tensor.dtype]
-    return {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int"}.get(name, name.lower())
+    in_c = {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int"}
+    return in_c.get(name, name.lower())
 
 
 # Filled from above: what a tensor needs but floor 3 does not know.

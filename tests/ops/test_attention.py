@@ -20,13 +20,14 @@ test_dot_products = rows(
 )
 
 
-@parity(rtol=1e-5, atol=1e-4)
+@parity
 def test_heads(torch):
     """The functional form: masks, weights, biases for keys and values, zeros attended to."""
     F = torch.nn.functional
-    x = torch.randn(5, 2, 8, requires_grad=True)
-    w, b = torch.randn(24, 8, requires_grad=True), torch.randn(24)
-    o, c = torch.randn(8, 8), torch.randn(8)
+    double = {"dtype": torch.float64}
+    x = torch.randn(5, 2, 8, requires_grad=True, **double)
+    w, b = torch.randn(24, 8, requires_grad=True, **double), torch.randn(24, **double)
+    o, c = torch.randn(8, 8, **double), torch.randn(8, **double)
     mask = torch.triu(torch.ones(5, 5), 1).bool()
     padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
     results = []
@@ -35,6 +36,6 @@ def test_heads(torch):
         out, weights = F.multi_head_attention_forward(x, x, x, 8, 2, w, b, None, None, False, 0.0, o, c, **more)
         grads = torch.autograd.grad(out.square().sum(), [x, w])
         results.append((out.detach(), None if weights is None else weights.detach(), grads))
-    bias = torch.randn(1, 1, 8)
+    bias = torch.randn(1, 1, 8, **double)
     results.append(F.multi_head_attention_forward(x, x, x, 8, 2, w, b, bias, bias, True, 0.0, o, c)[0].detach())
     return results

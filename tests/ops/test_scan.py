@@ -23,7 +23,13 @@ test_running = rows(
 )
 
 test_differences = rows(
-    Row("x.diff(), x.diff(2, 0), x.diff(n=0), x.diff(prepend=p), torch.diff(x, append=p)", x=randn(3, 4), p=randn(3, 2), grad=True, grad_fn=False),
+    Row(
+        "x.diff(), x.diff(2, 0), x.diff(n=0), x.diff(prepend=p), torch.diff(x, append=p)",
+        x=randn(3, 4),
+        p=randn(3, 2),
+        grad=True,
+        grad_fn=False,
+    ),
     Row("x.diff()", x=randint(0, 2, (5,)), dtypes="bool int64 uint8"),
     Row("x.diff(5), x.diff(1, 1)", x=randn(3, 1), grad=True),
     Row("x.diff(-1)", x=randn(3)),

@@ -34,8 +34,10 @@ test_reshaping = rows(
 test_memory_formats = rows(
     Row("x.contiguous(memory_format=torch.channels_last)", x=randn(2, 3, 4, 5), strides=True, grad=True),
     Row("x.contiguous(memory_format=torch.channels_last).clone()", x=randn(2, 3, 4, 5), strides=True),
-    Row("x.contiguous(memory_format=torch.channels_last).is_contiguous(), x.is_contiguous(memory_format=torch.channels_last)",
-        x=randn(2, 3, 4, 5)),  # fmt: skip
+    Row(
+        "x.contiguous(memory_format=torch.channels_last).is_contiguous(), x.is_contiguous(memory_format=torch.channels_last)",
+        x=randn(2, 3, 4, 5),
+    ),
     Row("x.clone(memory_format=torch.contiguous_format)", x=randn(3, 2).T, strides=True),
     Row("x[:, ::2].clone()", x=randn(4, 6).T, strides=True),
     Row("x.expand(4, 2, 3).clone()", x=randn(2, 3), strides=True),
@@ -100,7 +102,10 @@ test_rearranging = rows(
 )  # fmt: skip
 
 test_padding = rows(
-    *(Row(f"F.pad(x, (1, 2), '{mode}')", x=randn(2, 3, 4), gradgrad=True, grad=True) for mode in ("constant", "reflect", "replicate", "circular")),
+    *(
+        Row(f"F.pad(x, (1, 2), '{mode}')", x=randn(2, 3, 4), gradgrad=True, grad=True)
+        for mode in ("constant", "reflect", "replicate", "circular")
+    ),
     *(Row(f"F.pad(x, (1, 2, 2, 0), '{mode}')", x=randn(1, 2, 3, 4), gradgrad=True, grad=True) for mode in ("reflect", "replicate")),
     *(Row(f"F.pad(x, (1, 1, 0, 1, 1, 0), '{mode}')", x=randn(1, 2, 3, 2, 3), grad=True) for mode in ("reflect", "replicate")),
     Row("F.pad(x, (1, 2, 2, 0), 'circular')", x=randn(1, 2, 3, 4), grad=2, grad_fn=False),
@@ -157,7 +162,17 @@ test_errors = rows(
 @parity
 def test_views_share_memory(torch):
     x = torch.arange(24.0).reshape(2, 3, 4)
-    views = [x.view(-1), x.t() if x.dim() < 3 else x[0].t(), x[:, 1:], x.unbind(2)[1], x.diagonal(), x.unfold(2, 2, 2), x.squeeze(), x.detach(), x.data]
+    views = [
+        x.view(-1),
+        x.t() if x.dim() < 3 else x[0].t(),
+        x[:, 1:],
+        x.unbind(2)[1],
+        x.diagonal(),
+        x.unfold(2, 2, 2),
+        x.squeeze(),
+        x.detach(),
+        x.data,
+    ]
     x.add_(1)
     return views, [v._version for v in views], [v._base is x for v in views], [v.storage_offset() for v in views]
 

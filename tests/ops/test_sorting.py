@@ -12,7 +12,11 @@ EVERY = "float32 int64 uint8 bool bfloat16 float16"
 NAN = float("nan")
 
 test_order = rows(
-    Row("x.sort(), x.sort(0, descending=True), torch.sort(x, dim=1, stable=True), x.argsort(), x.argsort(0, True), x.msort()", x=distinct(4, 5), grad=True),
+    Row(
+        "x.sort(), x.sort(0, descending=True), torch.sort(x, dim=1, stable=True), x.argsort(), x.argsort(0, True), x.msort()",
+        x=distinct(4, 5),
+        grad=True,
+    ),
     Row("x.sort(stable=True), x.sort(descending=True, stable=True), x.argsort(stable=True)", x=randint(0, 3, (20,)), dtypes=EVERY),
     Row("x.sort(), x.sort(descending=True)", x=value([2.0, NAN, -1.0, float("inf")])),
     Row("x.sort(), x.argsort()", x=randn()),
@@ -36,7 +40,10 @@ test_selection = rows(
     Row("x.mode(), x.mode(0, True)", x=value([[1.0, 2.0, 2.0], [3.0, 3.0, 1.0]]), grad=True),
     Row("x.mode(1)", x=randn(2, 0)),
     Row("x.quantile(0.3), x.quantile(q, 1), x.nanquantile(q, 0, True)", x=randn(4, 5), q=value([0.0, 0.4, 1.0]), grad=True, grad_fn=False),
-    Row("x.quantile(0.3, 0, interpolation='lower'), x.quantile(0.3, 0, interpolation='higher'), x.quantile(0.3, interpolation='nearest')", x=randn(6)),
+    Row(
+        "x.quantile(0.3, 0, interpolation='lower'), x.quantile(0.3, 0, interpolation='higher'), x.quantile(0.3, interpolation='nearest')",
+        x=randn(6),
+    ),
     Row("x.quantile(0.3, interpolation='midpoint')", x=randn(6), grad=True, grad_fn=False),
     Row("x.quantile(2.0)", x=randn(3)),
     Row("x.quantile(0.5)", x=randn(0)),
@@ -44,7 +51,10 @@ test_selection = rows(
 )
 
 test_counting = rows(
-    Row("x.unique(), torch.unique(x, return_inverse=True), torch.unique(x, return_counts=True), x.unique(True, True, True)", x=randint(0, 4, (3, 4))),
+    Row(
+        "x.unique(), torch.unique(x, return_inverse=True), torch.unique(x, return_counts=True), x.unique(True, True, True)",
+        x=randint(0, 4, (3, 4)),
+    ),
     Row("torch.unique(x, dim=0), torch.unique(x, dim=1, return_inverse=True, return_counts=True)", x=randint(0, 2, (6, 2))),
     Row("x.unique_consecutive(), x.unique_consecutive(True, True), x.unique_consecutive(dim=0)", x=randint(0, 2, (6, 2))),
     Row("x.bincount(), x.bincount(minlength=9), torch.bincount(x, w)", x=randint(0, 5, (20,)), w=randn(20)),
@@ -52,7 +62,11 @@ test_counting = rows(
     Row("torch.bincount(x)", x=randn(2)),
     Row("x.histc(4), x.histc(4, -1, 1), torch.histc(x, bins=3, min=0, max=2)", x=randn(30)),
     Row("x.histc(0)", x=randn(3)),
-    Row("torch.searchsorted(s, x), torch.searchsorted(s, x, right=True), torch.searchsorted(s, x, side='right', out_int32=True)", s=value([0.0, 1.0, 1.0, 2.0]), x=value([[-1.0, 1.0], [1.5, 5.0]])),
+    Row(
+        "torch.searchsorted(s, x), torch.searchsorted(s, x, right=True), torch.searchsorted(s, x, side='right', out_int32=True)",
+        s=value([0.0, 1.0, 1.0, 2.0]),
+        x=value([[-1.0, 1.0], [1.5, 5.0]]),
+    ),
     Row("torch.searchsorted(s, x)", s=value([[0.0, 1.0], [3.0, 4.0]]), x=value([[0.5, 2.0, 1.0], [3.5, 9.0, 1.0]])),
     Row("torch.searchsorted(s, 1.5), torch.searchsorted(s, s, sorter=i)", s=value([0.0, 1.0, 2.0]), i=value([0, 1, 2])),
     Row("torch.searchsorted(s, x)", s=randn(2, 2), x=randn(3, 2)),

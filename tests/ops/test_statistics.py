@@ -22,7 +22,11 @@ test_covariance = rows(
 test_histograms = rows(
     Row("torch.histogram(x, 4), x.histogram(3, range=(-1., 1.)), torch.histogram(x, 4, density=True)", x=randn(40)),
     Row("torch.histogram(x, b), torch.histogram(x, 4, weight=w)", x=randn(40), b=value([-1.0, 0.0, 0.5, 2.0]), w=rand(40)),
-    Row("torch.histogramdd(x, [2, 3]), torch.histogramdd(x, 2, density=True), torch.histogramdd(x, [b, b])", x=randn(40, 2), b=value([-1.0, 0.0, 2.0])),
+    Row(
+        "torch.histogramdd(x, [2, 3]), torch.histogramdd(x, 2, density=True), torch.histogramdd(x, [b, b])",
+        x=randn(40, 2),
+        b=value([-1.0, 0.0, 2.0]),
+    ),
     Row("torch.histogram(x, 3)", x=randint(0, 3, (3,))),
     Row("torch.histogram(x, -3)", x=randn(3)),
     Row("torch.histogram(x, torch.ones(2, 2))", x=randn(3)),

@@ -33,9 +33,7 @@ class device:
                     raise RuntimeError(f"Invalid device string: '{device}'")
                 index = int(number)
             if kind not in TYPES:
-                raise RuntimeError(
-                    f"Expected one of {', '.join(TYPES)} device type at start of device string: {kind or device}"
-                )
+                raise RuntimeError(f"Expected one of {', '.join(TYPES)} device type at start of device string: {kind or device}")
         else:
             raise TypeError(f"device(): argument 'type' must be str, not {type(device).__name__}")
         self.type = kind

@@ -7,7 +7,7 @@ are the engine, its seed and its state. NumPy's bit generator does the work; Num
 import functools
 import os
 from _thread import allocate_lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,6 +49,12 @@ class Generator:
     raw: Any
     next_normal: float | None
     _next_float_normal: float | None
+
+    if TYPE_CHECKING:  # attached by ops/random, which knows tensors
+
+        def get_state(self) -> Any: ...
+
+        def set_state(self, state: Any) -> None: ...
 
     def __init__(self, device: Any = None) -> None:
         self._device = CPU if device is None or device == "cpu" else cpu_only(device)

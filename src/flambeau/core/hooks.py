@@ -20,7 +20,7 @@ class RemovableHandle:
         self.id: int = RemovableHandle.next_id
         RemovableHandle.next_id += 1
         self._plain = hooks_dict if type(hooks_dict) is dict else None  # a plain dict cannot be referenced weakly
-        self.hooks_dict_ref = (lambda: self._plain) if self._plain is not None else weakref.ref(hooks_dict)
+        self.hooks_dict_ref: Any = (lambda: self._plain) if self._plain is not None else weakref.ref(hooks_dict)
         extras = extra_dict if isinstance(extra_dict, list) else [extra_dict] if extra_dict is not None else []
         self.extra_dict_ref = tuple(weakref.ref(d) for d in extras)
 

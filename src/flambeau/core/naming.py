@@ -33,7 +33,7 @@ def public(module: str) -> Callable[[Class], Class]:
 
 def reduce_by_name(self: Any, protocol: int) -> Any:
     """`object.__reduce_ex__` with the class of a flambeau instance named, not referenced."""
-    reduced = object.__reduce_ex__(self, max(protocol, 2))  # type: ignore[arg-type]
+    reduced: Any = object.__reduce_ex__(self, max(protocol, 2))
     cls = type(self)
     if PUBLIC.get((cls.__module__, cls.__qualname__)) is not cls:
         return reduced  # a user's subclass: pickle finds it where the user defined it

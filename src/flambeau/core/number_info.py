@@ -24,7 +24,7 @@ class _Info:
     """What both have in common; equal where dtypes are."""
 
     __slots__ = ("_dtype",)
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # what compares equal by value is no key
     _dtype: dt.dtype
 
     @property
@@ -38,7 +38,7 @@ class _Info:
         return self._dtype.name
 
     def __eq__(self, other: object) -> Any:
-        return self._dtype is other._dtype if type(other) is type(self) else NotImplemented  # type: ignore[attr-defined]
+        return self._dtype is other._dtype if type(other) is type(self) else NotImplemented
 
     def __reduce__(self) -> Any:
         return _make, (type(self).__name__, self._dtype)

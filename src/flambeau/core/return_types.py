@@ -1,5 +1,6 @@
 """`torch.return_types`: the named tuples that operators with several results return."""
 
+from operator import itemgetter
 from typing import Any
 
 from .naming import PUBLIC
@@ -36,7 +37,7 @@ def return_type(name: str, *fields: str) -> type:
     if name not in _CACHE:
         members: dict[str, Any] = {"_fields": fields, "__slots__": (), "__module__": "torch.return_types"}
         for i, field in enumerate(fields):
-            members[field] = property(lambda self, i=i: tuple.__getitem__(self, i))
+            members[field] = property(itemgetter(i))
         _CACHE[name] = PUBLIC["torch.return_types", name] = type(name, (_ReturnType,), members)
     return _CACHE[name]
 

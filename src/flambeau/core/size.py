@@ -32,7 +32,7 @@ class Size(tuple):
 
     __str__ = __repr__
 
-    def __add__(self, other: Any) -> "Size":  # type: ignore[override]
+    def __add__(self, other: Any) -> "Size":
         if not isinstance(other, tuple):
             return NotImplemented
         return Size(tuple.__add__(self, other))

@@ -1,6 +1,6 @@
 """`torch.cuda.memory`: no device, no memory."""
 
-from . import (  # type: ignore[attr-defined]  # noqa: F401
+from . import (  # noqa: F401
     caching_allocator_alloc,
     caching_allocator_delete,
     empty_cache,

@@ -1,6 +1,6 @@
 """`torch.cuda.random`: no device, no random numbers."""
 
-from . import (  # type: ignore[attr-defined]
+from . import (
     get_rng_state,
     get_rng_state_all,
     initial_seed,

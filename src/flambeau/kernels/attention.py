@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from .compiler import compiled_for
+from .dropout import bernoulli_mask, scale_by_mask
 from .library import attention as library
 from .quiet import quiet
-from .dropout import bernoulli_mask, scale_by_mask
 
 _F32 = np.dtype(np.float32)
 

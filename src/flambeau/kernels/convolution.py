@@ -173,7 +173,7 @@ def convolution_backward(
     grad = _wide(grad)
     x, weight = (None if x is None else _wide(x)), (None if weight is None else _wide(weight))
     dtype = grad.dtype
-    grad_x = None if weight is None else np.zeros(x_shape, dtype)
+    grad_x: Any = None if weight is None else np.zeros(x_shape, dtype)
     grad_weight = None if x is None else np.zeros(weight_shape, dtype)
     if grad.size == 0 or 0 in x_shape or 0 in weight_shape:
         return _low(grad_x, low), _low(grad_weight, low)
@@ -209,7 +209,7 @@ def convolution_backward(
                 spread = np.zeros((n, plan.channels, *plan.padded), dtype)
             views = plan.windows(spread, top, rows)
             for offset in product(*map(range, plan.kernel)):
-                where = (slice(None), *offset)
+                where: Any = (slice(None), *offset)
                 views[where] += columns[where]
             if bottom == plan.out[0]:
                 grad_x[start:stop] = spread[(slice(None), slice(None), *plan.inside)]

@@ -65,7 +65,6 @@ def summed_dims(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...
     return tuple(range(lead)) + tuple(i for i, n in enumerate(shape, lead) if n == 1 and wide[i] != 1)
 
 
-
 def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
     """`x` seen in a larger shape; a small one element is written out, a large one stays a view."""
     if x.size == 1:

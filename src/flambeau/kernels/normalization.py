@@ -182,8 +182,8 @@ def batch_norm_backward(grad: Any, x: Any, weight: Any, mean: Any, rstd: Any, tr
     x, grad = _channels(x), _channels(grad)
     dtype = x.dtype
     centre = mean[:, None]
-    sums = _channel_sums(grad) if needs[2] or (training and needs[0]) else None
-    dots = None
+    sums: Any = _channel_sums(grad) if needs[2] or (training and needs[0]) else None
+    dots: Any = None
     if needs[1] or (training and needs[0]):
         dots = np.zeros(x.shape[1], dtype)
         for part in _chunks(x):

@@ -218,7 +218,8 @@ def max_of_windows(x: Any, windows: list[Any]) -> tuple[Any, Any]:
     spatial, out = x.shape[1:], tuple([w.shape[1] for w in windows])
     steps = [int(np.prod(spatial[i + 1 :])) for i in range(dims)]
     flat = x.reshape(len(x), -1)
-    values = indices = None
+    values: Any = None
+    indices: Any = None
     for taps in product(*[range(len(w)) for w in windows]):
         place = np.zeros(out, np.int64)
         for i, t in enumerate(taps):

@@ -10,7 +10,7 @@ from typing import Any, Callable
 import numpy as np
 
 try:
-    from numpy._core._ufunc_config import _extobj_contextvar
+    from numpy._core._ufunc_config import _extobj_contextvar  # type: ignore[attr-defined]  # not in NumPy's stubs
     from numpy._core.umath import _make_extobj
 except ImportError:  # a NumPy that keeps its error state elsewhere: the public, slower way
 

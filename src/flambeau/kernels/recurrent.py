@@ -134,7 +134,7 @@ def lstm_backward(
         multiply(last, inner, last)
         multiply(c, f[start:end], c)
         dot(flat[start:end], w_hh, h)
-    bias = add.reduce(flat, 0) if needs[5] or needs[6] else None
+    bias: Any = add.reduce(flat, 0) if needs[5] or needs[6] else None
     project = None
     if projected is not None and needs[7]:
         project = dot(projected[0].T, tanh(cells) * o)
@@ -266,7 +266,7 @@ def rnn_backward(
             add(h, grad[start:end], h)
         multiply(slope, h, slope)
         dot(slope, w_hh, h)
-    bias = add.reduce(slopes, 0) if needs[4] or needs[5] else None
+    bias: Any = add.reduce(slopes, 0) if needs[4] or needs[5] else None
     return (
         dot(slopes, w_ih) if needs[0] else None,
         dh,

@@ -125,7 +125,7 @@ def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tup
     """The variance over `axes`, its sum of squares divided by `count - correction`; and the mean, both in float32 at least."""
     work = x.astype(_F32) if x.dtype.itemsize == 2 else x
     real = work.real.dtype
-    mean_kept = np.add.reduce(work, axes, keepdims=True) / real.type(count) if count else np.add.reduce(work, axes, keepdims=True) / real.type(0)
+    mean_kept = np.add.reduce(work, axes, keepdims=True) / real.type(count)
     centred = work - mean_kept
     squares = (centred.real**2 + centred.imag**2) if centred.dtype.kind == "c" else np.multiply(centred, centred, out=centred)
     total = np.add.reduce(squares, axes, keepdims=keepdims)
@@ -159,7 +159,7 @@ def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
         elif p == 2:
             result = np.sqrt(np.add.reduce(magnitude * magnitude, axes, keepdims=keepdims))
         else:
-            result = np.add.reduce(magnitude**magnitude.dtype.type(p), axes, keepdims=keepdims) ** magnitude.dtype.type(1 / p)
+            result = np.add.reduce(magnitude ** magnitude.dtype.type(p), axes, keepdims=keepdims) ** magnitude.dtype.type(1 / p)
     return np.asarray(result).astype(low) if low.itemsize == 2 else np.asarray(result)
 
 

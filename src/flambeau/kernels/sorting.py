@@ -107,7 +107,7 @@ def unique_rows(x: Any, axis: int) -> tuple[Any, Any, Any]:
 
 def searchsorted(sequence: Any, values: Any, right: bool) -> Any:
     """Where each value would be inserted to keep the (last dimension of the) sequence sorted."""
-    side = "right" if right else "left"
+    side: Any = "right" if right else "left"
     if sequence.ndim == 1:
         return np.asarray(np.searchsorted(sequence, values, side), np.int64)
     if not values.size:

@@ -4,14 +4,18 @@ from typing import Any
 
 from ..core.missing import missing_name
 from . import functional, init, modules, parameter, utils
-from .modules.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from .modules.module import Module
+from .modules.container import ModuleDict as ModuleDict
+from .modules.container import ModuleList as ModuleList
+from .modules.container import ParameterDict as ParameterDict
+from .modules.container import ParameterList as ParameterList
+from .modules.container import Sequential as Sequential
+from .modules.module import Module as Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional", "init", "modules", "parameter", "utils",
-    *modules.__all__,
 ]  # fmt: skip
+__all__ += modules.__all__
 
 _missing = missing_name(__name__)
 

@@ -52,7 +52,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             memo[id(self)] = type(self)(data.clone(), self.requires_grad)
         return memo[id(self)]
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None, **_: Any) -> str:
         return "Parameter containing:\n" + describe(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -139,7 +139,7 @@ def _by_number(
     zero_infinity: bool = False,
 ) -> Any:
     """`ctc_loss` with PyTorch's number for the reduction."""
-    return ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)  # type: ignore[arg-type]
+    return ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
 
 
 _by_number.__name__ = "ctc_loss"

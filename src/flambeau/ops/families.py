@@ -29,7 +29,7 @@ def from_family(where: str, name: str) -> Any:
     return NAMES[where][name]
 
 
-def _formula(self: Namespace, name: str) -> object:
+def _formula(self: Namespace, name: str) -> Any:
     if load(f"formula.{name}") and name in self.__dict__:
         return self.__dict__[name]
     raise AttributeError(f"no operator is called {name!r}")

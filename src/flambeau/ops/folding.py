@@ -95,7 +95,10 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
             f"Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)={shape[at]} and "
             f"kernel_size={_text(kernel)}."
         )
-    how = f"Given output_size={_text(size)}, kernel_size={_text(kernel)}, dilation={_text(dilation)}, padding={_text(padding)}, stride={_text(stride)}"
+    how = (
+        f"Given output_size={_text(size)}, kernel_size={_text(kernel)}, dilation={_text(dilation)}, padding={_text(padding)}, "
+        f"stride={_text(stride)}"
+    )
     if shape[at + 1] != math.prod(blocks) or min(blocks) < 1:
         if min(blocks) < 1:
             raise RuntimeError(
@@ -158,7 +161,8 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     for at, what in ((-2, "height"), (-1, "width")):
         if input.shape[at] % downscale_factor:
             raise RuntimeError(
-                f"pixel_unshuffle expects {what} to be divisible by downscale_factor, but input.size({at})={input.shape[at]} is not divisible "
+                f"pixel_unshuffle expects {what} to be divisible by downscale_factor, but input.size({at})={input.shape[at]} is not "
+                "divisible "
                 f"by {downscale_factor}"
             )
     return pixel_unshuffle_op.function(input, downscale_factor)

@@ -12,6 +12,7 @@ from .definition import NAMES, Array, composite, formula_function, operator, wri
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 
+
 def _each(value: Any, dims: int, name: str, argument: str, omitted: bool = False) -> tuple[int, ...]:
     """One int per spatial dimension."""
     if value.__class__ is int:
@@ -66,7 +67,8 @@ def _check_windows(shape: Any, kernel: Any, stride: Any, padding: Any, dilation:
     sizes = shape[-dims - 1 :]
     if out is not None and min(out) < 1:
         raise RuntimeError(
-            f"Given input size: ({'x'.join(map(str, sizes))}). Calculated output size: ({sizes[0]}x{'x'.join(map(str, out))}). Output size is too "
+            f"Given input size: ({'x'.join(map(str, sizes))}). Calculated output size: ({sizes[0]}x{'x'.join(map(str, out))}). Output "
+            "size is too "
             "small"
         )
 
@@ -83,7 +85,8 @@ def _geometry(name: str, shape: Any, dims: int, kernel: Any, stride: Any, paddin
     out = tuple([pooled_size(s, n, t, p, d, ceil_mode) for s, n, t, p, d in zip(shape[-dims:], kernel, stride, padding, dilation)])
     if dims == 3 and ndim == 4 and shape[0] == 0:
         raise RuntimeError(
-            f"max_pool3d: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(shape)} and non-batch "
+            f"max_pool3d: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(shape)} and "
+            "non-batch "
             "dimension 0 has length zero!"
         )
     if 0 in shape[1:] or (ndim == dims + 1 and shape[0] == 0):
@@ -366,7 +369,8 @@ def avg_pool1d(
 def _dims_2_to_3(input: Any, name: str) -> None:
     if input.dim() not in (2, 3):
         raise RuntimeError(
-            f"Expected 2 to 3 dimensions, but got {input.dim()}-dimensional tensor for argument #1 'self' (while checking arguments for {name})"
+            f"Expected 2 to 3 dimensions, but got {input.dim()}-dimensional tensor for argument #1 'self' (while checking arguments "
+            f"for {name})"
         )
 
 
@@ -612,7 +616,8 @@ def _public_unpool(dims: int) -> None:
             raise RuntimeError(f"elements in indices should be type int64 but got: {SCALAR_NAMES[OF_NUMPY[indices._array.dtype]]}")
         if input.shape != indices.shape:
             raise RuntimeError(
-                f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with shape: "
+                f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with "
+                "shape: "
                 f"{list(indices.shape)}"
             )
         if dims == 1:

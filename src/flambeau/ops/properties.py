@@ -190,8 +190,8 @@ def _volatile(self: Tensor) -> bool:
     return False
 
 
-Tensor.name = property(lambda self: None)  # type: ignore[attr-defined]
-Tensor.volatile = property(_volatile)  # type: ignore[attr-defined]
+attach("Tensor.name", property(lambda self: None))
+attach("Tensor.volatile", property(_volatile))
 
 
 def reinforce(self: Tensor, reward: Any) -> Any:
@@ -221,7 +221,7 @@ def __dlpack__(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_
         raise ValueError(f"Unknown device type {self.device.type} for Dlpack")
     if self.dtype is dt.bfloat16:
         raise BufferError("bfloat16 cannot be exported through DLPack")
-    options = {k: v for k, v in (("max_version", max_version), ("dl_device", dl_device), ("copy", copy)) if v is not None}
+    options: dict[str, Any] = {k: v for k, v in (("max_version", max_version), ("dl_device", dl_device), ("copy", copy)) if v is not None}
     return array.__dlpack__(**options)
 
 

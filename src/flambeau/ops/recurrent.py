@@ -141,7 +141,7 @@ def _gradients_of(function: Any, grads: Any, values: list[Any], needs: list[bool
 
 def _lstm_backward_tensors(grads: Any, input: Any, hx: Any, cx: Any, weights: Any, saved: Any, sizes: Any, reverse: Any, needs: Any) -> Any:
     def layer(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any) -> Any:
-        return _through_steps(lambda x, s: _lstm_step(x, *s, w_ih, w_hh, b_ih, b_hh, w_hr), x, (h, c), sizes, reverse)
+        return _through_steps(lambda x, s: _lstm_step(x, s[0], s[1], w_ih, w_hh, b_ih, b_hh, w_hr), x, (h, c), sizes, reverse)
 
     return _gradients_of(layer, grads, [input, hx, cx, *weights], needs)
 
@@ -155,7 +155,7 @@ def _gru_backward_tensors(grads: Any, input: Any, hx: Any, weights: Any, saved: 
 
 def _rnn_backward_tensors(grads: Any, input: Any, hx: Any, weights: Any, out: Any, relu: Any, sizes: Any, reverse: Any, needs: Any) -> Any:
     def layer(x: Any, h: Any, *weights: Any) -> Any:
-        return _through_steps(lambda x, s: (_rnn_step(x, *s, *weights, relu),), x, (h,), sizes, reverse)
+        return _through_steps(lambda x, s: (_rnn_step(x, s[0], weights[0], weights[1], weights[2], weights[3], relu),), x, (h,), sizes, reverse)
 
     return _gradients_of(layer, grads, [input, hx, *weights], needs)
 
@@ -238,7 +238,7 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
     if len(hx) != 2:
         raise RuntimeError("lstm_cell expects two hidden states")
     _check_cell(input, hx, w_ih, w_hh)
-    return _lstm_step(input, *hx, w_ih, w_hh, b_ih, b_hh)
+    return _lstm_step(input, hx[0], hx[1], w_ih, w_hh, b_ih, b_hh)
 
 
 @composite("torch.gru_cell")
@@ -314,7 +314,7 @@ def _relu_over(input: Any, states: Any, weights: Any, sizes: Any, reverse: bool)
     return rnn_layer.function(input, *states, *weights, True, sizes, reverse)
 
 
-def _run(layer: Any, states_of: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _run(layer: Any, states_of: Any, args: tuple[Any, ...]) -> Any:
     """Both forms: (input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first) of a padded
     batch, and (data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional) of a packed one."""
     if isinstance(args[2], bool) or not isinstance(args[3], bool):
@@ -347,22 +347,22 @@ def lstm(*args: Any) -> tuple[Any, Any, Any]:
     (input, (h, c), params, has_biases, num_layers, dropout, train, bidirectional, batch_first), or, packed,
     (data, batch_sizes, (h, c), params, has_biases, num_layers, dropout, train, bidirectional).
     """
-    return _run(_lstm_over, _pair, args)  # type: ignore[return-value]
+    return _run(_lstm_over, _pair, args)
 
 
 @composite("torch.gru")
 def gru(*args: Any) -> tuple[Any, Any]:
     """A stack of GRU layers: output, h_n. Arguments as those of `lstm`, with one tensor in place of (h, c)."""
-    return _run(_gru_over, _alone, args)  # type: ignore[return-value]
+    return _run(_gru_over, _alone, args)
 
 
 @composite("torch.rnn_tanh")
 def rnn_tanh(*args: Any) -> tuple[Any, Any]:
     """A stack of Elman layers with tanh: output, h_n. Arguments as those of `gru`."""
-    return _run(_tanh_over, _alone, args)  # type: ignore[return-value]
+    return _run(_tanh_over, _alone, args)
 
 
 @composite("torch.rnn_relu")
 def rnn_relu(*args: Any) -> tuple[Any, Any]:
     """A stack of Elman layers with relu: output, h_n. Arguments as those of `gru`."""
-    return _run(_relu_over, _alone, args)  # type: ignore[return-value]
+    return _run(_relu_over, _alone, args)

@@ -98,8 +98,8 @@ def imag(input: Tensor) -> Tensor:
 
 formula_function("real", lambda x: x.real, real)
 formula_function("imag", lambda x: x.imag, imag)
-Tensor.real = property(real, lambda self, value: real(self).copy_(value))  # type: ignore[attr-defined]
-Tensor.imag = property(imag, lambda self, value: imag(self).copy_(value))  # type: ignore[attr-defined]
+attach("Tensor.real", property(real, lambda self, value: real(self).copy_(value)))
+attach("Tensor.imag", property(imag, lambda self, value: imag(self).copy_(value)))
 
 
 # --- another shape for the tensor itself ---------------------------------------------------------------------------
@@ -156,7 +156,7 @@ for _name, _function in {
     "squeeze_": squeeze, "unsqueeze_": unsqueeze.function, "as_strided_": as_strided,
 }.items():  # fmt: skip
     _in_place(_name, _function)
-attach("torch.as_strided_", Tensor.as_strided_)  # type: ignore[attr-defined]
+attach("torch.as_strided_", Tensor.as_strided_)
 
 
 @composite("Tensor.resize_")
@@ -271,10 +271,12 @@ def _copying(name: str, view_of: Any) -> None:
 
 
 for _name, _function in {
-    "alias_copy": alias, "as_strided_copy": as_strided, "detach_copy": Tensor.detach, "expand_copy": Tensor.expand,  # type: ignore[attr-defined]
-    "permute_copy": Tensor.permute, "select_copy": select.function, "slice_copy": lambda x, dim=0, start=None, end=None, step=1: tensors.slice_dim(x, dim, start, end, step),  # type: ignore[attr-defined]  # noqa: E501
-    "split_copy": Tensor.split, "split_with_sizes_copy": Tensor.split_with_sizes, "squeeze_copy": squeeze, "t_copy": t.function,  # type: ignore[attr-defined]  # noqa: E501
-    "transpose_copy": transpose.function, "unbind_copy": Tensor.unbind, "unfold_copy": Tensor.unfold, "unsqueeze_copy": unsqueeze.function,  # type: ignore[attr-defined]  # noqa: E501
-    "view_copy": Tensor.view, "view_as_real_copy": view_as_real.function, "view_as_complex_copy": view_as_complex.function,  # type: ignore[attr-defined]  # noqa: E501
+    "alias_copy": alias, "as_strided_copy": as_strided, "detach_copy": Tensor.detach, "expand_copy": Tensor.expand,
+    "permute_copy": Tensor.permute, "select_copy": select.function,
+    "slice_copy": lambda x, dim=0, start=None, end=None, step=1: tensors.slice_dim(x, dim, start, end, step),
+    "split_copy": Tensor.split, "split_with_sizes_copy": Tensor.split_with_sizes, "squeeze_copy": squeeze, "t_copy": t.function,
+    "transpose_copy": transpose.function, "unbind_copy": Tensor.unbind, "unfold_copy": Tensor.unfold,
+    "unsqueeze_copy": unsqueeze.function, "view_copy": Tensor.view, "view_as_real_copy": view_as_real.function,
+    "view_as_complex_copy": view_as_complex.function,
 }.items():  # fmt: skip
     _copying(_name, _function)

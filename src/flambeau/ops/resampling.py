@@ -12,7 +12,8 @@ from ..tensor import wrap
 from .definition import NAMES, Array, composite, formula_function, operator
 
 _NODES = {
-    ("nearest", 1): "UpsampleNearest1DBackward0", ("nearest", 2): "UpsampleNearest2DBackward0", ("nearest", 3): "UpsampleNearest3DBackward0",
+    ("nearest", 1): "UpsampleNearest1DBackward0", ("nearest", 2): "UpsampleNearest2DBackward0",
+    ("nearest", 3): "UpsampleNearest3DBackward0",
     ("nearest-exact", 1): "UpsampleNearestExact1DBackward0", ("nearest-exact", 2): "UpsampleNearestExact2DBackward0",
     ("nearest-exact", 3): "UpsampleNearestExact3DBackward0", ("linear", 1): "UpsampleLinear1DBackward0",
     ("linear", 2): "UpsampleBilinear2DBackward0", ("linear", 3): "UpsampleTrilinear3DBackward0", ("cubic", 2): "UpsampleBicubic2DBackward0",
@@ -73,8 +74,9 @@ def interpolate(
 ) -> Any:
     """Resizes (N, C, ...) to `size`, or by `scale_factor`.
 
-    Modes: nearest, nearest-exact, linear, bilinear, trilinear, bicubic, area, and lanczos (with `antialias`). With `align_corners` the centres
-    of the corner elements stay where they are, else the corners themselves. Raises ValueError or NotImplementedError for what does not fit.
+    Modes: nearest, nearest-exact, linear, bilinear, trilinear, bicubic, area, and lanczos (with `antialias`). With `align_corners`
+    the centres of the corner elements stay where they are, else the corners themselves. Raises ValueError or NotImplementedError
+    for what does not fit.
     """
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
@@ -90,7 +92,8 @@ def interpolate(
             if len(size) != dims:
                 raise ValueError(
                     "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
-                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and output size "
+                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                    "output size "
                     "in (o1, o2, ...,oK) format."
                 )
             out = tuple(size)
@@ -109,7 +112,8 @@ def interpolate(
             if len(scale_factor) != dims:
                 raise ValueError(
                     "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial dimensions of "
-                    f"{list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) format "
+                    f"{list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
+                    "format "
                     "and scale_factor in (s1, s2, ...,sK) format."
                 )
             factors = tuple([float(f) for f in scale_factor])
@@ -145,7 +149,8 @@ def interpolate(
                     )
                 return upsample.function(input, _NAMES[mode], out, factors, align, bool(antialias))
     raise NotImplementedError(
-        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: nearest | linear | bilinear | bicubic | "
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: nearest | linear | bilinear | "
+        "bicubic | "
         f"trilinear | lanczos | area | nearest-exact (got {mode})"
     )
 
@@ -251,8 +256,8 @@ def _sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: 
             for offset in range(-1, 3):
                 d = (t - offset) if offset <= 0 else (offset - t)
                 near = offset in (0, 1)
-                weight = ((a + 2) * d - (a + 3)) * d * d + 1 if near else ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-                taps.append((_inside(first + offset, size, padding_mode, align_corners), weight))
+                share = ((a + 2) * d - (a + 3)) * d * d + 1 if near else ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+                taps.append((_inside(first + offset, size, padding_mode, align_corners), share))
             lines.append(taps)
         total: Any = 0
         for y, wy in lines[0]:
@@ -316,7 +321,8 @@ def _grid_sampler_gradients(F: Any, grad: Any, needs: Any, input: Any, grid: Any
 def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None) -> Any:
     """The elements of (N, C, [D,] H, W) at the places of grid (N, ..., 2 or 3), whose coordinates (x, y[, z]) run from -1 to 1.
 
-    Modes: bilinear, nearest, bicubic (images only); padding: zeros, border, reflection. Raises ValueError or RuntimeError for what does not fit.
+    Modes: bilinear, nearest, bicubic (images only); padding: zeros, border, reflection. Raises ValueError or RuntimeError for what
+    does not fit.
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
@@ -328,7 +334,8 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
         import warnings
 
         warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify align_corners=True if "
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "align_corners=True if "
             "the old behavior is desired. See the documentation of grid_sample for details.",
             stacklevel=3,
         )
@@ -351,7 +358,8 @@ def _checked_sampler(input: Any, grid: Any, mode: str, padding_mode: str, align_
     for i in range(2, len(a)):
         if a[i] <= 0:
             raise RuntimeError(
-                f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {a} with dimension {i} being empty"
+                f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {a} with dimension {i} "
+                "being empty"
             )
     if mode == "bicubic" and len(a) == 5:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
@@ -404,7 +412,8 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         import warnings
 
         warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify align_corners=True if "
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "align_corners=True if "
             "the old behavior is desired. See the documentation of grid_sample for details.",
             stacklevel=3,
         )

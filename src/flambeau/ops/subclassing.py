@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import tensor as tensor_module
+from ..core.size import Size
 from ..tensor import PLAIN, Tensor, shared_version, wrap_as
 from .definition import OPERATORS
 from .modes import stacks
@@ -52,7 +53,7 @@ def convert(result: Any, cls: Any) -> Any:
         if isinstance(result, cls):
             return result
         return as_subclass(result, cls) if result._requires_grad else _copied(result, cls)
-    if isinstance(result, (tuple, list)) and type(result) is not tensor_module.Size:
+    if isinstance(result, (tuple, list)) and type(result) is not Size:
         return type(result)([convert(r, cls) for r in result])
     return result
 
@@ -81,5 +82,5 @@ def takes_over(tensor: Tensor) -> bool:
 
 tensor_module.default_torch_function = default_torch_function
 tensor_module.takes_over = takes_over
-Tensor.as_subclass = as_subclass  # type: ignore[attr-defined]
-Tensor._make_subclass = staticmethod(make_subclass)  # type: ignore[attr-defined]
+Tensor.as_subclass = as_subclass  # type: ignore[method-assign]
+Tensor._make_subclass = staticmethod(make_subclass)  # type: ignore[method-assign]

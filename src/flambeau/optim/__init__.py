@@ -24,5 +24,6 @@ FILES = {
 }
 """Which classes each file holds."""
 
-__all__ = sorted(["lr_scheduler", "swa_utils", *(name for names in FILES.values() for name in names.split())])
+__all__ = ["lr_scheduler", "swa_utils"]
+__all__ += [name for names in FILES.values() for name in names.split()]
 __getattr__ = names_on_demand(__name__, FILES)

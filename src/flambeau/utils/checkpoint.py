@@ -104,7 +104,7 @@ class CheckpointFunction(Function):
                 ".backward(). "
                 "To resolve this error, you can either set use_reentrant=False, or call .backward() without passing the `inputs` argument."
             )
-        inputs = list(ctx.inputs)
+        inputs: Any = list(ctx.inputs)
         for i, tensor in zip(ctx.tensor_indices, ctx.saved_tensors):
             inputs[i] = tensor
         inputs = detach_variable(tuple(inputs))

@@ -50,7 +50,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     Raises what the other library raises where it cannot hand over its memory, TypeError for what is neither.
     """
     if isinstance(ext_tensor, Tensor):
-        return ext_tensor.clone() if copy else ext_tensor.detach()  # type: ignore[attr-defined]
+        return ext_tensor.clone() if copy else ext_tensor.detach()
     if type(ext_tensor).__name__ == "PyCapsule":
         ext_tensor = _Capsule(ext_tensor)
     elif not hasattr(ext_tensor, "__dlpack__"):
@@ -62,7 +62,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         if not array.flags.writeable:
             array = _writeable(array)
     tensor = from_numpy(array.copy() if copy else array)
-    return tensor if device is None else tensor.to(device)  # type: ignore[attr-defined]
+    return tensor if device is None else tensor.to(device)
 
 
 def _writeable(array: Any) -> Any:
@@ -78,4 +78,4 @@ def _writeable(array: Any) -> Any:
 
 def to_dlpack(tensor: Tensor) -> Any:
     """The tensor's memory as a capsule."""
-    return tensor.__dlpack__()  # type: ignore[attr-defined]
+    return tensor.__dlpack__()

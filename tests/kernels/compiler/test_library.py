@@ -70,9 +70,7 @@ def test_gradients_of_maps(dtype):
     phi = np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
     expected = g * (0.5 * (erf(wide / math.sqrt(2)) + 1) + wide * phi)
     np.testing.assert_allclose(run(activation.gelu_backward, np.empty_like(x), grad, x), expected, **tolerance(dtype))
-    np.testing.assert_allclose(
-        run(activation.silu_backward, np.empty_like(x), grad, x), g * s * (1 + wide * (1 - s)), **tolerance(dtype)
-    )
+    np.testing.assert_allclose(run(activation.silu_backward, np.empty_like(x), grad, x), g * s * (1 + wide * (1 - s)), **tolerance(dtype))
     assert np.array_equal(run(activation.threshold_backward, np.empty_like(x), grad, x, 0.5), np.where(x > 0.5, grad, 0))
     mask = samples(101, dtype=dtype, seed=2) > 0
     assert np.array_equal(run(activation.scale_by_mask, np.empty_like(x), x, mask, 1.25), x * (mask * dtype.type(1.25)))
@@ -113,9 +111,7 @@ def test_attention_softmax(dtype):
     grad, kept = samples(2, 3, 4, 9, dtype=dtype, seed=3), samples(2, 3, 4, 9, dtype=dtype, seed=4) > 0
     through = grad * (kept * 1.25)
     expected = plain * (through - (through * plain).sum(-1, keepdims=True)) * 0.5
-    np.testing.assert_allclose(
-        run(attention.dropped_softmax_gradient, grad.copy(), plain, kept, 0.5, 1.25), expected, **tolerance(dtype)
-    )
+    np.testing.assert_allclose(run(attention.dropped_softmax_gradient, grad.copy(), plain, kept, 0.5, 1.25), expected, **tolerance(dtype))
     expected = plain * (grad - (grad * plain).sum(-1, keepdims=True)) * 0.5
     np.testing.assert_allclose(run(attention.softmax_gradient, grad.copy(), plain, 0.5), expected, **tolerance(dtype))
 

@@ -1,8 +1,8 @@
 """What a kernel is written in: scalar expressions, traced once by calling the kernel's Python function.
 
 An expression is a node of a graph: an operation, a type (`f32`, `f64`, `i64`, `i1`) and arguments. Arithmetic and
-comparison build new nodes; the functions below do the rest. Nothing here knows how a node is computed: see `llvm.py`
-and `reference.py`.
+comparison build new nodes; the functions below do the rest. Nothing here knows how a node is computed: see `llvm.py`.
+Where there is no compiler, the files of kernels/ that call a kernel compute the same with NumPy.
 """
 
 from typing import Any

@@ -25,8 +25,8 @@ class Kernel:
     """A kernel: `kernel(out, ..., x, ..., number, ...)` over row-major arrays.
 
     parameters: the arrays as "name:type" with type `f` (the kernel's floating-point dtype), `i64` or `i1`; a `*` behind it
-    marks one element per row, a `+` one row shared by all rows, a `~` rows that are used again and again. The first array decides the extent. The caller has checked
-    shapes, dtypes and memory order.
+    marks one element per row, a `+` one row shared by all rows, a `~` rows that are used again and again. The first array
+    decides the extent. The caller has checked shapes, dtypes and memory order.
     """
 
     def __init__(self, build: Callable[..., None], parameters: str, numbers: int, rows: bool) -> None:

@@ -173,9 +173,7 @@ class Block:
         minus = self.emit(f"fneg float {n}")
         r = self._fma(minus, f(0.693359375), x)
         r = self._fma(minus, f(-2.12194440e-4), r)
-        p = self._polynomial(
-            r, (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-        )
+        p = self._polynomial(r, (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1))
         square = self.emit(f"fmul float {r}, {r}")
         p = self._fma(p, square, r)
         p = self.emit(f"fadd float {p}, {f(1.0)}")
@@ -335,8 +333,13 @@ class Row:
         self.lines += [f"  br label %{head}", f"{head}:"]
         self.lines.append(f"  %i{number} = phi i64 [%first, %{self.label}], [%next{number}, %{inside}]")
         if reduction is not None:
-            self.lines.append(f"  {accumulated} = phi {kind} [{literal(initial or 0.0, result.type)}, %{self.label}], [{update}, %{inside}]")
-        self.lines += [f"  %more{number} = icmp slt i64 %i{number}, %last", f"  br i1 %more{number}, label %{inside}, label %{done}", f"{inside}:"]
+            start = literal(initial or 0.0, result.type)
+            self.lines.append(f"  {accumulated} = phi {kind} [{start}, %{self.label}], [{update}, %{inside}]")
+        self.lines += [
+            f"  %more{number} = icmp slt i64 %i{number}, %last",
+            f"  br i1 %more{number}, label %{inside}, label %{done}",
+            f"{inside}:",
+        ]
         self.lines += block.lines
         self.lines += [f"  %next{number} = add nsw i64 %i{number}, 1", f"  br label %{head}", f"{done}:"]
         self.label = done
@@ -390,7 +393,10 @@ finished:
   ret void
 }}
 """
-        extent = "  %total = call i64 @numel(ptr %o0)\n  %columns = call i64 @last_size(ptr %o0)\n  %none = icmp eq i64 %columns, 0\n  %safe = select i1 %none, i64 1, i64 %columns\n  %extent = sdiv i64 %total, %safe\n"
+        extent = (
+            "  %total = call i64 @numel(ptr %o0)\n  %columns = call i64 @last_size(ptr %o0)\n  %none = icmp eq i64 %columns, 0\n"
+            "  %safe = select i1 %none, i64 1, i64 %columns\n  %extent = sdiv i64 %total, %safe\n"
+        )
     else:
         bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 0\n" for n, _, _ in arrays)
         code = f"""
@@ -402,7 +408,7 @@ start:
 """
         extent = "  %extent = call i64 @numel(ptr %o0)\n  %columns = add i64 0, 0\n"
     loads, arguments = [], []
-    for i, (n, _, _) in enumerate(arrays):
+    for i in range(len(arrays)):
         loads += [f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %o{i} = load ptr, ptr %at{i}",
                   f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load ptr, ptr %data_at{i}"]  # fmt: skip
         arguments.append(f"ptr %data{i}")
@@ -411,14 +417,14 @@ start:
         loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
                   f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %float{i} = load double, ptr %data_at{j}"]  # fmt: skip
         arguments.append(f"double %float{i}")
-    for i, n in cycles:
+    for i, _ in cycles:
         extent += f"  %all{i} = call i64 @numel(ptr %o{i})\n  %rows{i} = sdiv i64 %all{i}, %safe\n"
         arguments.append(f"i64 %rows{i}")
     entry = "\n".join(loads)
     return f"""{_PRELUDE}{code}
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 {entry}
-{extent}  call void @body({', '.join(arguments)}, i64 0, i64 %extent, i64 %columns)
+{extent}  call void @body({", ".join(arguments)}, i64 0, i64 %extent, i64 %columns)
   %references = load i64, ptr %o0
   %more_references = add i64 %references, 1
   store i64 %more_references, ptr %o0

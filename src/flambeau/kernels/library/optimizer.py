@@ -7,7 +7,9 @@ from ..compiler.expression import sqrt
 
 
 @map_kernel("p:f g:f m:f v:f", numbers=8)
-def adam(row: Any, p: Any, g: Any, m: Any, v: Any, keep: Any, decay: Any, w1: Any, beta2: Any, w2: Any, correction: Any, eps: Any, size: Any) -> None:
+def adam(
+    row: Any, p: Any, g: Any, m: Any, v: Any, keep: Any, decay: Any, w1: Any, beta2: Any, w2: Any, correction: Any, eps: Any, size: Any
+) -> None:
     """One step of Adam: `keep` multiplies p first (AdamW), `decay` times p is added to the gradient (Adam), `size` is
     -lr / (1 - beta1^t) and `correction` sqrt(1 - beta2^t)."""
 

@@ -49,5 +49,5 @@ FILES = {
 }
 """Which classes each file holds."""
 
-__all__ = sorted(name for names in FILES.values() for name in names.split())
+__all__ = [name for names in FILES.values() for name in names.split()]
 __getattr__ = names_on_demand(__name__, FILES)

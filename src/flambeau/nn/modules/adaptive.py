@@ -57,9 +57,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draws new initial values."""
         self.head.reset_parameters()
-        for first, second in self.tail:
-            first.reset_parameters()
-            second.reset_parameters()
+        for pair in self.tail.children():
+            for layer in pair.children():
+                layer.reset_parameters()
 
     def forward(self, input_: Any, target_: Any) -> Any:
         """The log probability of each target class, and the mean of their negatives, as (output, loss).

@@ -250,7 +250,8 @@ class _ConvTransposeNd(_ConvNd):
             output_size = output_size[others:]
         if len(output_size) != dims:
             raise ValueError(
-                f"ConvTranspose{dims}D: for {input.dim()}D input, output_size must have {dims} or {others + dims} elements (got {len(output_size)})"
+                f"ConvTranspose{dims}D: for {input.dim()}D input, output_size must have {dims} or {others + dims} elements (got "
+                f"{len(output_size)})"
             )
         least = [
             (input.size(i + others) - 1) * self.stride[i] - 2 * self.padding[i] + self.dilation[i] * (self.kernel_size[i] - 1) + 1
@@ -259,7 +260,8 @@ class _ConvTransposeNd(_ConvNd):
         most = [n + s - 1 for n, s in zip(least, self.stride)]
         if any(not a <= n <= b for a, n, b in zip(least, output_size, most)):
             raise ValueError(
-                f"requested an output size of {output_size}, but valid sizes range from {least} to {most} (for an input of {input.size()[2:]})"
+                f"requested an output size of {output_size}, but valid sizes range from {least} to {most} (for an input of "
+                f"{input.size()[2:]})"
             )
         return [n - a for n, a in zip(output_size, least)]
 
@@ -271,7 +273,10 @@ class _ConvTransposeNd(_ConvNd):
 
 @_here
 class ConvTranspose1d(_ConvTransposeNd):
-    """The gradient of `Conv1d` as a layer: (N, C, L) to (N, out_channels, longer L). Weight: (in_channels, out_channels / groups, kernel)."""
+    """The gradient of `Conv1d` as a layer: (N, C, L) to (N, out_channels, longer L).
+
+    Weight: (in_channels, out_channels / groups, kernel).
+    """
 
     _dims = 1
 
@@ -294,6 +299,15 @@ class ConvTranspose3d(_ConvTransposeNd):
 class _LazyConvXdMixin(LazyModuleMixin):
     """Learns `in_channels` from the first input."""
 
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    groups: int
+    transposed: bool
+    weight: Any
+    bias: Any
+    _dims: int
+
     def __init__(self, out_channels: int, kernel_size: Any, *args: Any, bias: bool = True, **kwargs: Any) -> None:
         args_ = list(args)
         position = 5 if self._transposed else 4  # of `bias` behind kernel_size
@@ -312,7 +326,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
 
     def reset_parameters(self) -> None:
         if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()
+            super().reset_parameters()  # type: ignore[misc]  # of the convolution, the next base
 
     def initialize_parameters(self, input: Any, *args: Any, **kwargs: Any) -> None:
         """Gives the parameters their shapes and values."""
@@ -330,7 +344,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
         dims = self._dims
         if input.dim() not in (dims + 1, dims + 2):
             raise RuntimeError(
-                f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {type(self).__name__}, but got input of size: {input.shape}"
+                f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {type(self).__name__}, but got input of size: "
+                f"{input.shape}"
             )
         return input.shape[-dims - 1]
 

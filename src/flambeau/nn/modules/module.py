@@ -238,7 +238,7 @@ class Module:
         if not (value is None or isinstance(value, Tensor) or hasattr(value, "__torch_function__")):
             raise TypeError(f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
         if isinstance(value, Buffer):
-            persistent = value.persistent  # type: ignore[attr-defined]
+            persistent = value.persistent
         else:
             persistent = name not in self._non_persistent_buffers_set
         if type(self).register_buffer is not Module.register_buffer and not _takes_persistent(self.register_buffer):

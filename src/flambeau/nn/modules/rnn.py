@@ -109,7 +109,7 @@ class RNNBase(Module):
     # --- the weights as a list ---------------------------------------------------------------------------------
 
     def _init_flat_weights(self) -> None:
-        self._flat_weights = [getattr(self, name, None) for name in self._flat_weights_names]
+        self._flat_weights: list[Any] = [getattr(self, name, None) for name in self._flat_weights_names]
         self._flat_weight_refs = [w if w is None else weakref.ref(w) for w in self._flat_weights]
         self.flatten_parameters()
 
@@ -235,7 +235,7 @@ class RNNBase(Module):
     def _without_batch(self, hidden: Any) -> Any:
         return hidden.squeeze(1)
 
-    def _run(self, input: Any, hx: Any, batch_sizes: Any) -> tuple[Any, Any]:
+    def _run(self, input: Any, hx: Any, batch_sizes: Any) -> Any:
         """Output and last hidden state."""
         function: Any = _FUNCTIONS[self.mode]
         options = (self._flat_weights, self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
@@ -340,7 +340,7 @@ class LSTM(RNNBase):
     def _without_batch(self, hidden: Any) -> Any:
         return hidden[0].squeeze(1), hidden[1].squeeze(1)
 
-    def _run(self, input: Any, hx: Any, batch_sizes: Any) -> tuple[Any, Any]:
+    def _run(self, input: Any, hx: Any, batch_sizes: Any) -> Any:
         output, h, c = super()._run(input, hx, batch_sizes)
         return output, (h, c)
 

@@ -21,8 +21,8 @@ FILES = {
 }
 """Which names each file holds."""
 
-__all__ = sorted([
+__all__ = [
     "parametrizations", "parametrize", "remove_spectral_norm", "remove_weight_norm", "rnn", "spectral_norm", "stateless", "weight_norm",
-    *(name for names in FILES.values() for name in names.split()),
-])  # fmt: skip
+]  # fmt: skip
+__all__ += [name for names in FILES.values() for name in names.split()]
 __getattr__ = names_on_demand(__name__, FILES)

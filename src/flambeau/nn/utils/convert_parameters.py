@@ -19,5 +19,5 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
     start = 0
     for parameter in parameters:
         size = parameter.numel()
-        parameter.data = vec[start : start + size].view_as(parameter).data  # type: ignore[index]
+        parameter.data = vec[start : start + size].view_as(parameter).data
         start += size

@@ -14,7 +14,7 @@ from ..core.promotion import as_element, result_dtype, wrap_integer
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
-    from numpy._core.umath import clip as _clip
+    from numpy._core.umath import clip as _clip  # type: ignore[attr-defined]  # not in NumPy's stubs
 except ImportError:
     _clip = np.clip
 

@@ -740,7 +740,7 @@ _HOMES = {"torch": _ROOT, "F": f"{_ROOT}.nn.functional", "special": f"{_ROOT}.sp
 _PLACED = frozenset(_HOMES.values())
 
 
-def attach(public: str, function: Callable[..., Any]) -> None:
+def attach(public: str, function: Any) -> None:
     """Puts a function where users find it, and where pickle looks: under its first name in a module, else as a method."""
     where, _, name = public.rpartition(".")
     if where == "Tensor":

@@ -18,10 +18,10 @@ from .definition import NUMBERS, Array, Operator, attach, composite, formula_fun
 from .modes import modes
 
 for _format in layout.MEMORY_FORMATS:
-    attach(f"torch.{_format.name}", _format)  # type: ignore[arg-type]
+    attach(f"torch.{_format.name}", _format)
 attach("torch.memory_format", layout.memory_format)
 for _name, _layout in layout.LAYOUTS.items():
-    attach(f"torch.{_name}", _layout)  # type: ignore[arg-type]
+    attach(f"torch.{_name}", _layout)
 attach("torch.layout", layout.layout)
 tensor_module.layout_object = layout.layout_by_name
 
@@ -475,10 +475,10 @@ def _conjugated(x: Tensor) -> Tensor:
     return tensors.conj(x) if x._array.dtype.kind == "c" else x
 
 
-Tensor.T = property(numpy_T)  # type: ignore[attr-defined]
-Tensor.mT = property(matrix_T)  # type: ignore[attr-defined]
-Tensor.H = property(numpy_H)  # type: ignore[attr-defined]
-Tensor.mH = property(matrix_H)  # type: ignore[attr-defined]
+attach("Tensor.T", property(numpy_T))
+attach("Tensor.mT", property(matrix_T))
+attach("Tensor.H", property(numpy_H))
+attach("Tensor.mH", property(matrix_H))
 
 
 @composite("torch.adjoint", "Tensor.adjoint")

@@ -1,6 +1,6 @@
 """Attention: scaled dot products, and several heads of them."""
 
-from harness import Row, bools, parity, randn, rows, value
+from harness import Row, parity, randn, rows
 
 Q, K, V = randn(2, 2, 3, 4), randn(2, 2, 5, 4), randn(2, 2, 5, 6)
 SDPA = "F.scaled_dot_product_attention"

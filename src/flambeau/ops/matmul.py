@@ -49,8 +49,11 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1] if shape else 1} and {weight.shape[-1]}x{weight.shape[0]})"
         )
-    if input.dtype is not weight.dtype:
-        check_dtypes(input, weight)
+    if input.dtype is not weight.dtype and input.dtype != weight.dtype:
+        if bias is None:
+            check_dtypes(input, weight)
+        names = (SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (input, weight))
+        raise RuntimeError("mat1 and mat2 must have the same dtype, but got {} and {}".format(*names))
     if bias is None:
         return k.linear(input, weight, None)
     if bias.dtype is not weight.dtype:

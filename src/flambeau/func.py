@@ -250,12 +250,14 @@ def vmap(
         pairs = [(a, d) for a, d in zip(_leaves(args), _leaves_of_dims(dims, args)) if d is not None]
         if not pairs:
             raise ValueError(
-                f"vmap({getattr(func, '__name__', func)}, in_dims={in_dims}, ...)(<inputs>): at least one input must be a Tensor to vmap over"
+                f"vmap({getattr(func, '__name__', func)}, in_dims={in_dims}, ...)(<inputs>): at least one input must be a Tensor to "
+                "vmap over"
             )
         sizes = {a.shape[d] for a, d in pairs}
         if len(sizes) != 1:
             raise ValueError(
-                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {[a.shape[d] for a, d in pairs]} for the mapped dimension"
+                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {[a.shape[d] for a, d in pairs]} "
+                "for the mapped dimension"
             )
         state = default_generator.get_state() if randomness != "different" else None
         results = []
@@ -267,7 +269,8 @@ def vmap(
             results.append(func(*chosen, **mapped))
             if randomness == "error" and not tensors.equal(default_generator.get_state(), state):
                 raise RuntimeError(
-                    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags on "
+                    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' "
+                    "randomness flags on "
                     "vmap or perform the randomness operation out of vmap"
                 )
         return _map(lambda *each: tensors.stack(list(each[:-1]), each[-1]), *results, _spread(out_dims, results[0]))

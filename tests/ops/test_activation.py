@@ -10,9 +10,14 @@ CALLS = {
 }  # fmt: skip
 
 test_each = rows(
-    *[Row(f"F.{name}(x{rest})", x=randn(3, 4), grad=1 if name == "hardsigmoid" else 2, grad_fn=name not in ("logsigmoid",)) for name, rest in CALLS.items()],
+    *[
+        Row(f"F.{name}(x{rest})", x=randn(3, 4), grad=1 if name == "hardsigmoid" else 2, grad_fn=name not in ("logsigmoid",))
+        for name, rest in CALLS.items()
+    ],
     *[Row(f"F.{name}(x{rest})", name=f"{name}, half", x=randn(20), dtypes="float16 bfloat16 float64") for name, rest in CALLS.items()],
-    *[Row(f"F.{name}(x{rest})", name=f"{name}, limits", x=SPECIAL) for name, rest in CALLS.items() if name != "gelu"],  # inf * 1 is NaN in PyTorch's vector code
+    *[
+        Row(f"F.{name}(x{rest})", name=f"{name}, limits", x=SPECIAL) for name, rest in CALLS.items() if name != "gelu"
+    ],  # inf * 1 is NaN in PyTorch's vector code
     Row("F.gelu(x)", x=value([-9.0, -1.0, 0.0, 1.0, 9.0, float("nan")])),
     Row("F.gelu(x, approximate='tanh')", x=randn(3, 4), grad=2),
     Row("F.glu(x), F.glu(x, 0), F.glu(x, dim=1)", x=randn(4, 6), grad=2, grad_fn=False),
@@ -28,7 +33,12 @@ test_in_place = rows(
 )
 
 test_softmax = rows(
-    Row("F.softmax(x, 1), x.softmax(0), torch.softmax(x, -1), F.log_softmax(x, 1), x.log_softmax(0), F.softmin(x, 1)", x=randn(3, 4), grad=2, grad_fn=True),
+    Row(
+        "F.softmax(x, 1), x.softmax(0), torch.softmax(x, -1), F.log_softmax(x, 1), x.log_softmax(0), F.softmin(x, 1)",
+        x=randn(3, 4),
+        grad=2,
+        grad_fn=True,
+    ),
     Row("F.softmax(x, 0), F.log_softmax(x, 0), F.softmin(x, 0)", x=randn(), grad=True),
     Row("F.softmax(x, 1), F.softmax(x, 0), F.log_softmax(x, 1)", x=randn(0, 3), grad=True),
     Row("F.softmax(x, 1), F.log_softmax(x, 1)", x=randn(3, 4), dtypes="float16 bfloat16 float64"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness import Row, parity, randint, randn, rows, value
+from harness import Row, parity, randn, rows
 
 test_data = rows(
     Row("[torch.tensor(v) for v in (1, 2.5, True, 1j, [1, 2], [1, 2.5], [True, False], [[1], [2]], [], [[]], (1, 2), range(3))]"),
@@ -26,13 +26,18 @@ test_data = rows(
 )  # fmt: skip
 
 test_shapes = rows(
-    Row("torch.zeros(3), torch.zeros(2, 3), torch.zeros((2, 3)), torch.zeros([2]), torch.zeros(()), torch.zeros(size=(2,)), torch.zeros(0, 3)"),
+    Row(
+        "torch.zeros(3), torch.zeros(2, 3), torch.zeros((2, 3)), torch.zeros([2]), torch.zeros(()), torch.zeros(size=(2,)), torch.zeros(0, 3)"
+    ),
     Row("torch.ones(2, dtype=torch.int32), torch.ones(2, requires_grad=True), torch.zeros(torch.Size([2]), dtype=torch.bool)"),
     Row("torch.empty(2, 3).shape, torch.empty((2, 3, 4, 5), memory_format=torch.channels_last).stride(), torch.empty(0)"),
     Row("torch.full((2,), 1), torch.full([2], 1.5), torch.full((), True), torch.full((2,), 1, dtype=torch.bool), torch.full((1,), 1j)"),
     Row("torch.zeros_like(x), torch.ones_like(x), torch.full_like(x, 3), torch.empty_like(x).stride()", x=randn(3, 4).T, strides=True),
     Row("torch.zeros_like(x, dtype=torch.int64), torch.ones_like(x, requires_grad=True)", x=randn(3)),
-    Row("x.new_zeros(2, 3), x.new_ones((2,)), x.new_full((2,), 7), x.new_tensor([1, 2]), x.new_empty(2).shape, x.new_zeros(2, dtype=torch.int64)", x=randn(3, dtype="float64")),
+    Row(
+        "x.new_zeros(2, 3), x.new_ones((2,)), x.new_full((2,), 7), x.new_tensor([1, 2]), x.new_empty(2).shape, x.new_zeros(2, dtype=torch.int64)",
+        x=randn(3, dtype="float64"),
+    ),
     Row("torch.eye(3), torch.eye(2, 4), torch.eye(3, 1, dtype=torch.bool), torch.eye(0)"),
     Row("torch.tril_indices(3, 4), torch.triu_indices(3, 3, 1), torch.tril_indices(2, 2, -1)"),
     Row("torch.empty_strided((2, 3), (1, 2)).stride(), torch.empty_permuted((2, 3, 4), (1, 0, 2)).stride()"),
@@ -62,7 +67,10 @@ test_ranges = rows(
 )  # fmt: skip
 
 test_legacy = rows(
-    Row("torch.Tensor([1, 2]), torch.Tensor(2, 3).shape, torch.Tensor(), torch.FloatTensor([1]), torch.LongTensor([1, 2]), torch.Tensor(x) is x", x=randn(2)),
+    Row(
+        "torch.Tensor([1, 2]), torch.Tensor(2, 3).shape, torch.Tensor(), torch.FloatTensor([1]), torch.LongTensor([1, 2]), torch.Tensor(x) is x",
+        x=randn(2),
+    ),
 )
 
 

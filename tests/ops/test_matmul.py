@@ -20,14 +20,43 @@ test_products = rows(
     Row("torch.inner(a, b), torch.inner(a, torch.tensor(2.0))", a=randn(2, 3), b=randn(4, 3), grad=True, grad_fn=False),
     Row("torch.kron(a, b), a.kron(b[0])", a=randn(2, 3), b=randn(2, 2), grad=True, grad_fn=False),
     Row("torch.chain_matmul(a, b, a)", a=randn(2, 3), b=randn(3, 2), grad=True, grad_fn=False),
-    Row("out = torch.empty(3, 2); r = torch.mm(a, b, out=out); r is out, out, torch.inner(a, a, out=torch.empty(3, 3))", a=randn(3, 4), b=randn(4, 2)),
+    Row(
+        "out = torch.empty(3, 2); r = torch.mm(a, b, out=out); r is out, out, torch.inner(a, a, out=torch.empty(3, 3))",
+        a=randn(3, 4),
+        b=randn(4, 2),
+    ),
 )
 
 test_sums_with_products = rows(
-    Row("torch.addmm(c, a, b), torch.addmm(v, a, b, beta=0.5, alpha=2), c.addmm(a, b, beta=0)", a=randn(3, 4), b=randn(4, 2), c=randn(3, 2), v=randn(2), grad=2),
-    Row("torch.addmv(v, a, w), torch.addmv(v, a, w, beta=2, alpha=0.5), torch.addr(a, v, w)", a=randn(3, 4), v=randn(3), w=randn(4), grad=True),
-    Row("torch.baddbmm(c, a, b, beta=0.3), torch.addbmm(c[0], a, b, alpha=2)", a=randn(2, 3, 4), b=randn(2, 4, 2), c=randn(2, 3, 2), grad=True),
-    Row("torch.addmv(v, a, w, beta=0.6), torch.baddbmm(c, a[None], a[None], alpha=0.6)", a=randint(-3, 3, (3, 3)), v=randint(-3, 3, (3,)), w=randint(-3, 3, (3,)), c=randint(-3, 3, (1, 3, 3))),
+    Row(
+        "torch.addmm(c, a, b), torch.addmm(v, a, b, beta=0.5, alpha=2), c.addmm(a, b, beta=0)",
+        a=randn(3, 4),
+        b=randn(4, 2),
+        c=randn(3, 2),
+        v=randn(2),
+        grad=2,
+    ),
+    Row(
+        "torch.addmv(v, a, w), torch.addmv(v, a, w, beta=2, alpha=0.5), torch.addr(a, v, w)",
+        a=randn(3, 4),
+        v=randn(3),
+        w=randn(4),
+        grad=True,
+    ),
+    Row(
+        "torch.baddbmm(c, a, b, beta=0.3), torch.addbmm(c[0], a, b, alpha=2)",
+        a=randn(2, 3, 4),
+        b=randn(2, 4, 2),
+        c=randn(2, 3, 2),
+        grad=True,
+    ),
+    Row(
+        "torch.addmv(v, a, w, beta=0.6), torch.baddbmm(c, a[None], a[None], alpha=0.6)",
+        a=randint(-3, 3, (3, 3)),
+        v=randint(-3, 3, (3,)),
+        w=randint(-3, 3, (3,)),
+        c=randint(-3, 3, (1, 3, 3)),
+    ),
     Row("y = c.clone(); y.addmm_(a, b); y", a=randn(3, 4), b=randn(4, 2), c=randn(3, 2), grad=True),
 )
 
@@ -42,15 +71,39 @@ test_linear = rows(
 )
 
 test_contractions = rows(
-    Row("torch.einsum('ij,jk->ik', a, b), torch.einsum('ij,jk', a, b), torch.einsum('ij->ji', a), torch.einsum('ij->', a)", a=randn(3, 4), b=randn(4, 2), grad=True, grad_fn=False),
-    Row("torch.einsum('bij,bjk->bik', a, b), torch.einsum('bij,bkj->bik', a, a), torch.einsum('...ij,...jk', a, b)", a=randn(2, 3, 4), b=randn(2, 4, 5), grad=True, grad_fn=False),
-    Row("torch.einsum('ii->i', a), torch.einsum('ii', a), torch.einsum('i,j,k->ijk', a[0], a[1], a[2])", a=randn(3, 3), grad=True, grad_fn=False),
+    Row(
+        "torch.einsum('ij,jk->ik', a, b), torch.einsum('ij,jk', a, b), torch.einsum('ij->ji', a), torch.einsum('ij->', a)",
+        a=randn(3, 4),
+        b=randn(4, 2),
+        grad=True,
+        grad_fn=False,
+    ),
+    Row(
+        "torch.einsum('bij,bjk->bik', a, b), torch.einsum('bij,bkj->bik', a, a), torch.einsum('...ij,...jk', a, b)",
+        a=randn(2, 3, 4),
+        b=randn(2, 4, 5),
+        grad=True,
+        grad_fn=False,
+    ),
+    Row(
+        "torch.einsum('ii->i', a), torch.einsum('ii', a), torch.einsum('i,j,k->ijk', a[0], a[1], a[2])",
+        a=randn(3, 3),
+        grad=True,
+        grad_fn=False,
+    ),
     Row("torch.einsum('bhqd,bhkd->bhqk', a, a), torch.einsum(a, [0, 1, 2, 3], [0, 1, 3, 2])", a=randn(2, 2, 3, 4), grad_fn=False),
     Row("torch.einsum('ij,jk->ik', a, b)", a=randn(2, 3), b=randn(2, 3)),
     Row("torch.einsum('ij', a)", a=randn(2)),
     Row("torch.einsum('ij->ik', a)", a=randn(2, 2)),
     Row("torch.einsum('ij->ii', a)", a=randn(2, 2)),
-    Row("torch.tensordot(a, b, 1), torch.tensordot(a, c, ([0, 1], [1, 0])), torch.tensordot(a, b, 0)", a=randn(3, 4), b=randn(4, 2), c=randn(4, 3), grad=True, grad_fn=False),
+    Row(
+        "torch.tensordot(a, b, 1), torch.tensordot(a, c, ([0, 1], [1, 0])), torch.tensordot(a, b, 0)",
+        a=randn(3, 4),
+        b=randn(4, 2),
+        c=randn(4, 3),
+        grad=True,
+        grad_fn=False,
+    ),
     Row("torch.tensordot(a, b, ([0, 1], [2, 0]))", a=randn(1, 1, 1), b=randn(2, 1, 2), grad=True, grad_fn=False),
     Row("torch.tensordot(a, b, 1)", a=randn(2, 3), b=randn(2, 3)),
 )

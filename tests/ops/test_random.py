@@ -1,6 +1,6 @@
 """Random numbers: PyTorch's, from the same seed."""
 
-from harness import Row, parity, rand, randint, randn, rows, value
+from harness import Row, parity, rand, randn, rows
 
 test_streams = rows(
     *[

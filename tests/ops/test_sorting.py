@@ -1,12 +1,12 @@
 """Sorting, selecting, counting."""
 
 import numpy as np
-
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import flambeau
-from harness import Row, bools, distinct, randint, randn, rows, value
+from harness import Row, distinct, randint, randn, rows, value
 
 EVERY = "float32 int64 uint8 bool bfloat16 float16"
 NAN = float("nan")

@@ -13,8 +13,8 @@ import numpy as np
 from ..kernels.elementwise import cast
 from ..kernels.memory import clone_like, sum_to, summed_dims
 from ..kernels.quiet import SILENT, restore, silence
-from .anomaly_mode import anomaly, report
 from . import plain
+from .anomaly_mode import anomaly, report
 from .grad_mode import grad_mode
 from .node import AccumulateGrad, Namespace, Node, Output, arrays, tensors
 

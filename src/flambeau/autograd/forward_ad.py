@@ -7,7 +7,8 @@ __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_le
 
 def _refuse() -> NoReturn:
     raise NotImplementedError(
-        "flambeau does not support forward-mode automatic differentiation; torch.autograd.functional.jvp computes the same product in reverse mode"
+        "flambeau does not support forward-mode automatic differentiation; torch.autograd.functional.jvp computes the same product in "
+        "reverse mode"
     )
 
 

@@ -114,7 +114,8 @@ class _FunctionNode(Node, FunctionCtx):
             results = results[: self.input_count]
         if len(results) != self.input_count:
             raise RuntimeError(
-                f"function {type(self).__name__} returned an incorrect number of gradients (expected {self.input_count}, got {len(results)})"
+                f"function {type(self).__name__} returned an incorrect number of gradients (expected {self.input_count}, got "
+                f"{len(results)})"
             )
         out = []
         for number, (position, edge) in enumerate(zip(self.positions, self.edges)):

@@ -62,7 +62,8 @@ def _check_recorded(values: Any, what: str, strict: bool) -> None:
         if what == "jacobian":
             raise RuntimeError(
                 f"While computing the hessian, found that the jacobian of the user-provided function with respect to input {i} is "
-                "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice differentiable "
+                "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
+                "differentiable "
                 "and that the jacobian depends on the inputs (this would be violated by a linear function for example)."
             )
         if what == "grad_inputs":
@@ -90,12 +91,14 @@ def _grad(outputs: Any, inputs: tuple[Any, ...], directions: Any = None, create_
 _STRICT = {
     "back": "The output of the user-provided function is independent of input {}. This is not allowed in strict mode.",
     "back_trick": (
-        "The gradient with respect to the input is independent of entry {} in the grad_outputs when using the double backward trick to compute "
+        "The gradient with respect to the input is independent of entry {} in the grad_outputs when using the double backward trick to "
+        "compute "
         "forward mode gradients. This is not allowed in strict mode."
     ),
     "double_back": "The jacobian of the user-provided function is independent of input {}. This is not allowed in strict mode.",
     "double_back_trick": (
-        "The hessian of the user-provided function is independent of entry {} in the grad_jacobian. This is not allowed in strict mode as it "
+        "The hessian of the user-provided function is independent of entry {} in the grad_jacobian. This is not allowed in strict mode "
+        "as it "
         "prevents from using the double backward trick to replace forward mode AD."
     ),
 }
@@ -228,7 +231,8 @@ def jacobian(
                     if g is None:
                         if strict:
                             raise RuntimeError(
-                                f"Output {i} of the user-provided function is independent of input {columns.index(column)}. This is not allowed in strict mode."
+                                f"Output {i} of the user-provided function is independent of input {columns.index(column)}. This is "
+                                "not allowed in strict mode."
                             )
                         g = tensors.zeros_like(x)
                     elif strict and create_graph and not g.requires_grad:

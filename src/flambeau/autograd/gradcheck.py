@@ -83,7 +83,8 @@ def _numerical_jacobians(func: Callable[..., Any], inputs: tuple[Any, ...], vari
                 for a, b in zip(low, high):
                     if a.shape != b.shape:
                         raise AssertionError(
-                            f"Expected `func` to return outputs with the same shape when inputs are perturbed on index {index} by {eps}, but got:"
+                            f"Expected `func` to return outputs with the same shape when inputs are perturbed on index {index} by "
+                            f"{eps}, but got:"
                         )
                 parts = [(b - a) / (2 * eps) if a.dtype.kind != "b" else a * 0.0 for a, b in zip(low, high)]
                 slope = parts if step is eps else [s + p * 1j for s, p in zip(slope, parts)]

@@ -79,9 +79,15 @@ class View:
         name = None if node is None else type(getattr(node, "node", node)).__name__.partition("Backward")[0]
         mode = self.mode
         if mode in (INFERENCE, NO_GRAD) or name is None:
-            start = "A view was created in" if name is None else f"Output {_output_number(tensor)} of {name} is a view of a view which was created in"
-            text = f"{start} inference mode and {change} modified inplace in normal mode." if mode == INFERENCE else (
-                f"{start} no_grad mode and {change} modified inplace with grad mode enabled."
+            start = (
+                "A view was created in"
+                if name is None
+                else f"Output {_output_number(tensor)} of {name} is a view of a view which was created in"
+            )
+            text = (
+                f"{start} inference mode and {change} modified inplace in normal mode."
+                if mode == INFERENCE
+                else (f"{start} no_grad mode and {change} modified inplace with grad mode enabled.")
             )
         else:
             text = f"Output {_output_number(tensor)} of {name} is a view and {change} modified inplace."
@@ -226,4 +232,3 @@ def set_history(tensor: Any, node: Node) -> None:
         base._counter[1:] = [outer.name()]
     view.version = -1
     view.sync(tensor)
-

@@ -160,7 +160,9 @@ def add_at(target: Any, indices: Sequence[Any], values: Any) -> None:
     if count == 1:
         rows = indices[0]
     else:
-        broadcast = np.broadcast_arrays(*[np.where(i < 0, i + n, i) if i.size and i.min() < 0 else i for i, n in zip(indices, target.shape)])
+        broadcast = np.broadcast_arrays(
+            *[np.where(i < 0, i + n, i) if i.size and i.min() < 0 else i for i, n in zip(indices, target.shape)]
+        )
         for i, n in zip(broadcast, target.shape):
             if i.size and (i.max() >= n or i.min() < 0):
                 raise IndexError

@@ -232,6 +232,7 @@ def _substitute(a: Any, b: Any, upper: bool) -> Any:
         x[..., i, :] /= a[..., i, i, None]
     return x
 
+
 # What operators make arrays and pick elements with.
 abs = np.abs
 arange = np.arange

@@ -196,9 +196,7 @@ def index_copy(target: Any, dim: int, index: Any, source: Any, negative: bool = 
         low, high = int(index.min()), int(index.max())
         if low < (-n if negative else 0) or high >= n:
             bad = index[(index < (-n if negative else 0)) | (index >= n)].flat[0]
-            raise IndexError(
-                f"{'' if negative else 'index_copy_(): '}index {bad} is out of bounds for dimension {dim} with size {n}"
-            )
+            raise IndexError(f"{'' if negative else 'index_copy_(): '}index {bad} is out of bounds for dimension {dim} with size {n}")
     if not target.ndim:
         if index.size:
             target[...] = source.reshape(()) if source.size == 1 else source[-1]

@@ -70,6 +70,7 @@ def kaiser_window(length: int, periodic: bool, beta: float) -> Any:
         return np.ones(length)
     return np.kaiser(length + 1, beta)[:-1] if periodic else np.kaiser(length, beta)
 
+
 # What operators make arrays and pick elements with.
 abs = np.abs
 arange = np.arange

@@ -365,8 +365,7 @@ def hardswish_op(input: Array) -> Array:
 
 
 hardswish_op.derivative(
-    input=lambda F, grad, input: grad
-    * F.where(input <= -3, input * 0, F.where(input < 3, input / 3 + 0.5, F.one_like(input)))
+    input=lambda F, grad, input: grad * F.where(input <= -3, input * 0, F.where(input < 3, input / 3 + 0.5, F.one_like(input)))
 )
 
 
@@ -482,7 +481,8 @@ def prelu(input: Any, weight: Any) -> Any:
             raise RuntimeError("Not allow zero-dim input tensor.")
         if channels != weight.numel():
             raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} and channel size = {channels}."
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} and channel size = "
+                f"{channels}."
             )
         if input.dim() > 1:
             weight = weight.reshape([1, -1] + [1] * (input.dim() - 2))

@@ -9,8 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.device import CPU, as_device, device
 from ..core.dtype import dtype
-from ..core.layout import preserve_format
-from ..core.layout import preserved_strides, strides_of
+from ..core.layout import preserve_format, preserved_strides, strides_of
 from ..kernels import elementwise as k
 from ..tensor import PLAIN, Tensor, wrap
 from .creation import numpy_dtype
@@ -31,7 +30,12 @@ to_dtype.derivative(input=lambda F, grad, input_dtype: F.to_dtype(grad, input_dt
 
 def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, bool, Any]:
     """(device, dtype, non_blocking, copy, memory_format) from the forms that `Tensor.to` takes."""
-    where, to, non_blocking, copy = kwargs.pop("device", None), kwargs.pop("dtype", None), kwargs.pop("non_blocking", False), kwargs.pop("copy", False)
+    where, to, non_blocking, copy = (
+        kwargs.pop("device", None),
+        kwargs.pop("dtype", None),
+        kwargs.pop("non_blocking", False),
+        kwargs.pop("copy", False),
+    )
     memory_format = kwargs.pop("memory_format", None)
     other = kwargs.pop("other", None)
     if kwargs:

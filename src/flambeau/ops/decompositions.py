@@ -45,7 +45,8 @@ def check_regular(name: str, info: Any) -> None:
     if info.any():
         where, order = _where(info)
         raise LinAlgError(
-            f"{name}: {where}U[{order},{order}] is zero and using it on lu_solve would result in a division by zero. If you still want to perform "
+            f"{name}: {where}U[{order},{order}] is zero and using it on lu_solve would result in a division by zero. If you still want "
+            "to perform "
             "the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
 
@@ -206,7 +207,8 @@ def _qr_gradient(F: Any, grads: Any, result0: Any, result1: Any, mode: Any) -> A
     q, r = result0, result1
     if mode == "r":
         raise RuntimeError(
-            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if you are "
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if "
+            "you are "
             "going to differentiate through linalg.qr."
         )
     m, n = q.shape[-2], r.shape[-1]
@@ -495,7 +497,8 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None
     a = A._array
     if a.ndim < 2 or a.dtype.kind in "iub" or a.dtype.itemsize == 2:
         raise RuntimeError(
-            f"linalg.pinv({type_name(a)}{{{list(a.shape)}}}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types"
+            f"linalg.pinv({type_name(a)}{{{list(a.shape)}}}): expected a tensor with 2 or more dimensions of float, double, cfloat or "
+            "cdouble types"
         )
     if not a.size:
         return A.mT.clone() if out is None else write_out(A.mT.clone(), out)

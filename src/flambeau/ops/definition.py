@@ -42,13 +42,30 @@ from .dispatch import write_out as write_out
 from .in_place import apply_in_place as apply_in_place
 from .in_place import slow_dunder_in_place, slow_in_place
 from .modes import modes, stacks
-from .running import BF16, F32, F64, I64, INTEGERS, NUMBERS, UNSUITED
+from .running import (
+    BF16,
+    F32,
+    F64,
+    I64,
+    INTEGERS,
+    NUMBERS,
+    UNSUITED,
+    any_requires_grad,
+    as_array,
+    both_to_float,
+    broadcast_failure,
+    call_node_hooks,
+    laid_out,
+    ndarray,
+    no_derivative,
+    to_float,
+    without_memory,
+    wrap_outputs,
+)
 from .running import Array as Array
 from .running import Number as Number
-from .running import any_requires_grad, as_array, both_to_float, broadcast_failure, call_node_hooks, laid_out, ndarray, no_derivative
 from .running import plain_list as plain_list
 from .running import raise_overlap as raise_overlap
-from .running import to_float, without_memory, wrap_outputs
 
 
 class Functions(dict[str, Callable[..., Any]]):
@@ -463,7 +480,8 @@ class Operator:
                     f"if {b}.__class__ is float or {b}.__class__ is int:",
                     f"    if {arrays_only}{a}.dtype is not F32 and {a}.dtype is not F64{integer}:",
                     f"        {a}, {b}, final = operands({a}, {b})",
-                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and {a}.dtype is BF16:",
+                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and "
+                    f"{a}.dtype is BF16:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             else:

@@ -59,7 +59,8 @@ def handle_overrides(function: Callable[..., Any], args: Any, kwargs: Any) -> An
             return result
     handlers = "".join(f"  - tensor subclass {c!r}\n" for c in types)
     raise TypeError(
-        f"Multiple dispatch failed for 'torch.{function.__name__}'; all __torch_function__ handlers returned NotImplemented:\n\n{handlers}\n"
+        f"Multiple dispatch failed for 'torch.{function.__name__}'; all __torch_function__ handlers returned "
+        f"NotImplemented:\n\n{handlers}\n"
         "For more information, try re-running with TORCH_LOGS=not_implemented"
     )
 

@@ -109,7 +109,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         and op.promote != "compare"
     )
     try:
-        if direct and not 0 in target.strides:
+        if direct and 0 not in target.strides:
             result = op.forward(*positional, **keywords, out=target)
         else:
             result = op.forward(*positional, **keywords)

@@ -14,7 +14,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import indexing as k
 from ..kernels import memory
 from ..tensor import PLAIN, Tensor, shared_version, wrap
-from .definition import Array, apply_in_place, attach, composite, formula_function, handle_overrides, operator, tensors
+from .definition import Array, apply_in_place, attach, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 from .shape import alias, unsqueeze
 from .slicing import select, slice_dim
@@ -63,7 +63,9 @@ def index_put(input: Array, indices: Any, values: Array, accumulate: bool) -> Ar
 
 
 index_put.derivative(
-    input=lambda F, grad, indices, accumulate, values_dtype: grad if accumulate else F.index_put(grad, indices, F.zeros((), values_dtype), False),
+    input=lambda F, grad, indices, accumulate, values_dtype: (
+        grad if accumulate else F.index_put(grad, indices, F.zeros((), values_dtype), False)
+    ),
     values=lambda F, grad, indices, values_shape: F.sum_to(F.index(grad, indices), values_shape),
 )
 
@@ -117,7 +119,9 @@ def _as_index_tensor(sequence: Any) -> Any:
 
 
 def _is_sequence(value: Any) -> bool:
-    return isinstance(value, (list, tuple, range, ndarray, str)) or (hasattr(type(value), "__getitem__") and hasattr(type(value), "__len__") and not isinstance(value, dict))
+    return isinstance(value, (list, tuple, range, ndarray, str)) or (
+        hasattr(type(value), "__getitem__") and hasattr(type(value), "__len__") and not isinstance(value, dict)
+    )
 
 
 def _bad_index(value: Any) -> Exception:
@@ -159,7 +163,8 @@ def _select_int(x: Tensor, dim: int, i: int, outer: int) -> Tensor:
         if i:
             raise IndexError(f"index {i} is out of bounds for dimension 0 with size 0")
         raise IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to "
+            "a number"
         )
     n = shape[dim]
     if not -n <= i < n:
@@ -424,7 +429,9 @@ def number_array(value: Any, dtype: Any) -> Any:
         elif kind == "b":
             value = bool(value)
         elif kind in "fV" and value == value and abs(value) != float("inf"):
-            limit = {np.dtype(np.float16): 65504.0, np.dtype(np.float32): _OVERFLOW}.get(dtype, 1.7976931348623157e308 if kind == "f" else _OVERFLOW)
+            limit = {np.dtype(np.float16): 65504.0, np.dtype(np.float32): _OVERFLOW}.get(
+                dtype, 1.7976931348623157e308 if kind == "f" else _OVERFLOW
+            )
             fits = -limit <= value <= limit
     if not fits:
         raise RuntimeError(f"value cannot be converted to type {_C_TYPES[OF_NUMPY[dtype]]} without overflow")

@@ -7,8 +7,8 @@ from typing import Any
 from ..core.dtype import OF_NUMPY
 from ..core.layout import broadcast_shapes as broadcast_shapes_of
 from ..core.layout import contiguous_format, normalize_dim
-from ..core.size import Size
 from ..core.promotion import promote_types
+from ..core.size import Size
 from ..kernels import memory, placing
 from ..tensor import Tensor, wrap
 from .definition import Array, composite, operator, tensors
@@ -59,7 +59,8 @@ def cat(tensors: list[Array], dim: int = 0) -> Array:
         for j, (n, m) in enumerate(zip(first.shape, a.shape)):
             if n != m and j != d:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {d}. Expected size {n} but got size {m} for tensor number {i} in the list."
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {n} but got size {m} for tensor number {i} in "
+                    "the list."
                 )
     return placing.concatenate([a.astype(dtype, copy=False) for a in kept or tensors[:1]], d)
 
@@ -92,7 +93,9 @@ def stack(tensors: list[Array], dim: int = 0) -> Array:
     mixed = False
     for i, a in enumerate(tensors):
         if a.shape != shape:
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(a.shape)} at entry {i}")
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(a.shape)} at entry {i}"
+            )
         mixed = mixed or a.dtype is not dtype
     if mixed:
         dtype = joined_dtype(tensors)
@@ -263,9 +266,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     if indexing is None:
         import warnings
 
-        warnings.warn(
-            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", stacklevel=3
-        )
+        warnings.warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", stacklevel=3)
         indexing = "ij"
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')

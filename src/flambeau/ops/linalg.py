@@ -215,7 +215,8 @@ def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
     """The sum of `conj(x) * y` along a dimension."""
     if x.dtype != y.dtype:
         raise RuntimeError(
-            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {type_name(x._array)} and y of type {type_name(y._array)} instead"
+            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {type_name(x._array)} and y of type "
+            f"{type_name(y._array)} instead"
         )
     if x.ndim == 1 and y.ndim == 1:
         return _done(tensors.vdot(x, y), out)
@@ -261,7 +262,8 @@ def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
     columns, rows = math.prod(shape), math.prod(A.shape[: B.ndim])
     if columns != rows:
         raise RuntimeError(
-            f"Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got {columns} != {rows}"
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got "
+            f"{columns} != {rows}"
         )
     return _done(solve(A.reshape(rows, rows), B.reshape(-1)).reshape(*shape), out)
 

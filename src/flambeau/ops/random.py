@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
-from ..core.device import CPU, DEFAULT as DEFAULT_DEVICE
+from ..core.device import CPU
+from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
 from ..kernels import random as k
 from ..kernels import sampling
 from ..tensor import PLAIN, Tensor, bump_version, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
-from .definition import attach, composite, formula_function, handle_overrides, operator, Array, write_out
+from .definition import Array, attach, composite, formula_function, handle_overrides, operator, write_out
 from .modes import modes
 
 # --- generators --------------------------------------------------------------------------------------------------
@@ -332,7 +333,11 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         like = mean if isinstance(mean, Tensor) else std
         low = std._array.min() if isinstance(std, Tensor) and std._array.size else std if not isinstance(std, Tensor) else 0
         if low < 0:
-            raise RuntimeError("normal expects all elements of std >= 0.0" if isinstance(std, Tensor) else f"normal expects std >= 0.0, but found std {std:g}")
+            raise RuntimeError(
+                "normal expects all elements of std >= 0.0"
+                if isinstance(std, Tensor)
+                else f"normal expects std >= 0.0, but found std {std:g}"
+            )
         array = np.empty(shape, like._array.dtype)
         if isinstance(std, Tensor):
             k.normal_(array, 0.0, 1.0, generator)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.dtype import SCALAR_NAMES
 from ..core.layout import normalize_dim, normalize_dims
 from ..kernels import placing
 from ..tensor import Tensor
@@ -139,7 +138,8 @@ def constant_pad_nd(input: Array, pad: Any, value: Any = 0) -> Array:
         raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
     if len(pad) > 2 * input.ndim:
         raise RuntimeError(
-            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} while the input has "
+            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} while the "
+            "input has "
             f"{input.ndim} dimensions."
         )
     pairs = _pairs(pad, input.ndim)
@@ -148,7 +148,8 @@ def constant_pad_nd(input: Array, pad: Any, value: Any = 0) -> Array:
             raise RuntimeError("narrow(): length must be non-negative.")
         if n + a + b < 0:
             raise RuntimeError(
-                f"The input size {n}, plus negative padding {a} and {b} resulted in a negative output size, which is invalid. Check dimension "
+                f"The input size {n}, plus negative padding {a} and {b} resulted in a negative output size, which is invalid. Check "
+                "dimension "
                 f"{d} of your input."
             )
     return placing.pad_constant(input, pairs, value)
@@ -188,7 +189,9 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if isinstance(pad, (tuple, list)):
         for i, n in enumerate(pad):
             if isinstance(n, (float, bool)) or not hasattr(n, "__index__"):
-                raise TypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, but found element of type {type(n).__name__} at pos {i}")
+                raise TypeError(
+                    f"pad(): argument 'pad' (position 2) must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+                )
     pad = ints((pad,), "pad", "pad")
     shape = input._array.shape
     ndim = len(shape)

@@ -155,7 +155,9 @@ def _gru_backward_tensors(grads: Any, input: Any, hx: Any, weights: Any, saved: 
 
 def _rnn_backward_tensors(grads: Any, input: Any, hx: Any, weights: Any, out: Any, relu: Any, sizes: Any, reverse: Any, needs: Any) -> Any:
     def layer(x: Any, h: Any, *weights: Any) -> Any:
-        return _through_steps(lambda x, s: (_rnn_step(x, s[0], weights[0], weights[1], weights[2], weights[3], relu),), x, (h,), sizes, reverse)
+        return _through_steps(
+            lambda x, s: (_rnn_step(x, s[0], weights[0], weights[1], weights[2], weights[3], relu),), x, (h,), sizes, reverse
+        )
 
     return _gradients_of(layer, grads, [input, hx, *weights], needs)
 

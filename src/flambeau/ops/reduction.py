@@ -126,7 +126,9 @@ def _require_elements(name: str, input: Array, axes: tuple[int, ...] | None) -> 
     """Raises IndexError or RuntimeError where a reduction without identity has nothing to reduce."""
     if input.size == 0:
         if axes is None:
-            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            )
         for a in axes:
             if input.shape[a] == 0:
                 raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
@@ -331,7 +333,8 @@ def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool) -
         import warnings
 
         warnings.warn(
-            "var(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by output "
+            "var(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by "
+            "output "
             "numel).",
             stacklevel=3,
         )
@@ -410,10 +413,14 @@ def _spread(name: str, op: Any, both: Any) -> None:
         return result if out is None else write_out(result, out)
 
     call.__name__ = name
-    call.__doc__ = f"The {'variance' if name == 'var' else 'standard deviation'}, of all elements or along `dim`, divided by count - correction."
+    call.__doc__ = (
+        f"The {'variance' if name == 'var' else 'standard deviation'}, of all elements or along `dim`, divided by count - correction."
+    )
     composite(f"torch.{name}", f"Tensor.{name}", hot=True)(call)
 
-    def with_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None) -> Any:
+    def with_mean(
+        input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None
+    ) -> Any:
         if isinstance(dim, bool):
             dim, unbiased = None, dim
         return both.function(input, dim, _correction(unbiased, correction), keepdim)
@@ -438,8 +445,10 @@ def logsumexp(input: Array, dim: Any, keepdim: Any = False) -> Array:
 
 
 logsumexp.derivative(
-    input=lambda F, grad, input, result, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim)
-    * F.exp(input - expand_reduced(F, result, tuple(input.shape), dim, keepdim))
+    input=lambda F, grad, input, result, dim, keepdim: (
+        expand_reduced(F, grad, tuple(input.shape), dim, keepdim)
+        * F.exp(input - expand_reduced(F, result, tuple(input.shape), dim, keepdim))
+    )
 )
 
 
@@ -449,7 +458,9 @@ def vector_norm(input: Array, ord: Any = 2, dim: Any = None, keepdim: Any = Fals
     if dtype is not None:
         input = input.astype(numpy_dtype(dtype), copy=False)
     if input.dtype.kind in "iub":
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {SCALAR_NAMES[OF_NUMPY[input.dtype]]}")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {SCALAR_NAMES[OF_NUMPY[input.dtype]]}"
+        )
     axes = axes_of(dim, input.ndim)
     return k.norm(input, float(ord), axes, keepdim)
 
@@ -499,9 +510,7 @@ def nansum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any =
     return k.nansum(input, axes_of(dim, input.ndim), keepdim, target)
 
 
-nansum.derivative(
-    input=lambda F, grad, input, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * (input == input)
-)
+nansum.derivative(input=lambda F, grad, input, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * (input == input))
 
 
 @composite("torch.nanmean", "Tensor.nanmean")

@@ -12,7 +12,7 @@ from ..autograd.views import check_in_place
 from ..core import layout
 from ..core.dtype import OF_NUMPY
 from ..core.layout import strided_view, strides_of
-from ..tensor import Tensor, shared_version, wrap
+from ..tensor import Tensor, shared_version
 from .definition import Array, attach, composite, formula_function, operator, tensors
 from .shape import alias, clone_tensor, ints, squeeze, t, transpose, unsqueeze
 from .slicing import as_strided, select
@@ -40,7 +40,9 @@ def view_as_complex(input: Array) -> Array:
     whole = _COMPLEX.get(input.dtype)
     if whole is None:
         name = OF_NUMPY[input.dtype].name
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {_title(name)}")
+        raise RuntimeError(
+            f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {_title(name)}"
+        )
     if not input.ndim:
         raise RuntimeError("Input tensor must have one or more dimensions")
     if input.shape[-1] != 2:
@@ -218,9 +220,7 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         self._array = np.empty(0, self._array.dtype)
     elif isinstance(source, Tensor):
         if source._array.dtype != self._array.dtype:
-            raise RuntimeError(
-                f"Could not set tensor of type {_c_name(source)} to a tensor of type {_c_name(self)}"
-            )
+            raise RuntimeError(f"Could not set tensor of type {_c_name(source)} to a tensor of type {_c_name(self)}")
         if size is None:
             self._array = source._array
         else:
@@ -233,7 +233,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         if size is None:
             size = (untyped.nbytes() // dtype.itemsize,)
         size = tuple(size)
-        self._array = strided_array(untyped._memory, dtype, storage_offset, size, layout.contiguous_strides(size) if stride is None else stride)
+        self._array = strided_array(
+            untyped._memory, dtype, storage_offset, size, layout.contiguous_strides(size) if stride is None else stride
+        )
     shared_version(self)[0] += 1
     return self
 
@@ -246,7 +248,9 @@ def _c_name(x: Tensor) -> str:
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether both look at the same memory in the same way."""
     a, b = self._array, tensor._array
-    return a is b or (a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype and bool(a.size == 0 or layout.address(a) == layout.address(b)))
+    return a is b or (
+        a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype and bool(a.size == 0 or layout.address(a) == layout.address(b))
+    )
 
 
 # --- copies of what would be views ---------------------------------------------------------------------------------

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.grad_mode import grad_mode
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import broadcast_shapes, normalize_dim
 from ..kernels import memory
 from ..kernels import scattering as k
-from ..autograd.grad_mode import grad_mode
 from ..tensor import PLAIN, Tensor, shared_version, wrap
 from .definition import (
     NUMBERS,
@@ -25,8 +25,9 @@ from .definition import (
     tensors,
     write_out,
 )
+from .indexing import number_array
+from .indexing import put as put_at
 from .modes import modes
-from .indexing import index_with, number_array, put as put_at
 from .shape import reshape_tensor
 
 Int = np.int64
@@ -64,7 +65,8 @@ def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -
     for i, (n, m) in enumerate(zip(index.shape, input.shape)):
         if i != d and n > m and index.size:
             raise RuntimeError(
-                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart "
+                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
+                f"{list(input.shape)} apart "
                 f"from dimension {d}"
             )
     return k.gather(input, d, index)
@@ -96,7 +98,8 @@ def _check_scatter(name: str, input: Array, dim: int, index: Array, src: Any = N
             raise RuntimeError(f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {d}")
     elif too_large or any(n > m for n, m in zip(index.shape, src.shape)):
         raise RuntimeError(
-            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {d} and to be no larger "
+            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {d} and to be no "
+            "larger "
             f"size than src {list(src.shape)}"
         )
     return d
@@ -176,7 +179,9 @@ def _scatter(input: Any, dim: Any, index: Any, src: Any, value: Any, reduce: Any
 
 
 @composite("torch.scatter", "Tensor.scatter")
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None
+) -> Tensor:
     """A copy in which `result[index[i][j]][j] = src[i][j]` (for dim 0, and likewise for others); `src` may be a number.
 
     `reduce`: `add` or `multiply` combine with what is there. Raises RuntimeError where shapes do not fit or an index is out of range.
@@ -198,7 +203,11 @@ def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
         if result is not NotImplemented:
             return result
     array = self._array
-    if reduce is None and not (grad_mode.enabled and (self.requires_grad or isinstance(src, Tensor) and src.requires_grad)) and 0 not in array.strides:
+    if (
+        reduce is None
+        and not (grad_mode.enabled and (self.requires_grad or isinstance(src, Tensor) and src.requires_grad))
+        and 0 not in array.strides
+    ):
         if src is None:
             src = value
         if isinstance(src, Tensor):
@@ -220,9 +229,7 @@ def scatter_add(input: Array, dim: int, index: Array, src: Array, out: Any = Non
     return result
 
 
-scatter_add.derivative(
-    input=lambda F, grad: grad, src=lambda F, grad, dim, index, src_shape: F.fitted_gather(grad, dim, index, src_shape)
-)
+scatter_add.derivative(input=lambda F, grad: grad, src=lambda F, grad, dim, index, src_shape: F.fitted_gather(grad, dim, index, src_shape))
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
@@ -242,7 +249,9 @@ def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str
 
 
 @scatter_reduce.joint("input", "src")
-def _scatter_reduce_gradient(F: Any, grad: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, result: Any) -> Any:
+def _scatter_reduce_gradient(
+    F: Any, grad: Any, input: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any, result: Any
+) -> Any:
     def spread(x: Any) -> Any:
         return F.fitted_gather(x, dim, index, getattr(src, "_array", src).shape)
 
@@ -318,9 +327,7 @@ def index_select(input: Array, dim: int, index: Array) -> Array:
     return k.index_select(input, d, index)
 
 
-index_select.derivative(
-    input=lambda F, grad, input_shape, dim, index: F.index_add(F.zeros(input_shape, _dtype(grad)), dim, index, grad)
-)
+index_select.derivative(input=lambda F, grad, input_shape, dim, index: F.index_add(F.zeros(input_shape, _dtype(grad)), dim, index, grad))
 
 
 @operator("torch.index_add", "Tensor.index_add", "Tensor.index_add_")
@@ -329,7 +336,8 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any
     d = normalize_dim(dim, input.ndim)
     if index.ndim > 1:
         raise IndexError(
-            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {_name(index)} and size: {list(index.shape)}"
+            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {_name(index)} and size: "
+            f"{list(index.shape)}"
         )
     if not is_index(index):
         raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {_name(index)}")
@@ -340,7 +348,8 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any
             raise RuntimeError(f"index_add_(): Number of indices ({index.size}) should be equal to source.numel() for a 0-dim source")
     elif d >= source.ndim or index.size != source.shape[d]:
         raise RuntimeError(
-            f"index_add_(): Number of indices ({index.size}) should be equal to source.size(dim): ({source.shape[d] if d < source.ndim else 0}), for dim: {d}"
+            f"index_add_(): Number of indices ({index.size}) should be equal to source.size(dim): "
+            f"({source.shape[d] if d < source.ndim else 0}), for dim: {d}"
         )
     if input.ndim and source.ndim and (*input.shape[:d], *input.shape[d + 1 :]) != (*source.shape[:d], *source.shape[d + 1 :]):
         raise RuntimeError("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
@@ -352,9 +361,11 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any
 
 index_add.derivative(
     input=lambda F, grad: grad,
-    source=lambda F, grad, dim, index, alpha, source_shape: F.reshape(F.index_select(grad, dim, index), source_shape) * alpha
-    if alpha != 1
-    else F.reshape(F.index_select(grad, dim, index), source_shape),
+    source=lambda F, grad, dim, index, alpha, source_shape: (
+        F.reshape(F.index_select(grad, dim, index), source_shape) * alpha
+        if alpha != 1
+        else F.reshape(F.index_select(grad, dim, index), source_shape)
+    ),
 )
 
 
@@ -381,7 +392,8 @@ def index_copy(input: Array, dim: int, index: Array, source: Array, out: Any = N
         a, b = (*input.shape[:d], *input.shape[d + 1 :]), (*source.shape[:d], *source.shape[d + 1 :])
         if a != b:
             raise RuntimeError(
-                f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {_spaced(a)} at dimension {d} "
+                f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {_spaced(a)} at "
+                f"dimension {d} "
                 f"and source slice shape: {_spaced(b)} at dimension 0."
             )
         if index.size != source.shape[d]:
@@ -407,9 +419,7 @@ def index_fill(input: Array, dim: int, index: Array, value: Array | Number, out:
     """A copy with one number written at the indices along a dimension."""
     if hasattr(value, "ndim"):
         if value.ndim:
-            raise RuntimeError(
-                f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-            )
+            raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
         number = value.astype(input.dtype)
     else:
         number = number_array(value, input.dtype)
@@ -451,7 +461,9 @@ def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: st
 
 
 @index_reduce.joint("input", "source")
-def _index_reduce_gradient(F: Any, grad: Any, input: Any, dim: Any, index: Any, source: Any, reduce: Any, include_self: Any, result: Any) -> Any:
+def _index_reduce_gradient(
+    F: Any, grad: Any, input: Any, dim: Any, index: Any, source: Any, reduce: Any, include_self: Any, result: Any
+) -> Any:
     def spread(x: Any) -> Any:
         return F.index_select(x, dim, index)
 
@@ -588,7 +600,9 @@ def put(input: Array, index: Array, source: Array, accumulate: bool = False) -> 
     if index.dtype != Int:
         raise RuntimeError(f"put_(): Expected a long tensor for index, but got {_name(index)}")
     if input.dtype != source.dtype:
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {_name(input)} and source.dtype = {_name(source)}")
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {_name(input)} and source.dtype = {_name(source)}"
+        )
     if index.size != source.size:
         raise IndexError(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, "
@@ -732,7 +746,6 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with values written (or added) where the index tensors point."""
     from ..kernels.indexing import expanded
-
     from .indexing import _check_values
 
     places = expanded(input._array, _indices(indices))

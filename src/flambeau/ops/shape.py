@@ -10,11 +10,9 @@ from ..autograd.views import make_view
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
 from ..core.layout import infer_size, ndarray, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
-from ..core.promotion import promote_types
-from ..kernels import memory
 from ..kernels.memory import sum_to
 from ..tensor import PLAIN, Tensor, shared_version, wrap
-from .definition import NUMBERS, Array, Operator, attach, composite, formula_function, handle_overrides, operator, tensors
+from .definition import Array, attach, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 
 for _format in layout.MEMORY_FORMATS:
@@ -47,7 +45,9 @@ def ints(values: Any, name: str, argument: str = "size") -> tuple[int, ...]:
                     f"{name}(): argument '{argument}' (position 1) must be tuple of ints, but found element of type {type(n).__name__} "
                     f"at pos {i}"
                 )
-            raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(n).__name__} at pos {i}")
+            raise TypeError(
+                f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+            )
     raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints")
 
 
@@ -106,7 +106,9 @@ def view_dtype(input: Array, target: Any) -> Array:
     if old.itemsize > new.itemsize:
         ratio = old.itemsize // new.itemsize
         if strides[-1] != 1:
-            raise RuntimeError(f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {strides[-1]}")
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {strides[-1]}"
+            )
         shape = (*input.shape[:-1], input.shape[-1] * ratio)
         strides = (*[s * ratio for s in strides[:-1]], 1)
     else:
@@ -127,7 +129,9 @@ def view_dtype(input: Array, target: Any) -> Array:
                     f"self.stride({i}) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element sizes), but got {s}"
                 )
         if strides[-1] != 1:
-            raise RuntimeError(f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {strides[-1]}")
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {strides[-1]}"
+            )
         shape = (*input.shape[:-1], input.shape[-1] // ratio)
         strides = (*[s // ratio for s in strides[:-1]], 1)
     root = layout.root_of(input)
@@ -168,7 +172,8 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
     if type(size[0]) is not int or type(size[-1]) is not int:
         if not all(hasattr(n, "__index__") for n in size):
             raise TypeError(
-                f"view() received an invalid combination of arguments - got ({', '.join(type(n).__name__ for n in args)}), but expected one "
+                f"view() received an invalid combination of arguments - got ({', '.join(type(n).__name__ for n in args)}), but "
+                "expected one "
                 "of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
             )
         size = ints(size, "view")
@@ -495,7 +500,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     if hasattr(source, "__index__") and hasattr(destination, "__index__"):
         source, destination = (as_int(source),), (as_int(destination),)
     elif hasattr(source, "__index__") or hasattr(destination, "__index__"):
-        raise TypeError(f"movedim() received an invalid combination of arguments - got ({type(source).__name__}, {type(destination).__name__})")
+        raise TypeError(
+            f"movedim() received an invalid combination of arguments - got ({type(source).__name__}, {type(destination).__name__})"
+        )
     if len(source) != len(destination):
         raise RuntimeError(
             f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as "
@@ -758,7 +765,9 @@ clone_method.__name__ = clone_method.__qualname__ = "clone"
 def contiguous(self: Tensor, memory_format: Any = layout.contiguous_format) -> Tensor:
     """The tensor itself if it is dense in that memory format, else a copy that is."""
     if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(contiguous, (self,), {} if memory_format is layout.contiguous_format else {"memory_format": memory_format})
+        result = handle_overrides(
+            contiguous, (self,), {} if memory_format is layout.contiguous_format else {"memory_format": memory_format}
+        )
         if result is not NotImplemented:
             return result
     if memory_format is layout.contiguous_format:

@@ -7,12 +7,11 @@ from typing import Any
 
 from ..core import layout
 from ..core.layout import normalize_dim, strided_view, strides_of
-from ..kernels import memory
-from ..kernels import placing
+from ..kernels import memory, placing
 from ..tensor import PLAIN, Tensor, wrap
-from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
+from .definition import Array, composite, formula_function, handle_overrides, operator
 from .modes import modes
-from .shape import as_dim, clone_tensor, ints
+from .shape import as_dim, ints
 
 formula_function("zeros", lambda shape, dtype: memory.zeros(shape, dtype), lambda shape, dtype: wrap(memory.zeros(shape, dtype)))
 
@@ -335,12 +334,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     n = shape[d]
     if isinstance(by, Tensor):
         if by._array.dtype.kind not in "iu" or by._array.dtype.itemsize != 8:
-            raise RuntimeError(
-                f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {_long_name(by)}"
-            )
+            raise RuntimeError(f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {_long_name(by)}")
         if by._array.ndim > 1:
             raise RuntimeError(
-                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with "
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor "
+                "with "
                 f"{by._array.ndim} dims"
             )
         by = by.tolist()
@@ -431,7 +429,9 @@ as_strided_view.derivative(
         grad, input_shape, input_stride, size, stride, offset
     )
 )
-formula_function("strided", strided_view, lambda x, size, stride, offset: as_strided_view.function(x, size, stride, offset, strides_of(x._array)))
+formula_function(
+    "strided", strided_view, lambda x, size, stride, offset: as_strided_view.function(x, size, stride, offset, strides_of(x._array))
+)
 
 
 @operator()
@@ -490,7 +490,8 @@ def strided_place(input: Tensor, size: Any, stride: Any, storage_offset: Any, na
         needed = (offset + layout.extent(size, stride)) * array.itemsize
         if needed > held:
             raise RuntimeError(
-                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {array.itemsize} requiring a "
+                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {array.itemsize} "
+                "requiring a "
                 f"storage size of {needed} are out of bounds for storage of size {held}"
             )
     return size, stride, offset - here
@@ -607,9 +608,7 @@ def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
     return strided_view(input, (*shape, size), (*strides, inner))
 
 
-unfold.derivative(
-    input=lambda F, grad, input_shape, dimension, size, step: F.unfold_backward(grad, input_shape, dimension, size, step)
-)
+unfold.derivative(input=lambda F, grad, input_shape, dimension, size, step: F.unfold_backward(grad, input_shape, dimension, size, step))
 
 
 @operator()

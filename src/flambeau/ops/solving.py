@@ -63,7 +63,8 @@ def check_inverse(name: str, info: Any) -> None:
     if info.any():
         where, order = _where(info)
         raise LinAlgError(
-            f"{name}: {where}The diagonal element {order} is zero, the inversion could not be completed because the input matrix is singular."
+            f"{name}: {where}The diagonal element {order} is zero, the inversion could not be completed because the input matrix is "
+            "singular."
         )
 
 
@@ -120,7 +121,8 @@ def linalg_solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool
     check_floating("linalg.solve", A, "lu_cpu" if A.dtype.itemsize == 2 else "")
     if A.dtype != B.dtype:
         raise RuntimeError(
-            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {type_name(A)} and B of type {type_name(B)} instead"
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {type_name(A)} and B of type {type_name(B)} "
+            "instead"
         )
     vector = is_vector_case(A, B)
     b = B[..., None] if vector else B
@@ -295,7 +297,8 @@ def check_positive(name: str, info: Any) -> None:
     if info.any():
         where, order = _where(info)
         raise LinAlgError(
-            f"{name}: {where}The factorization could not be completed because the input is not positive-definite (the leading minor of order "
+            f"{name}: {where}The factorization could not be completed because the input is not positive-definite (the leading minor of "
+            "order "
             f"{order} is not positive-definite)."
         )
 

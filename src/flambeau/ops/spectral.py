@@ -364,7 +364,8 @@ def stft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int 
     win_length = n_fft if win_length is None else win_length
     if return_complex is None and not input.is_complex() and not (window is not None and window.is_complex()):
         raise RuntimeError(
-            "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future "
+            "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in "
+            "a future "
             "PyTorch release."
         )
     if center:
@@ -377,7 +378,8 @@ def stft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int 
         shown = "None" if window is None else f"torch.{SCALAR_NAMES[window.dtype]}Tensor{{{list(window.shape)}}}"
         flag = lambda value: "None" if value is None else int(value)  # noqa: E731
         raise RuntimeError(
-            f"stft(torch.{SCALAR_NAMES[input.dtype]}Tensor{list(input.shape)}, n_fft={n_fft}, hop_length={hop_length}, win_length={win_length}, "
+            f"stft(torch.{SCALAR_NAMES[input.dtype]}Tensor{list(input.shape)}, n_fft={n_fft}, hop_length={hop_length}, "
+            f"win_length={win_length}, "
             f"window={shown}, normalized={int(normalized)}, onesided={flag(onesided)}, return_complex={flag(return_complex)}, "
             f"align_to_window={flag(align_to_window)}) : {what}"
         )
@@ -429,11 +431,13 @@ def istft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int
         raise RuntimeError(f"{where} : input tensor cannot be empty.")
     if onesided and bins != n_fft // 2 + 1:
         raise RuntimeError(
-            f"{where} : expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 when onesided=True, but got {bins}"
+            f"{where} : expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 when "
+            f"onesided=True, but got {bins}"
         )
     if not onesided and bins != n_fft:
         raise RuntimeError(
-            f"{where} : expected the frequency dimension (3rd to the last) of the input tensor to match n_fft when onesided=False, but got {bins}"
+            f"{where} : expected the frequency dimension (3rd to the last) of the input tensor to match n_fft when onesided=False, but "
+            f"got {bins}"
         )
     if not 0 < hop_length <= win_length:
         raise RuntimeError(f"{where} : expected 0 < hop_length <= win_length")

@@ -65,7 +65,9 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     if float(norm) <= 0:
         import warnings
 
-        warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.", stacklevel=3)
+        warnings.warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.", stacklevel=3
+        )
         norm = tensors.zeros_like(norm) if isinstance(norm, Tensor) else 0
     centred = x - average.unsqueeze(1)
     weighted = centred if weights is None else centred * weights
@@ -157,4 +159,6 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     if len(each) != width:
         raise RuntimeError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
     counts, edges = _counted(input, each, range, weight, density)
-    return return_type("histogramdd", "hist", "bin_edges")((wrap(counts), tuple(b if isinstance(b, Tensor) else wrap(e) for b, e in zip(each, edges))))
+    return return_type("histogramdd", "hist", "bin_edges")(
+        (wrap(counts), tuple(b if isinstance(b, Tensor) else wrap(e) for b, e in zip(each, edges)))
+    )

@@ -20,9 +20,12 @@ def embedding(weight: Array, indices: Array, padding_idx: Any = -1, scale_grad_b
         )
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if indices.size and (indices.min() < 0 or indices.max() >= weight.shape[0]):
+    if indices.size and indices.min() < 0:  # NumPy would count these from the end
         raise IndexError("index out of range in self")
-    return k.take_rows(weight, indices)
+    try:
+        return k.take_rows(weight, indices)
+    except IndexError:
+        raise IndexError("index out of range in self") from None
 
 
 embedding.derivative(

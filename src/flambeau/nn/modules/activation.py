@@ -149,7 +149,7 @@ class Hardtanh(Module):
 
             for old, new in (("min_value", "min_val"), ("max_value", "max_val")):
                 if {"min_value": min_value, "max_value": max_value}[old] is not None:
-                    warnings.warn(f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=2)
+                    warnings.warn(f"keyword argument `{old}` is deprecated and renamed to `{new}`", FutureWarning, stacklevel=2)
             min_val = min_val if min_value is None else min_value
             max_val = max_val if max_value is None else max_value
         self.min_val = min_val

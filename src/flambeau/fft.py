@@ -5,5 +5,5 @@ from .ops import spectral  # noqa: F401  (importing a family attaches its functi
 from .ops.definition import NAMES
 
 globals().update(NAMES["fft"])
-__all__ = [*NAMES["fft"]]
+__all__ = list(NAMES["fft"])
 __getattr__ = missing_name(__name__)

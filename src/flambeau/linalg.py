@@ -5,5 +5,5 @@ from .ops import linalg  # noqa: F401  (importing a family attaches its function
 from .ops.definition import NAMES
 
 globals().update(NAMES["linalg"])
-__all__ = [*NAMES["linalg"]]
+__all__ = list(NAMES["linalg"])
 __getattr__ = missing_name(__name__)

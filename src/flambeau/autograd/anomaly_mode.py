@@ -63,7 +63,10 @@ def report(node: Any) -> None:
     """Warns of the node that failed, with the stack of its forward call and of what led to it."""
     name, metadata = node.name(), node.metadata
     if "traceback_" not in metadata:
-        text = f"Error detected in {name}. No forward pass information available. Enable detect anomaly during forward pass for more information."
+        text = (
+            f"Error detected in {name}. No forward pass information available. Enable detect anomaly during "
+            "forward pass for more information."
+        )
     else:
         text = f"Error detected in {name}. Traceback of forward call that caused the error:\n{''.join(metadata['traceback_'])}"
     warnings.warn(text, stacklevel=2)

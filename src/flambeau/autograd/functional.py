@@ -204,10 +204,12 @@ def jacobian(
         )
     if strategy == "forward-mode":
         if create_graph:
-            raise NotImplementedError('torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not supported together (yet). '
+            raise NotImplementedError('torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not '
+                'supported together (yet). '
                                       'Please either set `create_graph=False` or `strategy="reverse-mode"`.')  # fmt: skip
         if strict:
-            raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `strategy=\"forward-mode\"` are not supported together (yet). "
+            raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `strategy=\"forward-mode\"` are not supported "
+                "together (yet). "
                                "Please either set `strict=False` or `strategy=\"reverse-mode\"`.")  # fmt: skip
         raise NotImplementedError(
             'flambeau does not support forward-mode automatic differentiation: jacobian(..., strategy="reverse-mode")'

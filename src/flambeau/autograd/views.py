@@ -149,9 +149,6 @@ class CopySlices(Node):
     def name(self) -> str:
         return "torch::autograd::CopySlices"
 
-    def name(self) -> str:
-        return "torch::autograd::CopySlices"
-
     def apply(self, F: Namespace, grad: Any, saved: Any) -> Any:
         inner = self.inner
         inner_saved = inner.unpack()

@@ -114,3 +114,8 @@ def attention_backward(grad: Any, q: Any, k: Any, v: Any, p: Any, kept: Any, dro
     if low.itemsize == 2:
         return grad_q.astype(low), grad_k.astype(low), grad_v.astype(low)
     return grad_q, grad_k, grad_v
+
+
+def additive(allowed: Any, dtype: Any) -> Any:
+    """A bool mask as one that is added to the scores: zero where a query may look, else minus infinity."""
+    return np.where(allowed, dtype.type(0), dtype.type(-np.inf))

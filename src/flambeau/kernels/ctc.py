@@ -96,3 +96,13 @@ def ctc_backward(
         result = np.where(np.isinf(losses)[None, :, None], log_probs.dtype.type(0), result)
     result[np.arange(steps)[:, None] >= input_lengths[None, :]] = 0
     return result
+
+
+def padded(targets: Any, lengths: Any) -> Any:
+    """Targets as (B, S): padded, or one after the other as they may be given."""
+    most = int(lengths.max()) if lengths.size else 0
+    if targets.ndim == 2:
+        return np.where(np.arange(most) < lengths[:, None], targets[:, :most], 0) if most else targets[:, :0]
+    result = np.zeros((lengths.size, most), np.int64)
+    result[np.arange(most) < lengths[:, None]] = targets[: int(lengths.sum())]
+    return result

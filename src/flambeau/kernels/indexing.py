@@ -16,7 +16,7 @@ def expanded(array: Any, indices: Sequence[Any]) -> tuple[Any, ...]:
     Raises IndexError where an index is of another dtype, a mask does not fit, or there are too many.
     """
     found: list[Any] = []
-    for position, index in enumerate(indices):
+    for index in indices:
         if index is None:
             found.append(None)
             continue

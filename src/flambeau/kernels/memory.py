@@ -11,6 +11,15 @@ zeros = np.zeros
 ones = np.ones
 full = np.full
 arange = np.arange
+array = np.array
+asarray = np.asarray
+ascontiguousarray = np.ascontiguousarray
+concatenate = np.concatenate
+empty_like = np.empty_like
+eye = np.eye
+frombuffer = np.frombuffer
+stack = np.stack
+tri = np.tri
 
 
 def clone_like(source: Any, layout: Any) -> Any:
@@ -95,3 +104,8 @@ def keep_freed_memory() -> bool:
 
 
 keep_freed_memory()
+
+
+def no_index() -> Any:
+    """The index 0 of a tensor without dimensions."""
+    return np.zeros((), np.int64)

@@ -180,7 +180,7 @@ def choices(n: int, r: int, with_replacement: bool) -> Any:
     """A mask over `r` dimensions of size `n`: where the coordinates ascend."""
     grids = np.meshgrid(*[np.arange(n)] * r, indexing="ij", sparse=True)
     mask = np.ones((n,) * r, bool)
-    for a, b in zip(grids, grids[1:]):
+    for a, b in pairwise(grids):
         mask &= a <= b if with_replacement else a < b
     return mask
 

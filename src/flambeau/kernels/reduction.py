@@ -207,3 +207,8 @@ def renorm(x: Any, p: float, axis: int, maxnorm: float) -> Any:
         norms = norms.astype(_F32)
     one = norms.dtype.type(1)
     return (x * np.where(norms > maxnorm, norms.dtype.type(maxnorm) / (norms + norms.dtype.type(1e-7)), one)).astype(x.dtype)
+
+
+def zero_where(condition: Any, x: Any) -> Any:
+    """x with zeros where the condition holds."""
+    return np.where(condition, x.dtype.type(0), x)

@@ -201,3 +201,88 @@ def logcumsumexp_backward(grad: Any, x: Any, result: Any, axis: int) -> Any:
 def reverse_cumsum(x: Any, axis: int) -> Any:
     """Running sums from the end."""
     return np.flip(np.add.accumulate(np.flip(x, axis), axis), axis)
+
+
+# --- what is made of the order -------------------------------------------------------------------------------------
+
+
+def take(x: Any, positions: Any, axis: int) -> Any:
+    """The slices at the positions along the axis."""
+    return np.take(x, positions, axis)
+
+
+def take_along(x: Any, indices: Any, axis: int) -> Any:
+    """The element at each index along the axis."""
+    return np.take_along_axis(x, indices, axis)
+
+
+def median(x: Any, axis: int, skip_nan: bool) -> tuple[Any, Any]:
+    """The lower median along the axis, kept with size 1, and its index; the first NaN where there is one, unless skipped."""
+    values, indices = sort(x, axis, False)
+    size = x.shape[axis]
+    count = size - np.add.reduce(values != values, axis, keepdims=True)
+    position = np.maximum((count - 1) // 2, 0) if skip_nan else np.where(count < size, count, (size - 1) // 2)
+    return np.take_along_axis(values, position, axis), np.take_along_axis(indices, position, axis)
+
+
+def mode(x: Any, axis: int) -> tuple[Any, Any]:
+    """The most frequent value along the axis, kept with size 1 (the smallest of several), and an index of it."""
+    values, indices = sort(x, axis, False)
+    values, indices = np.moveaxis(values, axis, -1), np.moveaxis(indices, axis, -1)
+    starts = np.concatenate([np.ones_like(values[..., :1], np.bool_), values[..., 1:] != values[..., :-1]], -1)
+    positions = np.arange(values.shape[-1])
+    begin = np.maximum.accumulate(np.where(starts, positions, 0), -1)
+    best = np.argmax(positions - begin, -1)[..., None]
+    values, indices = np.take_along_axis(values, best, -1), np.take_along_axis(indices, best, -1)
+    return np.moveaxis(values, -1, axis), np.moveaxis(indices, -1, axis)
+
+
+def unique_consecutive(x: Any, dim: int | None) -> tuple[Any, Any, Any]:
+    """Each run of equal elements (or slices along `dim`) as one; for each element its run; the lengths of the runs."""
+    flat = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
+    starts = np.ones(len(flat), np.bool_)
+    if len(flat) > 1:
+        starts[1:] = (flat[1:] != flat[:-1]).reshape(len(flat) - 1, -1).any(1)
+    values = np.ascontiguousarray(flat[starts] if dim is None else np.moveaxis(flat[starts], 0, dim))
+    runs = np.asarray(np.cumsum(starts) - 1, np.int64)
+    lengths = np.diff(np.append(np.flatnonzero(starts), len(flat))).astype(np.int64)
+    return values, runs.reshape(x.shape) if dim is None else runs, lengths
+
+
+def isin(x: Any, among: Any, invert: bool) -> Any:
+    """For each element, whether it is among the others (or is not)."""
+    return np.asarray(np.isin(x, among, invert=invert))
+
+
+def quantile_ranks(ordered: Any, q: Any, skip_nan: bool, interpolation: str) -> tuple[Any, Any, Any, Any]:
+    """Where the quantiles lie in a sorted last dimension.
+
+    Returns the positions below and above, the share of the latter, and how far a quantile moves with q.
+    """
+    size, dtype = ordered.shape[-1], ordered.dtype
+    counts = size - np.add.reduce(ordered != ordered, -1, keepdims=True)
+    if skip_nan:
+        last = np.maximum(counts - 1, 0)
+        rank = q * last
+    else:
+        last = np.where(counts < size, 0, counts - 1)
+        rank = np.where(counts < size, float(size - 1), q * (size - 1))
+    rank = rank.astype(dtype)
+    rounding = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(interpolation)
+    if rounding is not None:
+        rank = rounding(rank)
+    rank = np.broadcast_to(rank, (*ordered.shape[:-1], q.size))
+    low = np.floor(rank)
+    share = np.full_like(rank, 0.5) if interpolation == "midpoint" else rank - low
+    return low.astype(np.int64), np.ceil(rank).astype(np.int64), np.ascontiguousarray(share), last.astype(dtype)
+
+
+def scatter_sum(values: Any, indices: Any, shape: Any, dim: int) -> Any:
+    """Zeros of `shape` with each value added at its index along `dim`; a number as it is."""
+    if not values.ndim:
+        return values
+    result = np.zeros(shape, values.dtype)
+    where = list(np.indices(values.shape, sparse=True))
+    where[dim] = indices
+    np.add.at(result, tuple(where), values)
+    return result

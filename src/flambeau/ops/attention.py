@@ -11,6 +11,7 @@ from ..core import dtype as dt
 from ..core.dtype import SCALAR_NAMES
 from ..core.layout import broadcast_shapes
 from ..kernels import attention as k
+from ..kernels import memory
 from ..tensor import Tensor, wrap
 from .definition import NAMES, Array, composite, formula_function, operator, tensors
 
@@ -40,7 +41,7 @@ def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, p: Any, kept: Any, dr
     """The kernel's formula in operators; the probabilities are computed anew so that they are differentiated as well."""
     scores = tensors.matmul(q, tensors.transpose(key, -2, -1)) * scale
     if mask is not None:
-        extra = wrap(np.where(mask, 0, -np.inf).astype(q._array.dtype) if mask.dtype.kind == "b" else mask)
+        extra = wrap(k.additive(mask, q._array.dtype) if mask.dtype.kind == "b" else mask)
         scores = scores + extra
     p = tensors.softmax(scores, -1)
     noise = kept.to(q.dtype) * (1 / (1 - dropout)) if dropout > 0 else None
@@ -63,7 +64,7 @@ formula_function(
 
 def causal_mask(rows: int, columns: int) -> Any:
     """True where a query may look: at keys no later than itself."""
-    return np.tri(rows, columns, dtype=np.bool_)
+    return memory.tri(rows, columns, dtype=np.bool_)
 
 
 @composite("F.scaled_dot_product_attention")
@@ -83,7 +84,7 @@ def scaled_dot_product_attention(
     attn_mask: bool (False forbids) or a float that is added, broadcast to (..., L, S). scale: 1 / sqrt(E) unless given.
     enable_gqa: keys and values of fewer heads are shared among groups of query heads. Vaswani et al., 2017.
     """
-    for name, x in (("query", query), ("key", key), ("value", value)):
+    for x in (query, key, value):
         if x.dim() < 2:
             raise RuntimeError(
                 f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} key.dim: {key.dim()} and "
@@ -121,7 +122,8 @@ def scaled_dot_product_attention(
 
 
 def _c_name(x: Tensor) -> str:
-    return {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int"}.get(SCALAR_NAMES[x.dtype], SCALAR_NAMES[x.dtype])
+    in_c = {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int"}
+    return in_c.get(SCALAR_NAMES[x.dtype], SCALAR_NAMES[x.dtype])
 
 
 def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: Any, check_other: bool = True) -> Any:
@@ -137,7 +139,7 @@ def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: An
             f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.", stacklevel=4
         )
     if not mask.dtype.is_floating_point:
-        return wrap(np.where(mask._array, -np.inf, 0).astype(target.numpy))
+        return wrap(k.additive(~mask._array, target.numpy))
     return mask
 
 

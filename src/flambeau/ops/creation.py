@@ -9,10 +9,13 @@ import numpy as np
 
 from .. import tensor as tensor_module
 from ..core import dtype as dt
-from ..core.device import CPU, DEFAULT as DEFAULT_DEVICE, as_device
+from ..core.device import CPU, as_device
+from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
-from ..core.layout import contiguous_format, empty_strided as strided_empty, format_strides, preserve_format, strided_view
+from ..core.layout import contiguous_format, format_strides, preserve_format, strided_view
+from ..core.layout import empty_strided as strided_empty
 from ..kernels import memory
+from ..kernels.elementwise import power, trunc
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
 from .definition import attach, composite, formula_function, handle_overrides, overriding
 from .modes import modes
@@ -91,7 +94,11 @@ def _ragged(data: Any) -> Exception:
         if depth == len(expected):
             return None
         if not isinstance(item, (list, tuple)):
-            return TypeError(f"must be real number, not {type(item).__name__}") if not isinstance(item, (int, float)) else TypeError("not a sequence")
+            return (
+                TypeError(f"must be real number, not {type(item).__name__}")
+                if not isinstance(item, (int, float))
+                else TypeError("not a sequence")
+            )
         if len(item) != expected[depth]:
             return ValueError(f"expected sequence of length {expected[depth]} at dim {depth} (got {len(item)})")
         for part in item:
@@ -141,18 +148,18 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
     target = None if want is None else numpy_dtype(want)
     cls = data.__class__
     if cls is float:
-        return np.array(data, DEFAULT.dtype.numpy if target is None else target)
+        return memory.array(data, DEFAULT.dtype.numpy if target is None else target)
     if cls is int or cls is bool:
         if target is None:
             if cls is int and not -(2**63) <= data < 2**63:
                 raise ValueError("Overflow when unpacking long long")
-            return np.array(data, np.bool_ if cls is bool else np.int64)
-        return np.array(data).astype(target)
+            return memory.array(data, np.bool_ if cls is bool else np.int64)
+        return memory.array(data).astype(target)
     if isinstance(data, Tensor):
         array = data._array
         return array.astype(array.dtype if target is None else target, copy=copy)
     if isinstance(data, (ndarray, np.generic)):
-        array = np.asarray(data)
+        array = memory.asarray(data)
         found = of_array(array)
         if array.dtype != found.numpy:
             array = array.astype(found.numpy)
@@ -161,16 +168,16 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
         return array.astype(array.dtype if target is None else target, order="C", copy=copy)
     if cls is list or cls is tuple or hasattr(data, "__len__") and not isinstance(data, (str, bytes, dict, set)):
         if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
-            return array_of(np.asarray(data), want, copy)
+            return array_of(memory.asarray(data), want, copy)
         if _contains_tensor(data):
             like = _first_tensor(data)
             data = _without_tensors(data)
-            array = np.array(data)
+            array = memory.array(data)
             if target is None:
                 target = like._array.dtype if array.dtype.kind == like._array.dtype.kind or like._array.dtype.kind == "V" else None
         else:
             try:
-                array = np.array(data)
+                array = memory.array(data)
             except ValueError:
                 raise _ragged(data) from None
             except OverflowError:
@@ -194,9 +201,9 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
             return array
         return array.astype(np.int64, copy=False) if not _holds_numpy(data) else array
     if cls is complex:
-        return np.array(data, DEFAULT.complex.numpy if target is None else target)
+        return memory.array(data, DEFAULT.complex.numpy if target is None else target)
     if hasattr(data, "__array__") or hasattr(data, "__array_interface__") or hasattr(data, "__cuda_array_interface__"):
-        return array_of(np.asarray(data), want, copy)
+        return array_of(memory.asarray(data), want, copy)
     if isinstance(data, (int, float)):
         return array_of(int(data) if isinstance(data, int) else float(data), want, copy)
     if data is None:
@@ -281,8 +288,10 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     found = of_array(ndarray)
     if ndarray.dtype != found.numpy:
-        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.")
-    for n, s in zip(ndarray.shape, ndarray.strides):
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported."
+        )
+    for s in ndarray.strides:
         if s < 0:
             raise ValueError(
                 "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
@@ -317,15 +326,16 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
         raise ValueError(f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({item})")
     if count > 0 and offset + count * item > size:
         raise ValueError(
-            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than actual buffer length ({size} bytes)"
+            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than actual buffer "
+            f"length ({size} bytes)"
         )
-    return finish(np.frombuffer(buffer, numpy_dtype(dtype), count, offset), requires_grad)
+    return finish(memory.frombuffer(buffer, numpy_dtype(dtype), count, offset), requires_grad)
 
 
 @composite("torch.scalar_tensor")
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-dim tensor, of the default dtype unless one is given."""
-    return finish(np.array(s, numpy_dtype(dtype)), requires_grad)
+    return finish(memory.array(s, numpy_dtype(dtype)), requires_grad)
 
 
 # --- from a shape ------------------------------------------------------------------------------------------------
@@ -424,7 +434,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, device: Any = No
     """An uninitialised tensor with explicit strides (in elements)."""
     shape, strides = tuple(size), tuple(stride)
     if len(shape) != len(strides):
-        raise RuntimeError(f"mismatch in length of strides and shape")
+        raise RuntimeError("mismatch in length of strides and shape")
     extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides)) if math.prod(shape) else 0
     array = allocate((extent,), numpy_dtype(dtype), device, memory.empty)
     if array.__class__ is ndarray:
@@ -462,14 +472,22 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
         if result is not NotImplemented:
             return result
     if end is None:
-        if start.__class__ is int and start >= 0 and step == 1 and dtype is None and device is None and out is None and DEFAULT_DEVICE.device is CPU:
+        if (
+            start.__class__ is int
+            and start >= 0
+            and step == 1
+            and dtype is None
+            and device is None
+            and out is None
+            and DEFAULT_DEVICE.device is CPU
+        ):
             array = memory.arange(start)
             return finish(array, True) if requires_grad else wrap(array)
         start, end = 0, start
     elif start is None:
         start = 0
     if start is None or end is None:
-        raise TypeError("arange() missing 1 required positional arguments: \"end\"")
+        raise TypeError('arange() missing 1 required positional arguments: "end"')
     start, end, step = _number(start), _number(end), _number(step)
     whole = type(start) is int and type(end) is int and type(step) is int
     target = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
@@ -494,10 +512,10 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
         if numpy_type is dt.int64.numpy:
             return memory.arange(start, end, step, numpy_type)
         if numpy_type.kind in "iu":
-            return (int(start) + int(step) * np.arange(shape[0])).astype(numpy_type)
+            return (int(start) + int(step) * memory.arange(shape[0])).astype(numpy_type)
         if numpy_type.itemsize == 8:
-            return start + step * np.arange(shape[0], dtype=numpy_type)
-        return (start + step * np.arange(shape[0], dtype=np.float64)).astype(numpy_type)
+            return start + step * memory.arange(shape[0], dtype=numpy_type)
+        return (start + step * memory.arange(shape[0], dtype=np.float64)).astype(numpy_type)
 
     array = allocate((max(0, math.ceil((end - start) / step)),), target, device, make)
     return finish(array, requires_grad) if out is None else _into_out(array, out)
@@ -519,7 +537,7 @@ def range_(start: Any, end: Any, step: Any = 1, *, dtype: Any = None, device: An
         stacklevel=2,
     )
     count = int((end - start) / step) + 1
-    array = (start + step * np.arange(count, dtype=np.float64)).astype(numpy_dtype(dtype))
+    array = (start + step * memory.arange(count, dtype=np.float64)).astype(numpy_dtype(dtype))
     return finish(allocate_like_data(array, device), requires_grad)
 
 
@@ -538,23 +556,23 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
 def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
     """PyTorch's way: from the start in the first half, back from the end in the second, in the result's precision."""
     if steps == 1:
-        return np.full(1, start).astype(numpy_type)
+        return memory.full(1, start).astype(numpy_type)
     if steps == 0:
-        return np.empty(0, numpy_type)
+        return memory.empty(0, numpy_type)
     if numpy_type.kind in "iu":
         return _integer_linspace(int(start), int(end), steps).astype(numpy_type)
     a, b = numpy_type.type(start), numpy_type.type(end)
     step = (b - a) / numpy_type.type(steps - 1)
     half = steps // 2
-    ahead, back = np.arange(half), np.arange(steps - half - 1, -1, -1)
+    ahead, back = memory.arange(half), memory.arange(steps - half - 1, -1, -1)
     wide = {"f4": np.float64, "f8": np.longdouble}.get(numpy_type.str[1:])  # PyTorch's vector code fuses the product and the sum
     if wide is None and numpy_type.kind == "c":
         ahead, back = ahead.astype(numpy_type), back.astype(numpy_type)
-        return np.concatenate([a + step * ahead, b - step * back])
+        return memory.concatenate([a + step * ahead, b - step * back])
     if wide is None:
         wide = np.float32
     a, b, step = wide(a), wide(b), wide(step)
-    return np.concatenate([a + step * ahead.astype(wide), b - step * back.astype(wide)]).astype(numpy_type)
+    return memory.concatenate([a + step * ahead.astype(wide), b - step * back.astype(wide)]).astype(numpy_type)
 
 
 def _integer_linspace(start: int, end: int, steps: int) -> Any:
@@ -562,9 +580,9 @@ def _integer_linspace(start: int, end: int, steps: int) -> Any:
     f32 = np.float32
     step = f32(f32(end) - f32(start)) / f32(steps - 1)
     half = steps // 2
-    ahead = f32(start) + step * np.arange(half).astype(f32)
-    back = f32(end) - step * (steps - 1 - np.arange(half, steps)).astype(f32)
-    return np.trunc(np.concatenate([ahead, back])).astype(np.int64)
+    ahead = f32(start) + step * memory.arange(half).astype(f32)
+    back = f32(end) - step * (steps - 1 - memory.arange(half, steps)).astype(f32)
+    return trunc(memory.concatenate([ahead, back])).astype(np.int64)
 
 
 def _check_bounds(name: str, start: Any, end: Any) -> None:
@@ -600,7 +618,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
     if target.kind in "iu":
         start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if target.kind == "c" else np.float64)
-    array = allocate_like_data(np.power(base, _linspace(start, end, steps, wide)).astype(target), device)
+    array = allocate_like_data(power(base, _linspace(start, end, steps, wide)).astype(target), device)
     return finish(array, requires_grad) if out is None else _into_out(array, out)
 
 
@@ -612,14 +630,14 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
     for name, value in (("n", n), ("m", m)):
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
-    array = allocate((n, m), numpy_dtype(dtype), device, lambda s, d: np.eye(*s, dtype=d))
+    array = allocate((n, m), numpy_dtype(dtype), device, lambda s, d: memory.eye(*s, dtype=d))
     return finish(array, requires_grad) if out is None else _into_out(array, out)
 
 
 def _triangle(name: str, keep: Any) -> None:
     def indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **ignored: Any) -> Tensor:
-        mask = keep(np.ones((row, col), np.bool_), offset)
-        return finish(allocate_like_data(np.stack(np.nonzero(mask)).astype(numpy_dtype(dtype or dt.int64)), device))
+        mask = keep(memory.ones((row, col), np.bool_), offset)
+        return finish(allocate_like_data(memory.stack(mask.nonzero()).astype(numpy_dtype(dtype or dt.int64)), device))
 
     indices.__name__ = name
     indices.__doc__ = f"A (2, count) tensor: rows and columns of the {name[:4]} part of a row x col matrix."
@@ -638,7 +656,7 @@ empty_like_array = np.empty_like
 
 def like_array(array: Any, numpy_type: Any) -> Any:
     """Uninitialised memory in the order of `array` where that is dense, else row-major."""
-    return np.empty_like(array, numpy_type, subok=False) if array.__class__ is ndarray else type(array)(array.shape, numpy_type)
+    return memory.empty_like(array, numpy_type, subok=False) if array.__class__ is ndarray else type(array)(array.shape, numpy_type)
 
 
 def _like(name: str, fill: Any, extra: bool = False) -> Any:
@@ -702,7 +720,9 @@ _new("new_empty", memory.empty)
 
 
 @composite("Tensor.new_full")
-def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
+def new_full(
+    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any
+) -> Tensor:
     """Like `torch.full`, with this tensor's dtype and device."""
     return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
@@ -731,17 +751,17 @@ def new(self: Tensor, *args: Any) -> Tensor:
 def legacy(cls: type, numpy_type: Any, args: tuple[Any, ...]) -> Any:
     """What the legacy constructors make: from sizes, from data, from nothing."""
     if not args:
-        array = np.empty((0,), numpy_type)
+        array = memory.empty((0,), numpy_type)
     elif len(args) == 1 and isinstance(args[0], Tensor):
         array = args[0]._array.astype(numpy_type, copy=False)
         if cls not in PLAIN or cls is not Tensor:
             made = wrap_as(cls, array)
             made._node, made._requires_grad = args[0]._node, args[0].requires_grad
             return made
-    elif len(args) == 1 and isinstance(args[0], (list, tuple, ndarray)) and not isinstance(args[0], tensor_module.Size):
+    elif len(args) == 1 and isinstance(args[0], (list, tuple, ndarray)) and not isinstance(args[0], Size):
         array = array_of(args[0], OF_NUMPY[numpy_type])
-    elif isinstance(args[0], (int, tensor_module.Size)) and not isinstance(args[0], bool):
-        array = np.empty(shape_of(args, "new"), numpy_type)
+    elif isinstance(args[0], (int, Size)) and not isinstance(args[0], bool):
+        array = memory.empty(shape_of(args, "new"), numpy_type)
     else:
         raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
     return wrap_as(cls, array)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import ctc as k
+from ..kernels import memory
 from ..tensor import Tensor
 from .activation import unimplemented
 from .definition import Array, composite, operator, tensors
@@ -44,17 +45,7 @@ _ctc_loss.joint("log_probs")(
 
 
 def _lengths(values: Any) -> Any:
-    return (values._array if isinstance(values, Tensor) else np.asarray(values)).astype(np.int64).reshape(-1)
-
-
-def _padded(targets: Any, lengths: Any) -> Any:
-    """Targets as (B, S): padded, or one after the other as they may be given."""
-    most = int(lengths.max()) if lengths.size else 0
-    if targets.ndim == 2:
-        return np.where(np.arange(most) < lengths[:, None], targets[:, :most], 0) if most else targets[:, :0]
-    result = np.zeros((lengths.size, most), np.int64)
-    result[np.arange(most) < lengths[:, None]] = targets[: int(lengths.sum())]
-    return result
+    return (values._array if isinstance(values, Tensor) else memory.asarray(values)).astype(np.int64).reshape(-1)
 
 
 _WHERE = "(while checking arguments for ctc_loss_allocate_outputs)"
@@ -119,14 +110,14 @@ def ctc_loss(
         if labels.ndim == 1:
             labels = labels[None]
     _check(log_probs, labels, inputs, lengths, blank)
-    loss = _ctc_loss.function(log_probs, _padded(labels, lengths), inputs, lengths, blank, zero_infinity)
+    loss = _ctc_loss.function(log_probs, k.padded(labels, lengths), inputs, lengths, blank, zero_infinity)
     if zero_infinity:
         loss = tensors.where(loss == float("inf"), tensors.zeros_like(loss), loss)
     if reduction == "none":
         return loss if batched else loss.squeeze(0)
     if reduction == "sum":
         return loss.sum()
-    return (loss / tensors.wrap(np.maximum(lengths, 1)).to(loss.dtype)).mean()
+    return (loss / tensors.wrap(lengths.clip(1)).to(loss.dtype)).mean()
 
 
 def _by_number(

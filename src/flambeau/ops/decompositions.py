@@ -381,7 +381,8 @@ def _svd_gradient(F: Any, grads: Any, A: Any, result0: Any, result1: Any, result
         for beyond in (beyond_u, beyond_v):
             values = None if beyond is None else getattr(beyond, "_array", beyond)
             if values is not None and values.any():
-                raise RuntimeError("svd_backward: The singular vectors in the complex case are specified up to multiplication by e^{i phi}. "
+                raise RuntimeError("svd_backward: The singular vectors in the complex case are specified up to multiplication by e^{i "
+                    "phi}. "
                                    "linalg.svd is differentiable for full_matrices=False only.")  # fmt: skip
     gu = None if gu is None else gu[..., :size]
     gvh = None if gvh is None else gvh[..., :size, :]
@@ -549,7 +550,8 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     if B.ndim < 1:
         raise RuntimeError("torch.linalg.lstsq: other must have at least 1 dimension.")
     if A.dtype != B.dtype:
-        raise RuntimeError(f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype {type_name(A._array)} and "
+        raise RuntimeError("torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
+            f"{type_name(A._array)} and "
                            f"other's dtype {type_name(B._array)}")  # fmt: skip
     check_floating("torch.linalg.lstsq", A._array)
     if driver is not None and driver not in ("gels", "gelsy", "gelsd", "gelss"):

@@ -871,4 +871,4 @@ _SCOPE: dict[str, Any] = {
     "legacy_call": legacy_call,
 }
 
-setattr(tensors, "wrap", wrap)
+tensors.wrap = wrap

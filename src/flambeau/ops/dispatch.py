@@ -10,6 +10,7 @@ from ..autograd.grad_mode import grad_mode
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import can_cast, result_dtype, wrap_integer
 from ..core.return_types import return_type
+from ..kernels import memory
 from ..kernels.memory import copy_into
 from ..tensor import PLAIN, Tensor, bump_version, wrap
 from .modes import modes, stacks
@@ -129,7 +130,7 @@ def number_array(number: Any, others: Any) -> Any:
     """A number in the place of a tensor, in the dtype that it has together with the other operands."""
     arrays_ = [t._array for t in others if isinstance(t, Tensor)]
     to = result_dtype(number, *arrays_).numpy
-    return np.asarray(wrap_integer(number, to) if to.kind in "iu" else number, to)
+    return memory.asarray(wrap_integer(number, to) if to.kind in "iu" else number, to)
 
 
 def invalid_combination(op: Operator, args: tuple[Any, ...]) -> TypeError:

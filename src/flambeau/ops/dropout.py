@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from ..kernels import dropout as k
 from .definition import Array, composite, formula_function, operator, tensors
@@ -77,8 +76,11 @@ def _feature(name: str, low: int, high: int) -> None:
         ndim = input.dim()
         if name == "dropout1d":
             if ndim not in (2, 3):
-                raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to "
-                                   "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs).")  # fmt: skip
+                raise RuntimeError(
+                    f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to "
+                    "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an "
+                    "optional batch dimension (i.e. 2D or 3D inputs)."
+                )
         elif ndim not in (low, high):
             import warnings
 
@@ -113,7 +115,7 @@ def _alpha(input: Any, p: float, training: bool, inplace: bool, shape: Any) -> A
         return input
     if p == 1:
         return input.mul_(0.0) if inplace else input * input.new_zeros(())
-    a = 1.0 / np.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
+    a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     noise = tensors.wrap(k.bernoulli_mask(shape, 1 - p).astype(input._array.dtype))
     b = (noise - 1) * (_ALPHA * float(a)) + _ALPHA * float(a) * p
     result = input * (noise * float(a)) + b

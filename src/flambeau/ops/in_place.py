@@ -146,12 +146,10 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         if input._view is not None:
             input._view.version = counter[0]  # type: ignore[index]  # its node was renewed above and stands for the old values
         flat: list[Any] = []
-        position = 0
-        for p, v in zip(op.params, (input, *args)):
+        for position, (p, v) in enumerate(zip(op.params, (input, *args))):
             flat.append(v)
             if op.kinds[p] != "value":
                 flat.append(values[position])
-            position += 1
         if "result" in op._saved_names():
             node = op.record(input, *flat)
         else:

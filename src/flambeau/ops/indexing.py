@@ -54,7 +54,7 @@ index_zeros.derivative(grad=lambda F, grad, indices: F.index(grad, indices))
 @operator(node="IndexPutBackward0", overlap=True)
 def index_put(input: Array, indices: Any, values: Array, accumulate: bool) -> Array:
     """A copy of the input with values written, or added, where the indices point."""
-    result = np.array(input)
+    result = memory.array(input)
     try:
         k.put(result, indices, values, accumulate)
     except ValueError:
@@ -230,7 +230,7 @@ def basic(self: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, list[Any] | Non
             dim += skipped
         elif cls is bool:
             result = _unsqueeze(result, dim)
-            remember(np.array([item]))
+            remember(memory.array([item]))
             dim += 1
         elif isinstance(item, Tensor):
             index_array = item._array
@@ -391,7 +391,7 @@ def _assigned(self: Tensor, value: Any) -> Tensor:
     """A Python number as a 0-dim tensor of this tensor's dtype; tensors as they are."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (bool, int, float, complex)) or isinstance(value, np.integer):
+    if isinstance(value, (bool, int, float, complex, np.integer)):
         return wrap(number_array(value, self._array.dtype))
     cls = type(value)
     name = cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
@@ -435,7 +435,7 @@ def number_array(value: Any, dtype: Any) -> Any:
             fits = -limit <= value <= limit
     if not fits:
         raise RuntimeError(f"value cannot be converted to type {_C_TYPES[OF_NUMPY[dtype]]} without overflow")
-    return np.array(value, dtype)
+    return memory.array(value, dtype)
 
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import loss as k
+from ..kernels import memory
 from ..kernels.elementwise import divide
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import PLAIN
@@ -44,13 +45,13 @@ def cross_entropy_rows(input: Array, target: Array, reduction: Any, ignore_index
         raise unimplemented("log_softmax_lastdim_kernel_impl", input)
     check_targets(target, input.shape[1], ignore_index)
     losses, lse, count = k.cross_entropy(input, target, ignore_index)
-    counted = np.asarray(count)
+    counted = memory.asarray(count)
     if reduction == "none":
         return losses.astype(input.dtype, copy=False), lse, counted
     total = sum_kernel(losses)
     if reduction == "mean":
         total = total / losses.dtype.type(count) if count else losses.dtype.type(np.nan)
-    return np.asarray(total, input.dtype), lse, counted
+    return memory.asarray(total, input.dtype), lse, counted
 
 
 def _cross_entropy_gradient(

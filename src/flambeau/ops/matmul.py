@@ -150,17 +150,14 @@ def mm(input: Array, mat2: Array) -> Array:
     return k.matmul(input, mat2)
 
 
-mm.derivative(
-    input=lambda F, grad, mat2: F.mm(grad, _transposed(F, mat2)), mat2=lambda F, grad, input: F.mm(_transposed(F, input), grad)
-)
+mm.derivative(input=lambda F, grad, mat2: F.mm(grad, _transposed(F, mat2)), mat2=lambda F, grad, input: F.mm(_transposed(F, input), grad))
 
 
 @operator("torch.bmm", "Tensor.bmm")
 def bmm(input: Array, mat2: Array) -> Array:
     """The products of two batches of matrices: (b, n, k) @ (b, k, m)."""
     if input.ndim != 3 or mat2.ndim != 3:
-        which, ndim = ("batch1", input.ndim) if input.ndim != 3 else ("batch2", mat2.ndim)
-        raise RuntimeError(f"{which} must be a 3D tensor")
+        raise RuntimeError(f"{'batch1' if input.ndim != 3 else 'batch2'} must be a 3D tensor")
     check_dtypes(input, mat2, "expected scalar type {} but found {}")
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
@@ -186,9 +183,7 @@ def mv(input: Array, vec: Array) -> Array:
     return k.matmul(input, vec)
 
 
-mv.derivative(
-    input=lambda F, grad, vec: F.outer(grad, F.conj(vec)), vec=lambda F, grad, input: F.mv(_transposed(F, input), grad)
-)
+mv.derivative(input=lambda F, grad, vec: F.outer(grad, F.conj(vec)), vec=lambda F, grad, input: F.mv(_transposed(F, input), grad))
 
 
 @operator("torch.dot", "Tensor.dot")
@@ -275,7 +270,8 @@ def _shapes_differ(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     """Raises the error of the product that PyTorch would have called."""
     if len(a) == 1 and len(b) == 1:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and {b[0]} "
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of "
+            f"elements, but got {a[0]} and {b[0]} "
             "elements respectively"
         )
     if len(b) == 1 and len(a) == 2:
@@ -290,9 +286,7 @@ def _shapes_differ(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     count = 1
     for n in batch:
         count *= n
-    raise RuntimeError(
-        f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {a[-1]}] but got: [{count}, {b[-2]}]."
-    )
+    raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {a[-1]}] but got: [{count}, {b[-2]}].")
 
 
 def _matmul_input_gradient(F: Any, grad: Any, other: Any, input_shape: Any) -> Any:
@@ -467,7 +461,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
         elif a.shape[i] != b.shape[j]:
             at = given.index((i, j))
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {named[at][0]} and second has size {b.shape[j]} "
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {named[at][0]} and "
+                f"second has size {b.shape[j]} "
                 f"in dim {named[at][1]}"
             )
     free_a = [d for d in range(a.dim()) if d not in dims_a]
@@ -528,7 +523,9 @@ def _parse(equation: str, operands: list[Any]) -> tuple[list[list[str]], list[st
     for term, x in zip(terms, operands):
         for c in term.replace("...", ""):
             if not c.isalpha():
-                raise RuntimeError(f"einsum(): invalid subscript given at index {text.index(c)} in the equation string, subscripts must be in [a-zA-Z]")
+                raise RuntimeError(
+                    f"einsum(): invalid subscript given at index {text.index(c)} in the equation string, subscripts must be in [a-zA-Z]"
+                )
         if "..." in term:
             before, _, after = term.partition("...")
             extra = x.dim() - len(before) - len(after)
@@ -581,7 +578,8 @@ def _reduced(x: Any, labels: list[str], keep: set[str]) -> tuple[Any, list[str]]
                 second = labels.index(c, first + 1)
                 if x.shape[first] != x.shape[second]:
                     raise RuntimeError(
-                        f"einsum(): subscript {c} is repeated for operand 0 but the sizes don't match, {x.shape[second]} != {x.shape[first]}"
+                        f"einsum(): subscript {c} is repeated for operand 0 but the sizes don't match, {x.shape[second]} != "
+                        f"{x.shape[first]}"
                     )
                 x = x.diagonal(0, first, second)
                 labels = [d for i, d in enumerate(labels) if i not in (first, second)] + [c]
@@ -630,11 +628,14 @@ def einsum(*args: Any) -> Any:
     that does not fit its operands.
     """
     if not args:
-        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list"
+        )
     if isinstance(args[0], str):
         equation = args[0]
         operands = list(args[1]) if len(args) == 2 and isinstance(args[1], (list, tuple)) else list(args[1:])
     else:  # einsum(x, [0, 1], y, [1, 2], [0, 2])
+
         def letters(labels: Any) -> str:
             return "".join("..." if c is Ellipsis else chr(ord("A") + c) if c < 26 else chr(ord("a") + c - 26) for c in labels)
 
@@ -652,4 +653,3 @@ def einsum(*args: Any) -> Any:
         x, have = _pair(x, have, operands[i], labels[i], keep)
     x, have = _reduced(x, have, set(result))
     return x.permute([have.index(c) for c in result]) if have != result else x
-

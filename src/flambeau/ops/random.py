@@ -11,8 +11,9 @@ from ..core.device import CPU
 from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
+from ..core.layout import broadcast_shapes
+from ..kernels import memory, sampling
 from ..kernels import random as k
-from ..kernels import sampling
 from ..tensor import PLAIN, Tensor, bump_version, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
 from .definition import Array, attach, composite, formula_function, handle_overrides, operator, write_out
@@ -81,7 +82,7 @@ def _maker(name: str, fill: Any, doc: str, floating: str) -> None:
         if numpy_type.kind in "iub":
             raise k.not_implemented(floating, numpy_type)
         if device is None and DEFAULT_DEVICE.device is CPU:
-            array = np.empty(shape, numpy_type)
+            array = memory.empty(shape, numpy_type)
         else:
             array = allocate(shape, numpy_type, device, np.empty)
         if array.__class__ is np.ndarray:
@@ -141,7 +142,11 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Any = No
     """Integers uniform in [low, high): `randint(high, size)` or `randint(low, high, size)`; int64 unless a dtype is given."""
     if size is None:
         if high is None or isinstance(high, int):
-            raise TypeError("randint() received an invalid combination of arguments - got (int), but expected one of:\n * (int high, tuple of ints size, *, torch.Generator generator = None)\n * (int low, int high, tuple of ints size, *, torch.Generator generator = None)\n")  # fmt: skip
+            raise TypeError(
+                "randint() received an invalid combination of arguments - got (int), but expected one of:\n"
+                " * (int high, tuple of ints size, *, torch.Generator generator = None)\n"
+                " * (int low, int high, tuple of ints size, *, torch.Generator generator = None)\n"
+            )
         low, high, size = 0, low, high
     low, high = int(low), int(high)
     array = allocate(shape_of((size,), "randint"), numpy_dtype(dtype or dt.int64), device, np.empty)
@@ -219,10 +224,17 @@ def _overwritten(input: Array, name: Any) -> Array:
 
 _overwritten.derivative(input=lambda F, grad: grad * 0)
 
-_in_place("uniform_", lambda a, low, high, g: k.uniform_(a, float(low), float(high), g), "Fills with numbers uniform in [from, to).", ("from", "to"), (0.0, 1.0))  # fmt: skip
-_in_place("normal_", lambda a, mean, std, g: k.normal_(a, float(mean), float(std), g), "Fills with normal numbers.", ("mean", "std"), (0.0, 1.0))  # fmt: skip
-_in_place("bernoulli_", lambda a, p, g: k.bernoulli_from_(a, p._array, g) if isinstance(p, Tensor) else k.bernoulli_(a, p, g), "Fills with ones with probability p (a number or a tensor), else zeros.", ("p",), (0.5,))  # fmt: skip
-_in_place("exponential_", lambda a, lambd, g: k.exponential_(a, lambd, g), "Fills with exponential numbers of rate `lambd`.", ("lambd",), (1.0,))  # fmt: skip
+def _bernoulli(a: Any, p: Any, g: Any) -> None:
+    if isinstance(p, Tensor):
+        k.bernoulli_from_(a, p._array, g)
+    else:
+        k.bernoulli_(a, p, g)
+
+
+_in_place("uniform_", lambda a, low, high, g: k.uniform_(a, float(low), float(high), g), "Fills with numbers uniform in [from, to).", ("from", "to"), (0.0, 1.0))
+_in_place("normal_", lambda a, mean, std, g: k.normal_(a, float(mean), float(std), g), "Fills with normal numbers.", ("mean", "std"), (0.0, 1.0))
+_in_place("bernoulli_", _bernoulli, "Fills with ones with probability p (a number or a tensor), else zeros.", ("p",), (0.5,))
+_in_place("exponential_", lambda a, lambd, g: k.exponential_(a, lambd, g), "Fills with exponential numbers of rate `lambd`.", ("lambd",), (1.0,))
 _in_place("geometric_", lambda a, p, g: k.geometric_(a, p, g), "Fills with geometric numbers.", ("p",), (0.5,))
 _in_place("cauchy_", lambda a, m, s, g: k.cauchy_(a, m, s, g), "Fills with Cauchy numbers.", ("median", "sigma"), (0.0, 1.0))
 _in_place("log_normal_", lambda a, m, s, g: k.log_normal_(a, m, s, g), "Fills with log-normal numbers.", ("mean", "std"), (1.0, 2.0))
@@ -256,7 +268,7 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **named: Any) -> Te
 @composite("torch.bernoulli", "Tensor.bernoulli")
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:
     """1 with the probability that stands in `input` (or the number `p`), else 0."""
-    array = np.empty(input._array.shape, input._array.dtype)  # contiguous, whatever the strides of `input`
+    array = memory.empty(input._array.shape, input._array.dtype)  # contiguous, whatever the strides of `input`
     if p is not None:
         k.bernoulli_(array, p, generator)
     else:
@@ -325,7 +337,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         result = finish(k.normal_(array, float(mean), float(std), generator), requires_grad)
     else:
         if isinstance(mean, Tensor) and isinstance(std, Tensor):
-            shape = np.broadcast_shapes(mean._array.shape, std._array.shape)
+            shape = broadcast_shapes(mean._array.shape, std._array.shape)
         elif isinstance(mean, Tensor):
             shape = mean._array.shape
         else:
@@ -338,7 +350,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
                 if isinstance(std, Tensor)
                 else f"normal expects std >= 0.0, but found std {std:g}"
             )
-        array = np.empty(shape, like._array.dtype)
+        array = memory.empty(shape, like._array.dtype)
         if isinstance(std, Tensor):
             k.normal_(array, 0.0, 1.0, generator)
             array *= std._array

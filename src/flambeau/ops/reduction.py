@@ -10,6 +10,7 @@ import numpy as np
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim, normalize_dims
 from ..core.return_types import return_type
+from ..kernels import memory
 from ..kernels import reduction as k
 from ..kernels.elementwise import sqrt, subtract
 from ..kernels.memory import broadcast
@@ -150,7 +151,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
     def along(input: Array, dim: Any, keepdim: Any = False) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim:
-            return input.copy(), np.zeros((), np.int64)
+            return input.copy(), memory.zeros((), np.int64)
         _require_elements(name, input, (axis,))
         if input.dtype.kind == "c":
             raise NotImplementedError(f"{name} does not support complex inputs.")
@@ -181,7 +182,10 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         return result if out is None else write_out(result, out)
 
     call.__name__ = name
-    call.__doc__ = f"The {word} element; with `dim`, a named tuple of the {word} elements along it and their indices; with `other`, element by element."
+    call.__doc__ = (
+        f"The {word} element; with `dim`, a named tuple of the {word} elements along it and their indices; "
+        "with `other`, element by element."
+    )
     composite(f"torch.{name}", f"Tensor.{name}", hot=True)(call)
 
     def amount(input: Array, dim: Any = (), keepdim: Any = False) -> Array:
@@ -198,15 +202,15 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
 
     def position(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
         if input.size == 0 and (dim is None or input.shape[normalize_dim(dim, input.ndim)] == 0):
-            raise IndexError(f"arg{name}(): Expected reduction dim to be specified for input.numel() == 0."
-                             if dim is None else f"arg{name}(): Expected reduction dim {normalize_dim(dim, input.ndim)} to have non-zero size.")  # fmt: skip
+            what = "to be specified for input.numel() == 0." if dim is None else f"{normalize_dim(dim, input.ndim)} to have non-zero size."
+            raise IndexError(f"arg{name}(): Expected reduction dim {what}")
         if input.dtype.kind == "b":
             raise RuntimeError(f"arg{name}(): does not support bool input")
         if dim is None:
             index = arg(input, None)
             return index.reshape((1,) * input.ndim) if keepdim else index
         axis = normalize_dim(dim, input.ndim)
-        return arg(input, axis, keepdim) if input.ndim else np.zeros((), np.int64)
+        return arg(input, axis, keepdim) if input.ndim else memory.zeros((), np.int64)
 
     position.__name__, position.__doc__ = f"arg{name}", f"The index of the first {word} element, of all or along `dim`."
     position.__annotations__ = {"input": "Array"}
@@ -260,7 +264,7 @@ def _aminmax_gradient(F: Any, grads: Any, input: Any, result0: Any, result1: Any
 
 def _truth(input: Array, result: Any) -> Any:
     """PyTorch answers uint8 for uint8 and bool for everything else."""
-    return np.asarray(result, np.uint8) if input.dtype == np.uint8 else result
+    return memory.asarray(result, np.uint8) if input.dtype == np.uint8 else result
 
 
 @operator("torch.any", "Tensor.any", differentiable=False)
@@ -377,7 +381,7 @@ def _std_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any, correc
 
 formula_function(
     "masked_fill_zero",
-    lambda x, result: np.where(result == 0, x.dtype.type(0), x),
+    lambda x, result: k.zero_where(result == 0, x),
     lambda x, result: tensors.where(result == 0, tensors.zeros_like(x), x),
 )
 std_op.derivative(input=_std_derivative)

@@ -12,6 +12,7 @@ from ..autograd.views import check_in_place
 from ..core import layout
 from ..core.dtype import OF_NUMPY
 from ..core.layout import strided_view, strides_of
+from ..kernels import memory
 from ..tensor import Tensor, shared_version
 from .definition import Array, attach, composite, formula_function, operator, tensors
 from .shape import alias, clone_tensor, ints, squeeze, t, transpose, unsqueeze
@@ -66,14 +67,14 @@ def _title(name: str) -> str:
 def _as_dtype(input: Array, dtype: Any, shape: Any, strides: Any) -> Array:
     """The memory from the input's first element on, read as another dtype."""
     if not input.size:
-        return strided_view(np.empty(0, dtype), shape, strides)
+        return strided_view(memory.empty(0, dtype), shape, strides)
     root = layout.root_of(input)
     start = layout.address(input) - layout.address(root)
     return np.ndarray(shape, dtype, root, start, [s * dtype.itemsize for s in strides])
 
 
 def _pairs_as_complex(x: Array) -> Array:
-    x = np.ascontiguousarray(x)
+    x = memory.ascontiguousarray(x)
     return x.view(_COMPLEX[x.dtype])[..., 0]
 
 
@@ -194,8 +195,8 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
         shared = array.base is not None and layout.root_of(array) is not array and sys.getrefcount(held) > 3
         if shared or self._view is not None:
             raise RuntimeError("resize_: the storage would have to grow, but other tensors look at it; use torch.empty and copy_ instead")
-    old = held.reshape(-1, order="A").view(array.dtype)[: held.nbytes // array.itemsize] if held.size else np.empty(0, array.dtype)
-    grown = np.empty(needed + offset, array.dtype)
+    old = held.reshape(-1, order="A").view(array.dtype)[: held.nbytes // array.itemsize] if held.size else memory.empty(0, array.dtype)
+    grown = memory.empty(needed + offset, array.dtype)
     grown[: old.size] = old
     self._array = strided_view(grown, shape, strides, offset)
     return self
@@ -217,7 +218,7 @@ def resize(self: Tensor, *sizes: Any) -> Tensor:
 def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
     """Lets the tensor look at another tensor's memory, or at a storage with an offset, size and stride in elements."""
     if source is None:
-        self._array = np.empty(0, self._array.dtype)
+        self._array = memory.empty(0, self._array.dtype)
     elif isinstance(source, Tensor):
         if source._array.dtype != self._array.dtype:
             raise RuntimeError(f"Could not set tensor of type {_c_name(source)} to a tensor of type {_c_name(self)}")

@@ -12,6 +12,7 @@ from ..autograd.views import make_view
 from ..core import dtype as dtypes
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES
+from ..kernels import memory
 from ..tensor import PLAIN, shared_version, wrap
 from .modes import stacks
 
@@ -29,7 +30,7 @@ INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
 def as_array(value: Any) -> Any:
     """A kernel's result as an ndarray: NumPy gives scalars for 0-dim results."""
-    return value if not isinstance(value, np.generic) else np.asarray(value)
+    return value if not isinstance(value, np.generic) else memory.asarray(value)
 
 
 def to_float(array: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from ..core.layout import normalize_dim
 from ..core.number_info import finfo
 from ..core.return_types import return_type
+from ..kernels import memory
 from ..kernels import sorting as k
 from .creation import numpy_dtype
 from .definition import Array, composite, formula_function, operator, tensors, write_out
@@ -52,9 +53,9 @@ def _cumprod_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any) ->
 
 def _cumprod_backward_arrays(grad: Any, x: Any, result: Any, dim: int) -> Any:
     """sum over j >= i of grad[j] * (the product of x[:j + 1] without x[i]); the quick form where there is no zero."""
-    if np.all(x != 0):
+    if (x != 0).all():
         return k.reverse_cumsum(grad * result.conj(), dim) / x.conj()
-    return _cumprod_steps(grad, x, dim, np.moveaxis, lambda parts, axis: np.stack(parts, axis), np.ones_like)
+    return _cumprod_steps(grad, x, dim, np.moveaxis, lambda parts, axis: memory.stack(parts, axis), np.ones_like)
 
 
 def _cumprod_backward_tensors(grad: Any, x: Any, result: Any, dim: int) -> Any:
@@ -85,7 +86,7 @@ def _running(name: str, largest: bool) -> None:
     def forward(input: Array, dim: Any) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim or not input.size:
-            return input.copy(), np.zeros(input.shape, np.int64)
+            return input.copy(), memory.zeros(input.shape, np.int64)
         return k.running_extreme(input, axis, largest)
 
     forward.__name__ = name
@@ -95,19 +96,9 @@ def _running(name: str, largest: bool) -> None:
     op.joint("input")(lambda F, grads, result1, input_shape, dim: (F.scatter_sum(grads[0], result1, input_shape, dim),))
 
 
-def _scatter_sum(grad: Any, indices: Any, shape: Any, dim: int) -> Any:
-    if not grad.ndim:
-        return grad
-    result = np.zeros(shape, grad.dtype)
-    where = list(np.indices(grad.shape, sparse=True))
-    where[dim] = indices
-    np.add.at(result, tuple(where), grad)
-    return result
-
-
 formula_function(
     "scatter_sum",
-    _scatter_sum,
+    k.scatter_sum,
     lambda grad, indices, shape, dim: grad.new_zeros(shape).scatter_add(dim, indices, grad) if grad.dim() else grad,
 )
 _running("cummax", True)

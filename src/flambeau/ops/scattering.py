@@ -45,7 +45,7 @@ def is_index(array: Array) -> bool:
 def _start(input: Array, out: Any) -> Array:
     """The array to write into: a copy of the input, or where the result belongs."""
     if out is None:
-        return np.array(input)  # also of the scalars that formulas may bring
+        return memory.array(input)  # also of the scalars that formulas may bring
     if out is not input:
         out[...] = input
     return out
@@ -243,7 +243,7 @@ def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     d = _check_scatter("scatter", input, dim, index, src)
-    result = np.array(input)
+    result = memory.array(input)
     k.scatter_reduce(result, d, index, src, reduce, include_self)
     return result
 
@@ -264,7 +264,7 @@ def _scatter_reduce_gradient(
     return _reduce_gradient(F, grad, input, src, reduce, include_self, result, spread, add, fill)
 
 
-def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, include_self: bool, result: Any, spread: Any, add: Any, fill: Any) -> Any:  # fmt: skip
+def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, include_self: bool, result: Any, spread: Any, add: Any, fill: Any) -> Any:
     """The gradients of `scatter_reduce` and `index_reduce`, given how they read (`spread`), add and write."""
     if reduce == "sum":
         d_input, d_src = grad, spread(grad)
@@ -355,7 +355,7 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any
         raise RuntimeError("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
                            f"{list(input.shape)} source.shape = {list(source.shape)}")  # fmt: skip
     result = _start(input, out)
-    k.index_add(result, d, index, source if alpha == 1 else source * np.asarray(alpha, source.dtype))
+    k.index_add(result, d, index, source if alpha == 1 else source * memory.asarray(alpha, source.dtype))
     return result
 
 
@@ -455,7 +455,7 @@ def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: st
         raise RuntimeError("index_reduce_(): Expected dtype int32/int64 for index")
     if input.dtype != source.dtype:
         raise RuntimeError("index_reduce_(): self and source must have the same scalar type")
-    result = np.array(input)
+    result = memory.array(input)
     k.scatter_reduce(result, d, k.along(index, source, d), source, reduce, include_self)
     return result
 
@@ -503,7 +503,7 @@ def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = Non
             raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
         result = _start(input, out)
     else:
-        result = np.array(input) if shape == input.shape else np.broadcast_to(input, shape).copy()
+        result = memory.array(input) if shape == input.shape else np.broadcast_to(input, shape).copy()
     k.masked_fill(result, mask, value)
     return result
 
@@ -753,7 +753,11 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return op_index_put().function(input, places, values, accumulate)
 
 
-formula_function("index_put", lambda x, i, v, accumulate=False: op_index_put().forward(x, i, v, accumulate), lambda x, i, v, accumulate=False: op_index_put().function(x, i, v, accumulate))  # fmt: skip
+formula_function(
+    "index_put",
+    lambda x, i, v, accumulate=False: op_index_put().forward(x, i, v, accumulate),
+    lambda x, i, v, accumulate=False: op_index_put().function(x, i, v, accumulate),
+)
 
 
 def op_index_put() -> Any:

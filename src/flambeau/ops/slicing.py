@@ -348,7 +348,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
             raise RuntimeError(f"number of sections must be larger than 0, got {count}")
         size, more = divmod(n, count)
         bounds = [i * size + min(i, more) for i in range(count + 1)]
-        return tuple([_slice(input, d, a, b, 1) for a, b in zip(bounds, bounds[1:])])
+        return tuple([_slice(input, d, a, b, 1) for a, b in pairwise(bounds)])
     if not isinstance(by, (tuple, list)):
         raise TypeError(
             f"tensor_split() received an invalid combination of arguments - got ({type(by).__name__}), but expected one of:\n"
@@ -367,7 +367,9 @@ def _long_name(t: Tensor) -> str:
 def _split_along(name: str, input: Tensor, by: Any, dim: int, least: int) -> Any:
     shape = input._array.shape
     if len(shape) < least:
-        raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(shape)} dimensions!")  # fmt: skip
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(shape)} dimensions!"
+        )
     if hasattr(by, "__index__") and not isinstance(by, (tuple, list)):
         count = as_int(by)
         n = shape[dim]

@@ -127,7 +127,8 @@ def linalg_solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool
     vector = is_vector_case(A, B)
     b = B[..., None] if vector else B
     if vector and not left:
-        raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is "
+        raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this "
+            "case linalg.solve is "
                            "equivalent to B / A.squeeze(-1)")  # fmt: skip
     n = A.shape[-1]
     if b.shape[-2 if left else -1] != n:

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.dtype import SCALAR_NAMES
 from ..core.layout import normalize_dim
 from ..core.return_types import return_type
+from ..kernels import memory
 from ..kernels import sorting as k
 from ..tensor import Tensor, wrap
 from .definition import Array, composite, operator, tensors, write_out
@@ -27,7 +28,7 @@ def sort_op(input: Array, dim: Any, descending: Any, stable: Any = False) -> Arr
     """Values and indices in order along `dim`."""
     axis = normalize_dim(dim, input.ndim)
     if not input.ndim:
-        return input.copy(), np.zeros((), np.int64)
+        return input.copy(), memory.no_index()
     if input.dtype.kind == "c":
         raise RuntimeError("Sort does not support complex dtypes on CPU")
     return k.sort(input, axis, bool(descending))
@@ -67,7 +68,7 @@ def topk_op(input: Array, k: Any, dim: Any, largest: Any) -> Array:
     if not 0 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if not input.ndim:
-        return input.copy(), np.zeros((), np.int64)
+        return input.copy(), memory.no_index()
     return top(input, k, axis, bool(largest))
 
 
@@ -89,13 +90,13 @@ def kthvalue_op(input: Array, k: Any, dim: Any, keepdim: Any) -> Array:
     if not 1 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("kthvalue(): selected number k out of range for dimension %d" % axis)
     if not input.ndim:
-        return input.copy(), np.zeros((), np.int64)
+        return input.copy(), memory.no_index()
     values, indices = in_order(input, axis, False)
-    values, indices = np.take(values, [k - 1], axis), np.take(indices, [k - 1], axis)
+    values, indices = take(values, [k - 1], axis), take(indices, [k - 1], axis)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
-in_order = k.sort
+in_order, middle, commonest, take = k.sort, k.median, k.mode, k.take
 kthvalue_op.joint("input")(
     lambda F, grads, result1, input_shape, dim, keepdim: (F.value_selecting_backward(grads[0], result1, input_shape, dim, keepdim),)
 )
@@ -114,17 +115,10 @@ def _middle(name: str, skip_nan: bool) -> None:
     def along(input: Array, dim: Any, keepdim: Any) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim:
-            return input.copy(), np.zeros((), np.int64)
+            return input.copy(), memory.no_index()
         if input.shape[axis] == 0:
             raise IndexError(f"median(): Expected reduction dim {axis} to have non-zero size.")
-        values, indices = in_order(input, axis, False)
-        missing = values != values
-        count = input.shape[axis] - np.add.reduce(missing, axis, keepdims=True)
-        if skip_nan:
-            position = np.maximum((count - 1) // 2, 0)
-        else:
-            position = np.where(count < input.shape[axis], count, (input.shape[axis] - 1) // 2)
-        values, indices = np.take_along_axis(values, position, axis), np.take_along_axis(indices, position, axis)
+        values, indices = middle(input, axis, skip_nan)
         return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
     along.__name__ = f"{name}_dim"
@@ -170,18 +164,10 @@ def mode_op(input: Array, dim: Any, keepdim: Any) -> Array:
     """The most frequent value along `dim`, the smallest of several, and an index of it."""
     axis = normalize_dim(dim, input.ndim)
     if not input.ndim:
-        return input.copy(), np.zeros((), np.int64)
+        return input.copy(), memory.no_index()
     if input.shape[axis] == 0:
         raise IndexError(f"mode(): Expected reduction dim {axis} to have non-zero size.")
-    values, indices = in_order(input, axis, False)
-    values, indices = np.moveaxis(values, axis, -1), np.moveaxis(indices, axis, -1)
-    starts = np.concatenate([np.ones_like(values[..., :1], np.bool_), values[..., 1:] != values[..., :-1]], -1)
-    positions = np.arange(values.shape[-1])
-    begin = np.maximum.accumulate(np.where(starts, positions, 0), -1)
-    run = positions - begin
-    best = np.argmax(run, -1)[..., None]
-    values = np.moveaxis(np.take_along_axis(values, best, -1), -1, axis)
-    indices = np.moveaxis(np.take_along_axis(indices, best, -1), -1, axis)
+    values, indices = commonest(input, axis)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
@@ -218,20 +204,12 @@ def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return
 @composite("torch.unique_consecutive", "Tensor.unique_consecutive")
 def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """Each run of equal elements (or slices along `dim`) as one."""
-    array = input._array.reshape(-1) if dim is None else np.moveaxis(input._array, dim, 0)
-    if len(array) == 0:
-        starts = np.zeros(0, np.bool_)
-    else:
-        differs = array[1:] != array[:-1]
-        starts = np.concatenate([[True], differs.reshape(len(differs), -1).any(1) if len(differs) else np.zeros(0, np.bool_)])
-    values = array[starts]
-    positions = np.flatnonzero(starts)
-    parts = [wrap(np.ascontiguousarray(values if dim is None else np.moveaxis(values, 0, dim)))]
+    values, inverse, counts = k.unique_consecutive(input._array, dim)
+    parts = [wrap(values)]
     if return_inverse:
-        inverse = np.asarray(np.cumsum(starts) - 1, np.int64)
-        parts.append(wrap(inverse.reshape(input._array.shape) if dim is None else inverse))
+        parts.append(wrap(inverse))
     if return_counts:
-        parts.append(wrap(np.diff(np.append(positions, len(array))).astype(np.int64)))
+        parts.append(wrap(counts))
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
@@ -263,7 +241,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0, *, out: A
         low, high = float(array.min()), float(array.max())
     if low == high:
         low, high = low - 1, high + 1
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeError(f"range of [{low}, {high}] is not finite")
     if low > high:
         raise RuntimeError("max must be larger than min")
@@ -273,7 +251,14 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0, *, out: A
 
 @composite("torch.searchsorted")
 def searchsorted(
-    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter: Any = None, out: Any = None
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
+    out: Any = None,
 ) -> Tensor:
     """Where each element of `input` would be inserted into the sorted last dimension of `sorted_sequence`."""
     if side is not None:
@@ -284,11 +269,12 @@ def searchsorted(
         right = side == "right"
     sequence = sorted_sequence._array
     if sorter is not None:
-        sequence = np.take_along_axis(sequence, sorter._array, -1)
-    values = input._array if isinstance(input, Tensor) else np.asarray(input, sequence.dtype)
+        sequence = k.take_along(sequence, sorter._array, -1)
+    values = input._array if isinstance(input, Tensor) else memory.asarray(input, sequence.dtype)
     if sequence.ndim > 1 and sequence.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
+            "value "
             f"tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor {list(values.shape)}"
         )
     found = k.searchsorted(sequence, values, right)
@@ -305,11 +291,11 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
 
 
 def _quantile(name: str, skip_nan: bool) -> None:
-    def call(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None) -> Tensor:
+    def call(
+        input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None
+    ) -> Tensor:
         if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
-            raise RuntimeError(
-                f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
-            )
+            raise RuntimeError(f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}")
         if input.numel() == 0:
             raise RuntimeError(f"{name}() input tensor must be non-empty")
         if input.dtype.name not in ("float32", "float64"):
@@ -317,36 +303,17 @@ def _quantile(name: str, skip_nan: bool) -> None:
         many = isinstance(q, Tensor)
         if many and q.dtype is not input.dtype:
             raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
-        q_array = np.atleast_1d(q._array if many else np.asarray(q, input._array.dtype))
+        q_array = memory.asarray(q._array if many else q, input._array.dtype).reshape(-1)
         if ((q_array < 0) | (q_array > 1)).any():
             raise RuntimeError(f"{name}() q {'values ' if many else ''}must be in the range [0, 1]" + ("" if many else f" but got {q:g}"))
         axis = 0 if dim is None else normalize_dim(dim, input.dim())
         x = input.reshape(-1) if dim is None or input.dim() == 0 else input
         x = tensors.movedim(x, axis, -1) if dim is not None else x
         ordered = sort_op.function(x, -1, False)[0]
-        size = ordered.shape[-1]
-        missing = ordered._array != ordered._array
-        counts = size - np.add.reduce(missing, -1, keepdims=True)
-        if skip_nan:
-            rank = q_array * np.maximum(counts - 1, 0)
-        else:
-            rank = np.where(counts < size, float(size - 1), q_array * (size - 1))
-        rank = rank.astype(input._array.dtype)
-        if interpolation == "lower":
-            rank = np.floor(rank)
-        elif interpolation == "higher":
-            rank = np.ceil(rank)
-        elif interpolation == "nearest":
-            rank = np.rint(rank)
-        rank = np.broadcast_to(rank, (*ordered.shape[:-1], len(q_array)))
-        low = np.floor(rank)
-        weight = np.full_like(rank, 0.5) if interpolation == "midpoint" else rank - low
-        below = ordered.gather(-1, wrap(low.astype(np.int64)))
-        above = ordered.gather(-1, wrap(np.ceil(rank).astype(np.int64)))
-        share = wrap(np.ascontiguousarray(weight))
+        low, high, part, span = k.quantile_ranks(ordered._array, q_array, skip_nan, interpolation)
+        below, above, share = ordered.gather(-1, wrap(low)), ordered.gather(-1, wrap(high)), wrap(part)
         if many and q.requires_grad and interpolation == "linear":  # how far the quantile moves with q
-            span = wrap(np.where(counts < size, 0, counts - 1).astype(weight.dtype) if not skip_nan else np.maximum(counts - 1, 0).astype(weight.dtype))
-            share = share + (q.reshape(-1) - q.detach().reshape(-1)) * span
+            share = share + (q.reshape(-1) - q.detach().reshape(-1)) * wrap(span)
         result = tensors.lerp(below, above, share)
         result = tensors.movedim(result, -1, 0)
         if keepdim:
@@ -357,7 +324,9 @@ def _quantile(name: str, skip_nan: bool) -> None:
         return result if out is None else write_out(result, out)
 
     call.__name__ = name
-    call.__doc__ = "The q-quantiles, of all or along `dim`, with interpolation between neighbours." + (" NaN are left out." if skip_nan else "")
+    call.__doc__ = "The q-quantiles, of all or along `dim`, with interpolation between neighbours." + (
+        " NaN are left out." if skip_nan else ""
+    )
     composite(f"torch.{name}", f"Tensor.{name}")(call)
 
 
@@ -368,9 +337,7 @@ _quantile("nanquantile", True)
 @composite("torch.isin")
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Any = None) -> Tensor:
     """For each element, whether it is among `test_elements`."""
-    a = elements._array if isinstance(elements, Tensor) else np.asarray(elements)
-    b = test_elements._array if isinstance(test_elements, Tensor) else np.asarray(test_elements)
-    result = wrap(np.asarray(np.isin(a, b, invert=invert)))
+    a = elements._array if isinstance(elements, Tensor) else memory.asarray(elements)
+    b = test_elements._array if isinstance(test_elements, Tensor) else memory.asarray(test_elements)
+    result = wrap(k.isin(a, b, invert))
     return result if out is None else write_out(result, out)
-
-

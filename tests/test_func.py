@@ -15,15 +15,19 @@ def func_of(torch):
 def test_gradients(torch):
     func = func_of(torch)
     x, y = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
-    f = lambda a, b: (a.sin() * b).sum()  # noqa: E731
+    f = lambda a, b: (a.sin() * b).sum()
     w = torch.tensor([1.0, 1.0], requires_grad=True)
     through = func.grad(lambda a: (a**2 * w).sum())(x)
     through.sum().backward()
     return (
-        func.grad(f)(x, y), func.grad(f, argnums=(0, 1))(x, y), func.grad(func.grad(lambda a: a**3))(torch.tensor(2.0)),
-        func.grad_and_value(f)(x, y), func.grad(lambda a: ((a**2).sum(), a * 2), has_aux=True)(x), w.grad,
+        func.grad(f)(x, y),
+        func.grad(f, argnums=(0, 1))(x, y),
+        func.grad(func.grad(lambda a: a**3))(torch.tensor(2.0)),
+        func.grad_and_value(f)(x, y),
+        func.grad(lambda a: ((a**2).sum(), a * 2), has_aux=True)(x),
+        w.grad,
         func.grad(lambda p: (p["w"] * x + p["b"]).sum())({"w": y, "b": torch.zeros(2)}),
-    )  # fmt: skip
+    )
 
 
 @parity
@@ -32,9 +36,14 @@ def test_jacobians_and_products(torch):
     x, y = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
     value, product = func.vjp(lambda a, b: (a * b, a.sum()), x, y)
     return (
-        func.jacrev(torch.sin)(x), func.jacfwd(lambda a: a**2)(x), func.hessian(lambda a: (a**3).sum())(x), value, product((x, torch.tensor(1.0))),
-        func.jvp(lambda a, b: a * b.exp(), (x, y), (y, x)), func.jacrev(lambda a, b: a * b, argnums=(0, 1))(x, y),
-    )  # fmt: skip
+        func.jacrev(torch.sin)(x),
+        func.jacfwd(lambda a: a**2)(x),
+        func.hessian(lambda a: (a**3).sum())(x),
+        value,
+        product((x, torch.tensor(1.0))),
+        func.jvp(lambda a, b: a * b.exp(), (x, y), (y, x)),
+        func.jacrev(lambda a, b: a * b, argnums=(0, 1))(x, y),
+    )
 
 
 @parity
@@ -43,9 +52,13 @@ def test_vmap(torch):
     x, y = torch.arange(6.0).reshape(2, 3), torch.arange(3.0)
     per_sample = func.vmap(func.grad(lambda w, a: (w * a).sum() ** 2), in_dims=(None, 0))
     return (
-        func.vmap(torch.dot)(x, x), func.vmap(torch.dot, in_dims=(0, None))(x, y), func.vmap(lambda a: (a * 2, a.sum()), out_dims=(1, 0))(x),
-        func.vmap(lambda a: a.sum(), in_dims=1)(x), per_sample(y, x), func.vmap(lambda d: d["a"] + 1)({"a": x}),
-    )  # fmt: skip
+        func.vmap(torch.dot)(x, x),
+        func.vmap(torch.dot, in_dims=(0, None))(x, y),
+        func.vmap(lambda a: (a * 2, a.sum()), out_dims=(1, 0))(x),
+        func.vmap(lambda a: a.sum(), in_dims=1)(x),
+        per_sample(y, x),
+        func.vmap(lambda d: d["a"] + 1)({"a": x}),
+    )
 
 
 @parity

@@ -1,10 +1,21 @@
 """flambeau: the PyTorch API on an engine of its own, in Python.
 
-    import flambeau as torch
+import flambeau as torch
 """
 
 from math import e, inf, nan, pi
 
+from . import autograd, version
+from . import ops as ops  # importing the families attaches their operators
+from .alias import alias_torch
+from .autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .core import dtype as _dtypes
 from .core.device import device
 from .core.dtype import (
@@ -26,31 +37,21 @@ from .core.dtype import (
     uint32,
     uint64,
 )
+from .core.generator import Generator, default_generator
+from .core.layout import contiguous_format as legacy_contiguous_format
+from .core.layout import layout, memory_format
+from .core.missing import missing_name as _missing_name
+from .core.number_info import finfo, iinfo
+from .core.printing import set_printoptions
 from .core.size import Size
-from .tensor import Tensor
-from .autograd.grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from . import ops as ops  # importing the families attaches their operators
 from .ops.definition import NAMES as _NAMES
+from .tensor import Tensor
+from .torch_version import TorchVersion as _TorchVersion
 
 bool = _dtypes.bool
 globals().update(_dtypes.ALIASES)
 globals().update(_NAMES["torch"])
 
-from . import autograd, version
-from .alias import alias_torch
-from .core.generator import Generator, default_generator
-from .core.layout import contiguous_format as legacy_contiguous_format, layout, memory_format
-from .core.missing import missing_name as _missing_name
-from .core.number_info import finfo, iinfo
-from .core.printing import set_printoptions
-from .torch_version import TorchVersion as _TorchVersion
 
 __version__ = _TorchVersion(version.TORCH)
 
@@ -77,12 +78,12 @@ _LAZY = {
         "set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting is_autocast_cpu_enabled "
         "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",
         "cuda": "OutOfMemoryError AcceleratorError",
-        "legacy_types": "tensortype BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
-        "ShortTensor",
+        "legacy_types": "tensortype BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor "
+        "LongTensor ShortTensor",
         "random": "thread_safe_generator",
         "serialization": "load save",
-        "storage": "UntypedStorage TypedStorage BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage "
-        "DoubleStorage FloatStorage HalfStorage IntStorage LongStorage ShortStorage",
+        "storage": "UntypedStorage TypedStorage BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage "
+        "ComplexFloatStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage ShortStorage",
         "utils.dlpack": "from_dlpack to_dlpack",
     }.items()
     for name in names.split()

@@ -51,7 +51,12 @@ test_errors = rows(
     Row("x.is_leaf, (x * 2).is_leaf, x.detach().is_leaf, x.retains_grad, (x * 2).retains_grad", x=randn(3), grad=True),
     Row("(x * 2).grad_fn.name(), x.grad_fn, repr(type((x * 2).grad_fn).__name__)", x=randn(3), grad=True),
     Row("y = x * 2; [(type(f).__name__, i) for f, i in y.sum().grad_fn.next_functions]", x=randn(3), grad=True),
-    Row("y = (x + z).grad_fn.next_functions; y[0][0].variable is x, y[0][0].name(), y[1][0] is None", x=randn(3), z=randn(3).nograd, grad=True),
+    Row(
+        "y = (x + z).grad_fn.next_functions; y[0][0].variable is x, y[0][0].name(), y[1][0] is None",
+        x=randn(3),
+        z=randn(3).nograd,
+        grad=True,
+    ),
     Row("(x * 2).grad_fn.next_functions[0][0] is (x + 1).grad_fn.next_functions[0][0]", x=randn(3), grad=True),
     Row("x.sum().item(), float(x.sum()), bool(x.sum() > 9)", x=randn(3), grad=True),
 )  # fmt: skip
@@ -310,7 +315,7 @@ def test_backward_inside_a_backward(torch):
 def test_several_outputs_and_missing_gradients(torch):
     x = torch.arange(6.0).reshape(2, 3).requires_grad_()
     values, indices = x.max(dim=1)
-    a, b, c = x.split(1, dim=1)
+    _, b, _ = x.split(1, dim=1)
     (values.sum() + (b * 2).sum()).backward()
     return x.grad, indices.requires_grad, values.grad_fn.name(), b.grad_fn.name(), b.output_nr
 
@@ -342,7 +347,7 @@ def test_gradient_edges(torch):
 def test_multi_grad_hooks(torch):
     a, b, c = (torch.tensor([float(i)], requires_grad=True) for i in range(1, 4))
     seen = []
-    show = lambda grads: seen.append([None if g is None else g.tolist() for g in grads])  # noqa: E731
+    show = lambda grads: seen.append([None if g is None else g.tolist() for g in grads])
     handle = torch.autograd.graph.register_multi_grad_hook([a, b, c], show)
     (a * b).sum().backward()
     (a * b * c).sum().backward()

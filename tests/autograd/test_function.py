@@ -78,7 +78,7 @@ def test_setup_context(torch):
 
         @staticmethod
         def setup_context(ctx, inputs, output):
-            x, ctx.factor = inputs
+            _, ctx.factor = inputs
 
         @staticmethod
         def backward(ctx, g):

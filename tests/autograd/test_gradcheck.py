@@ -27,10 +27,16 @@ def test_right_gradients_pass(torch):
     z = torch.tensor([1.0 + 2j, 0.5], dtype=torch.complex128, requires_grad=True)
     check, twice = torch.autograd.gradcheck, torch.autograd.gradgradcheck
     return [
-        check(lambda a, b: (a * b).sin(), (x, y)), twice(lambda a, b: (a * b).exp(), (x, y)), check(lambda a: a.abs(), z),
-        check(lambda a: (a * a, a.max(0)[0], 3 * a), x), check(torch.exp, (z,)), check(lambda a, b: a * b, (x, y.detach()), eps=1e-5, atol=1e-4),
-        check(torch.sin, x, fast_mode=True), twice(torch.tanh, x, torch.ones(2, dtype=torch.float64)), check(torch.sin, x, check_batched_grad=True),
-    ]  # fmt: skip
+        check(lambda a, b: (a * b).sin(), (x, y)),
+        twice(lambda a, b: (a * b).exp(), (x, y)),
+        check(lambda a: a.abs(), z),
+        check(lambda a: (a * a, a.max(0)[0], 3 * a), x),
+        check(torch.exp, (z,)),
+        check(lambda a, b: a * b, (x, y.detach()), eps=1e-5, atol=1e-4),
+        check(torch.sin, x, fast_mode=True),
+        twice(torch.tanh, x, torch.ones(2, dtype=torch.float64)),
+        check(torch.sin, x, check_batched_grad=True),
+    ]
 
 
 @parity
@@ -69,8 +75,11 @@ test_functional = rows(
     Row("torch.autograd.functional.hvp(lambda a: (a**3).sum(), x, v)", x=randn(3), v=randn(3)),
     Row("torch.autograd.functional.vhp(lambda a: (a**3).sum(), x, v)", x=randn(3), v=randn(3)),
     Row("torch.autograd.functional.hvp(lambda a, b: (a * b.exp()).sum(), (x, y), (y, x))", x=randn(3), y=randn(3)),
-    Row("v = torch.autograd.Variable(x, requires_grad=True); v.requires_grad, isinstance(x, torch.autograd.Variable), type(v).__name__", x=value([1.0])),
-)  # fmt: skip
+    Row(
+        "v = torch.autograd.Variable(x, requires_grad=True); v.requires_grad, isinstance(x, torch.autograd.Variable), type(v).__name__",
+        x=value([1.0]),
+    ),
+)
 
 
 def test_forward_mode_is_refused():

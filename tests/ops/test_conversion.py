@@ -15,7 +15,8 @@ test_dtypes = rows(
         x=randn(3),
     ),
     Row(
-        "x.to('cpu', torch.float64), x.to(y), x.to(dtype=torch.int64), x.to(device='cpu', dtype=torch.half), x.to(torch.float64, True, True)",
+        "x.to('cpu', torch.float64), x.to(y), x.to(dtype=torch.int64), x.to(device='cpu', dtype=torch.half), "
+        "x.to(torch.float64, True, True)",
         x=randn(3),
         y=randint(0, 3, (1,)),
     ),

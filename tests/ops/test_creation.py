@@ -7,13 +7,16 @@ from harness import Row, parity, randn, rows
 test_data = rows(
     Row("[torch.tensor(v) for v in (1, 2.5, True, 1j, [1, 2], [1, 2.5], [True, False], [[1], [2]], [], [[]], (1, 2), range(3))]"),
     Row("torch.tensor([1, 2], dtype=torch.float16), torch.tensor(1.5, dtype=torch.int64), torch.tensor([0, 2], dtype=torch.bool)"),
-    Row("torch.tensor(np.arange(3)), torch.tensor(np.float64(2)), torch.tensor([np.float64(1), np.float64(2)]), torch.tensor(np.eye(2, dtype='f4'))"),
+    Row("torch.tensor(np.arange(3)), torch.tensor(np.float64(2)), torch.tensor([np.float64(1), "
+        "np.float64(2)]), torch.tensor(np.eye(2, dtype='f4'))"),
     Row("torch.tensor([x[0], x[1]]), torch.tensor([[x[0], 2.0]])", x=randn(2)),
     Row("torch.tensor(x)", x=randn(2), warns=True),
-    Row("torch.as_tensor(x) is x, torch.as_tensor([1, 2]), torch.as_tensor(np.ones(2)), torch.as_tensor(x, dtype=torch.float64)", x=randn(2)),
+    Row("torch.as_tensor(x) is x, torch.as_tensor([1, 2]), torch.as_tensor(np.ones(2)), torch.as_tensor(x, "
+        "dtype=torch.float64)", x=randn(2)),
     Row("a = np.zeros(3); t = torch.from_numpy(a); a[0] = 5; t"),
     Row("torch.from_numpy(np.arange(6).reshape(2, 3)[:, ::2]), torch.from_numpy(np.float32(3)[None])"),
-    Row("torch.frombuffer(bytearray(range(8)), dtype=torch.int16), torch.frombuffer(bytearray(range(8)), dtype=torch.uint8, count=3, offset=2)"),
+    Row("torch.frombuffer(bytearray(range(8)), dtype=torch.int16), torch.frombuffer(bytearray(range(8)), "
+        "dtype=torch.uint8, count=3, offset=2)"),
     Row("torch.scalar_tensor(3), torch.scalar_tensor(2.5, dtype=torch.int64)"),
     *[
         Row(expression)
@@ -27,7 +30,8 @@ test_data = rows(
 
 test_shapes = rows(
     Row(
-        "torch.zeros(3), torch.zeros(2, 3), torch.zeros((2, 3)), torch.zeros([2]), torch.zeros(()), torch.zeros(size=(2,)), torch.zeros(0, 3)"
+        "torch.zeros(3), torch.zeros(2, 3), torch.zeros((2, 3)), torch.zeros([2]), torch.zeros(()), "
+        "torch.zeros(size=(2,)), torch.zeros(0, 3)"
     ),
     Row("torch.ones(2, dtype=torch.int32), torch.ones(2, requires_grad=True), torch.zeros(torch.Size([2]), dtype=torch.bool)"),
     Row("torch.empty(2, 3).shape, torch.empty((2, 3, 4, 5), memory_format=torch.channels_last).stride(), torch.empty(0)"),
@@ -35,7 +39,8 @@ test_shapes = rows(
     Row("torch.zeros_like(x), torch.ones_like(x), torch.full_like(x, 3), torch.empty_like(x).stride()", x=randn(3, 4).T, strides=True),
     Row("torch.zeros_like(x, dtype=torch.int64), torch.ones_like(x, requires_grad=True)", x=randn(3)),
     Row(
-        "x.new_zeros(2, 3), x.new_ones((2,)), x.new_full((2,), 7), x.new_tensor([1, 2]), x.new_empty(2).shape, x.new_zeros(2, dtype=torch.int64)",
+        "x.new_zeros(2, 3), x.new_ones((2,)), x.new_full((2,), 7), x.new_tensor([1, 2]), "
+        "x.new_empty(2).shape, x.new_zeros(2, dtype=torch.int64)",
         x=randn(3, dtype="float64"),
     ),
     Row("torch.eye(3), torch.eye(2, 4), torch.eye(3, 1, dtype=torch.bool), torch.eye(0)"),
@@ -51,16 +56,20 @@ test_shapes = rows(
 
 test_ranges = rows(
     Row("torch.arange(5), torch.arange(2, 7), torch.arange(2, 7, 2), torch.arange(5, 0, -2), torch.arange(0), torch.arange(end=4)"),
-    Row("torch.arange(0, 1, 0.3), torch.arange(5.0), torch.arange(1, 4, dtype=torch.float16), torch.arange(0.5, 3, dtype=torch.int64)", exact=True),
+    Row("torch.arange(0, 1, 0.3), torch.arange(5.0), torch.arange(1, 4, dtype=torch.float16), "
+        "torch.arange(0.5, 3, dtype=torch.int64)", exact=True),
     Row("torch.arange(0, 1, 0.25, dtype=torch.int32), torch.arange(torch.tensor(3)), torch.arange(3, out=torch.empty(0))"),
-    Row("torch.linspace(0, 1, 5), torch.linspace(-3, 7, 11), torch.linspace(2.3, 9.7, 23), torch.linspace(3, 1, 1), torch.linspace(0, 1, 0)", exact=True),
-    Row("torch.linspace(2.3, 9.7, 23, dtype=torch.float64), torch.linspace(-4.5, 9.7, 23, dtype=torch.int64), torch.linspace(0, 1j, 3)", exact=True),
+    Row("torch.linspace(0, 1, 5), torch.linspace(-3, 7, 11), torch.linspace(2.3, 9.7, 23), torch.linspace(3, "
+        "1, 1), torch.linspace(0, 1, 0)", exact=True),
+    Row("torch.linspace(2.3, 9.7, 23, dtype=torch.float64), torch.linspace(-4.5, 9.7, 23, "
+        "dtype=torch.int64), torch.linspace(0, 1j, 3)", exact=True),
     Row("torch.logspace(0, 2, 5), torch.logspace(1, 3, 3, 2), torch.logspace(2, 1.2, 4, dtype=torch.int64)"),
     Row("torch.range(1, 4), torch.range(0, 1, 0.25)", warns=True),
     *[
         Row(expression)
         for expression in (
-            "torch.arange(0, 3, 0)", "torch.arange(0, 3, -1)", "torch.arange(0, float('inf'))", "torch.arange(3.2, 9.1, 0.5, dtype=torch.int64)",
+            "torch.arange(0, 3, 0)", "torch.arange(0, 3, -1)", "torch.arange(0, float('inf'))",
+            "torch.arange(3.2, 9.1, 0.5, dtype=torch.int64)",
             "torch.linspace(0, 1, -1)", "torch.logspace(0, 1, -1)", "torch.linspace(torch.ones(2), 1, 3)",
         )
     ],
@@ -68,7 +77,8 @@ test_ranges = rows(
 
 test_legacy = rows(
     Row(
-        "torch.Tensor([1, 2]), torch.Tensor(2, 3).shape, torch.Tensor(), torch.FloatTensor([1]), torch.LongTensor([1, 2]), torch.Tensor(x) is x",
+        "torch.Tensor([1, 2]), torch.Tensor(2, 3).shape, torch.Tensor(), torch.FloatTensor([1]), "
+        "torch.LongTensor([1, 2]), torch.Tensor(x) is x",
         x=randn(2),
     ),
 )

@@ -1,20 +1,16 @@
 """Families imported on demand: the index says what they attach, and nothing tells them from the others."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from harness import ROOT, run_python
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    return run_python("-c", code).stdout
 
 
 def test_the_index_is_fresh():
-    code = "import sys; sys.path.insert(0, 'tools'); import index; from flambeau.ops.index import INDEX; scope = {}"
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import index; from flambeau.ops.index import INDEX; scope = dict()"
     code += "; exec(index.index(), scope); print(scope['INDEX'] == INDEX)"
     assert run(code) == "True\n", "run `make stubs`"
 

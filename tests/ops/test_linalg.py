@@ -19,8 +19,20 @@ test_solving = rows(
     Made("torch.linalg.solve(a, b)", a=randn(3, 3), b=randn(3), gradgrad=True, grad=True),
     Made("torch.linalg.solve(a, b, left=False)", a=randn(3, 3), b=randn(2, 3), gradgrad=True, grad=True),
     Made("torch.linalg.solve(a, b)", a=randn(2, 3, 3), b=randn(2, 3), grad=True, rtol=1e-4, atol=1e-4),
-    Made("torch.linalg.solve_triangular(a + 3 * torch.eye(3, dtype=a.dtype), b, upper=True)", a=randn(3, 3), b=randn(3, 2), gradgrad=True, grad=True),
-    Made("torch.linalg.solve_triangular(a, b, upper=False, left=False, unitriangular=True)", a=randn(3, 3), b=randn(2, 3), gradgrad=True, grad=True),
+    Made(
+        "torch.linalg.solve_triangular(a + 3 * torch.eye(3, dtype=a.dtype), b, upper=True)",
+        a=randn(3, 3),
+        b=randn(3, 2),
+        gradgrad=True,
+        grad=True,
+    ),
+    Made(
+        "torch.linalg.solve_triangular(a, b, upper=False, left=False, unitriangular=True)",
+        a=randn(3, 3),
+        b=randn(2, 3),
+        gradgrad=True,
+        grad=True,
+    ),
     Made("torch.linalg.det(a)", a=randn(3, 3), gradgrad=True, grad=True),
     Made("torch.det(a), a.det()", a=value([[1.0, 2.0], [2.0, 4.0]]), grad=True),
     Made("torch.linalg.slogdet(a)", a=randn(3, 3), gradgrad=True, grad=True),
@@ -28,16 +40,36 @@ test_solving = rows(
     Made("torch.logdet(a @ a.T + torch.eye(3))", a=randn(3, 3), grad=True, rtol=1e-4, atol=1e-4),
     Made("torch.logdet(a)", a=value([[0.0, 1.0], [1.0, 0.0]])),
     Made("torch.linalg.cholesky(a @ a.mT + torch.eye(3, dtype=a.dtype))", a=randn(3, 3), gradgrad=True, grad=True),
-    Made("torch.linalg.cholesky(a @ a.mH + torch.eye(3), upper=True)", a=randn(2, 3, 3), dtypes="float32 complex64", grad=True, rtol=1e-4, atol=1e-4),
-    Made("L = a.tril(); torch.cholesky_solve(b, L), torch.cholesky_inverse(L)", a=rand(3, 3, low=1, high=2), b=randn(3, 2), grad=True, gradgrad=True),
+    Made(
+        "torch.linalg.cholesky(a @ a.mH + torch.eye(3), upper=True)",
+        a=randn(2, 3, 3),
+        dtypes="float32 complex64",
+        grad=True,
+        rtol=1e-4,
+        atol=1e-4,
+    ),
+    Made(
+        "L = a.tril(); torch.cholesky_solve(b, L), torch.cholesky_inverse(L)",
+        a=rand(3, 3, low=1, high=2),
+        b=randn(3, 2),
+        grad=True,
+        gradgrad=True,
+    ),
     Made("torch.linalg.matrix_exp(a)", a=randn(3, 3), gradgrad=True, grad=True),
     Made("torch.linalg.matrix_power(a, 3), a.matrix_power(0), torch.matrix_power(a, -2)", a=randn(3, 3), grad=True, rtol=1e-3, atol=1e-3),
     Made("torch.linalg.pinv(a)", a=randn(3, 2), gradgrad=True, grad=True),
     Made("torch.linalg.pinv(a)", a=randn(2, 4), gradgrad=True, grad=True),
     Made("torch.linalg.lstsq(a, b).solution", a=randn(4, 2), b=randn(4, 3), grad=True, rtol=1e-4, atol=1e-4),
     Made("torch.linalg.lstsq(a, b, driver='gelsd')", a=randn(4, 2), b=randn(4, 3), rtol=1e-4, atol=1e-4),
-    Made("torch.linalg.tensorinv(a.reshape(2, 2, 4)), torch.linalg.tensorsolve(a.reshape(2, 2, 4), b)", a=square, b=randn(2, 2), grad=True, rtol=1e-3, atol=1e-3),
-)  # fmt: skip
+    Made(
+        "torch.linalg.tensorinv(a.reshape(2, 2, 4)), torch.linalg.tensorsolve(a.reshape(2, 2, 4), b)",
+        a=square,
+        b=randn(2, 2),
+        grad=True,
+        rtol=1e-3,
+        atol=1e-3,
+    ),
+)
 
 test_factors = rows(
     Made("torch.linalg.lu(a)", a=randn(3, 3), gradgrad=True, grad=True),
@@ -61,22 +93,45 @@ test_factors = rows(
     Made("torch.linalg.svd(a).U.shape, torch.svd(a).V.shape, torch.svd(a, compute_uv=False)", a=randn(4, 3), rtol=1e-4, atol=1e-4),
     Made("torch.linalg.householder_product(*torch.geqrf(a))", a=randn(4, 3), rtol=1e-4, atol=1e-4),
     Made("torch.linalg.householder_product(a, t)", a=randn(4, 3), t=randn(2), gradgrad=True, grad=True),
-    Made("torch.ormqr(a, t, b.mT), torch.ormqr(a, t, b.mT, transpose=True), torch.ormqr(a, t, b, left=False)", a=randn(3, 2), t=randn(2), b=randn(2, 3), grad=True, rtol=1e-4, atol=1e-4),
-)  # fmt: skip
+    Made(
+        "torch.ormqr(a, t, b.mT), torch.ormqr(a, t, b.mT, transpose=True), torch.ormqr(a, t, b, left=False)",
+        a=randn(3, 2),
+        t=randn(2),
+        b=randn(2, 3),
+        grad=True,
+        rtol=1e-4,
+        atol=1e-4,
+    ),
+)
 
 test_norms_and_products = rows(
-    *[Made(f"torch.linalg.matrix_norm(a, {ord})", a=randn(2, 3, 4), grad=True, rtol=1e-4, atol=1e-4) for ord in ("'fro'", "'nuc'", "1", "-1", "2", "-2", "float('inf')", "-float('inf')")],
-    Made("torch.linalg.norm(a), torch.linalg.norm(a, dim=1), torch.linalg.norm(a, 2, dim=(0, 1)), torch.linalg.norm(a, 1)", a=randn(3, 4), grad=True, rtol=1e-4, atol=1e-4),
+    *[
+        Made(f"torch.linalg.matrix_norm(a, {ord})", a=randn(2, 3, 4), grad=True, rtol=1e-4, atol=1e-4)
+        for ord in ("'fro'", "'nuc'", "1", "-1", "2", "-2", "float('inf')", "-float('inf')")
+    ],
+    Made(
+        "torch.linalg.norm(a), torch.linalg.norm(a, dim=1), torch.linalg.norm(a, 2, dim=(0, 1)), torch.linalg.norm(a, 1)",
+        a=randn(3, 4),
+        grad=True,
+        rtol=1e-4,
+        atol=1e-4,
+    ),
     Made("torch.linalg.norm(a, 'fro', (0, 2), True)", a=randn(3, 2, 4), grad=True),
     Made("torch.norm(a, 'nuc'), torch.norm(a, dim=(0, 1)), a.norm()", a=randn(3, 4), grad=True, rtol=1e-4, atol=1e-4),
-    *[Made(f"torch.linalg.cond(a, {p})", a=randn(3, 3), grad=p in ("None", "-2"), rtol=1e-3, atol=1e-3) for p in ("None", "'fro'", "1", "-2", "float('inf')")],
-    Made("torch.linalg.matrix_rank(a @ a.mT), torch.linalg.matrix_rank(a, tol=9.0), torch.linalg.matrix_rank(a @ a.mT, hermitian=True)", a=randn(4, 2)),
+    *[
+        Made(f"torch.linalg.cond(a, {p})", a=randn(3, 3), grad=p in ("None", "-2"), rtol=1e-3, atol=1e-3)
+        for p in ("None", "'fro'", "1", "-2", "float('inf')")
+    ],
+    Made(
+        "torch.linalg.matrix_rank(a @ a.mT), torch.linalg.matrix_rank(a, tol=9.0), torch.linalg.matrix_rank(a @ a.mT, hermitian=True)",
+        a=randn(4, 2),
+    ),
     Made("torch.linalg.multi_dot([a, b, c])", a=randn(2, 5), b=randn(5, 3), c=randn(3), grad=True),
     Made("torch.linalg.cross(a, b), torch.cross(a, b, dim=-1), a.cross(b, dim=1)", a=randn(2, 3), b=randn(2, 3), gradgrad=True, grad=True),
     Made("torch.linalg.vecdot(a, b)", a=randn(2, 3), b=randn(2, 3), dtypes="float32 complex64", grad=True),
     Made("torch.linalg.vander(a, N=4)", a=randn(3), grad=True),
     Made("torch.linalg.diagonal(a), torch.linalg.matmul(a, a), torch.trace(a), a.trace()", a=randn(3, 3), grad=True),
-)  # fmt: skip
+)
 
 test_errors = rows(
     Row("torch.linalg.inv(a)", a=randn(3)),
@@ -106,7 +161,7 @@ test_errors = rows(
     Row("torch.linalg.matrix_norm(a, dim=(0, 0))", a=randn(3, 3)),
     Row("torch.linalg.pinv(a)", a=randn(3)),
     Row("torch.linalg.svd(a)", a=randn(3)),
-)  # fmt: skip
+)
 
 
 @parity

@@ -87,12 +87,16 @@ def scaled_dot_product_attention(
     for x in (query, key, value):
         if x.dim() < 2:
             raise RuntimeError(
-                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} key.dim: {key.dim()} and "
+                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} "
+                f"key.dim: {key.dim()} and "
                 f"value.dim: {value.dim()} instead."
             )
     if not query.dtype is key.dtype is value.dtype:
         names = (_c_name(x) for x in (query, key, value))
-        raise RuntimeError("Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and value.dtype: {} instead.".format(*names))
+        raise RuntimeError(
+            "Expected query, key, and value to have the same dtype, but got query.dtype: {} key.dtype: {} and "
+            "value.dtype: {} instead.".format(*names)
+        )
     if attn_mask is not None:
         if is_causal:
             raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
@@ -135,9 +139,7 @@ def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: An
     if check_other and other is not None and mask.dtype is not other:
         import warnings
 
-        warnings.warn(
-            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.", stacklevel=4
-        )
+        warnings.warn(f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.", stacklevel=4)
     if not mask.dtype.is_floating_point:
         return wrap(k.additive(~mask._array, target.numpy))
     return mask
@@ -148,11 +150,13 @@ def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_
     if query.dim() == 3:
         batched = True
         assert key.dim() == 3 and value.dim() == 3, (
-            f"For batched (3-D) `query`, expected `key` and `value` to be 3-D but found {key.dim()}-D and {value.dim()}-D tensors respectively"
+            f"For batched (3-D) `query`, expected `key` and `value` to be 3-D but found {key.dim()}-D and "
+            f"{value.dim()}-D tensors respectively"
         )
         if key_padding_mask is not None:
             assert key_padding_mask.dim() == 2, (
-                f"For batched (3-D) `query`, expected `key_padding_mask` to be `None` or 2-D but found {key_padding_mask.dim()}-D tensor instead"
+                "For batched (3-D) `query`, expected `key_padding_mask` to be `None` or 2-D but found "
+                f"{key_padding_mask.dim()}-D tensor instead"
             )
         if attn_mask is not None:
             assert attn_mask.dim() in (2, 3), (
@@ -161,11 +165,13 @@ def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_
     elif query.dim() == 2:
         batched = False
         assert key.dim() == 2 and value.dim() == 2, (
-            f"For unbatched (2-D) `query`, expected `key` and `value` to be 2-D but found {key.dim()}-D and {value.dim()}-D tensors respectively"
+            f"For unbatched (2-D) `query`, expected `key` and `value` to be 2-D but found {key.dim()}-D and "
+            f"{value.dim()}-D tensors respectively"
         )
         if key_padding_mask is not None:
             assert key_padding_mask.dim() == 1, (
-                f"For unbatched (2-D) `query`, expected `key_padding_mask` to be `None` or 1-D but found {key_padding_mask.dim()}-D tensor instead"
+                "For unbatched (2-D) `query`, expected `key_padding_mask` to be `None` or 1-D but found "
+                f"{key_padding_mask.dim()}-D tensor instead"
             )
         if attn_mask is not None:
             assert attn_mask.dim() in (2, 3), (
@@ -233,7 +239,8 @@ def multi_head_attention_forward(
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if is_causal and attn_mask is None:
         raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to "
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+            "`generate_square_subsequent_mask` to "
             "create this mask."
         )
     if not batched:

@@ -14,6 +14,7 @@ from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
 from ..core.layout import contiguous_format, format_strides, preserve_format, strided_view
 from ..core.layout import empty_strided as strided_empty
+from ..core.size import Size
 from ..kernels import memory
 from ..kernels.elementwise import power, trunc
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
@@ -289,7 +290,8 @@ def from_numpy(ndarray: Any) -> Tensor:
     found = of_array(ndarray)
     if ndarray.dtype != found.numpy:
         raise ValueError(
-            "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported."
+            "given numpy array has byte order different from the native byte order. Conversion between byte "
+            "orders is currently not supported."
         )
     for s in ndarray.strides:
         if s < 0:

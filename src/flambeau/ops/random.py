@@ -224,17 +224,25 @@ def _overwritten(input: Array, name: Any) -> Array:
 
 _overwritten.derivative(input=lambda F, grad: grad * 0)
 
-def _bernoulli(a: Any, p: Any, g: Any) -> None:
-    if isinstance(p, Tensor):
-        k.bernoulli_from_(a, p._array, g)
-    else:
-        k.bernoulli_(a, p, g)
+
+def _bernoulli(a: Any, p: Any, g: Any) -> Any:
+    return k.bernoulli_from_(a, p._array, g) if isinstance(p, Tensor) else k.bernoulli_(a, p, g)
 
 
-_in_place("uniform_", lambda a, low, high, g: k.uniform_(a, float(low), float(high), g), "Fills with numbers uniform in [from, to).", ("from", "to"), (0.0, 1.0))
-_in_place("normal_", lambda a, mean, std, g: k.normal_(a, float(mean), float(std), g), "Fills with normal numbers.", ("mean", "std"), (0.0, 1.0))
+_in_place(
+    "uniform_",
+    lambda a, low, high, g: k.uniform_(a, float(low), float(high), g),
+    "Fills with numbers uniform in [from, to).",
+    ("from", "to"),
+    (0.0, 1.0),
+)
+_in_place(
+    "normal_", lambda a, mean, std, g: k.normal_(a, float(mean), float(std), g), "Fills with normal numbers.", ("mean", "std"), (0.0, 1.0)
+)
 _in_place("bernoulli_", _bernoulli, "Fills with ones with probability p (a number or a tensor), else zeros.", ("p",), (0.5,))
-_in_place("exponential_", lambda a, lambd, g: k.exponential_(a, lambd, g), "Fills with exponential numbers of rate `lambd`.", ("lambd",), (1.0,))
+_in_place(
+    "exponential_", lambda a, lambd, g: k.exponential_(a, lambd, g), "Fills with exponential numbers of rate `lambd`.", ("lambd",), (1.0,)
+)
 _in_place("geometric_", lambda a, p, g: k.geometric_(a, p, g), "Fills with geometric numbers.", ("p",), (0.5,))
 _in_place("cauchy_", lambda a, m, s, g: k.cauchy_(a, m, s, g), "Fills with Cauchy numbers.", ("median", "sigma"), (0.0, 1.0))
 _in_place("log_normal_", lambda a, m, s, g: k.log_normal_(a, m, s, g), "Fills with log-normal numbers.", ("mean", "std"), (1.0, 2.0))

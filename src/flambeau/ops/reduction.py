@@ -128,7 +128,8 @@ def _require_elements(name: str, input: Array, axes: tuple[int, ...] | None) -> 
     if input.size == 0:
         if axes is None:
             raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
             )
         for a in axes:
             if input.shape[a] == 0:

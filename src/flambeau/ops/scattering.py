@@ -264,7 +264,9 @@ def _scatter_reduce_gradient(
     return _reduce_gradient(F, grad, input, src, reduce, include_self, result, spread, add, fill)
 
 
-def _reduce_gradient(F: Any, grad: Any, input: Any, src: Any, reduce: str, include_self: bool, result: Any, spread: Any, add: Any, fill: Any) -> Any:
+def _reduce_gradient(
+    F: Any, grad: Any, input: Any, src: Any, reduce: str, include_self: bool, result: Any, spread: Any, add: Any, fill: Any
+) -> Any:
     """The gradients of `scatter_reduce` and `index_reduce`, given how they read (`spread`), add and write."""
     if reduce == "sum":
         d_input, d_src = grad, spread(grad)
@@ -601,7 +603,8 @@ def put(input: Array, index: Array, source: Array, accumulate: bool = False) -> 
         raise RuntimeError(f"put_(): Expected a long tensor for index, but got {_name(index)}")
     if input.dtype != source.dtype:
         raise RuntimeError(
-            f"put_(): self and source expected to have the same dtype, but got self.dtype = {_name(input)} and source.dtype = {_name(source)}"
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {_name(input)} and "
+            f"source.dtype = {_name(source)}"
         )
     if index.size != source.size:
         raise IndexError(

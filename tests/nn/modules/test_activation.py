@@ -53,8 +53,12 @@ def test_layer(torch, make, inputs):
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
 
+
 test_details = rows(
-    Row("[repr(m) for m in (nn.ReLU(True), nn.Threshold(1, 2, True), nn.RReLU(inplace=True), nn.Hardswish(True), nn.ELU(inplace=True))]", name="repr in place"),
+    Row(
+        "[repr(m) for m in (nn.ReLU(True), nn.Threshold(1, 2, True), nn.RReLU(inplace=True), nn.Hardswish(True), nn.ELU(inplace=True))]",
+        name="repr in place",
+    ),
     Row("x = torch.ones(3) * -1; y = nn.ReLU(inplace=True)(x); y is x, x"),
     Row("repr(nn.Hardtanh(min_value=-2, max_value=2))", warns=True),
     Row("nn.Hardtanh(2, -2)"),

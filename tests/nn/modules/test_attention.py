@@ -7,7 +7,10 @@ from harness import Row, parity, rows
 CASES = [
     ("nn.MultiheadAttention(8, 2)", "[torch.randn(5, 2, 8), torch.randn(4, 2, 8), torch.randn(4, 2, 8)]"),
     ("nn.MultiheadAttention(8, 4, bias=False, batch_first=True)", "[torch.randn(2, 5, 8)] * 3"),
-    ("nn.MultiheadAttention(8, 2, add_bias_kv=True, add_zero_attn=True)", "[torch.randn(5, 2, 8), torch.randn(4, 2, 8), torch.randn(4, 2, 8)]"),
+    (
+        "nn.MultiheadAttention(8, 2, add_bias_kv=True, add_zero_attn=True)",
+        "[torch.randn(5, 2, 8), torch.randn(4, 2, 8), torch.randn(4, 2, 8)]",
+    ),
     ("nn.MultiheadAttention(8, 2, kdim=6, vdim=7)", "[torch.randn(5, 2, 8), torch.randn(4, 2, 6), torch.randn(4, 2, 7)]"),
     ("nn.MultiheadAttention(8, 2)", "[torch.randn(5, 8), torch.randn(4, 8), torch.randn(4, 8)]"),
 ]
@@ -28,9 +31,13 @@ def test_layer(torch, make, inputs):
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
 
+
 CALL = "m = nn.MultiheadAttention(8, 2); x = torch.randn(5, 2, 8); "
 test_details = rows(
-    Row(CALL + "m(x, x, x)[1].detach(), m(x, x, x, need_weights=False)[1], m(x, x, x, average_attn_weights=False)[1].detach()", name="weights"),
+    Row(
+        CALL + "m(x, x, x)[1].detach(), m(x, x, x, need_weights=False)[1], m(x, x, x, average_attn_weights=False)[1].detach()",
+        name="weights",
+    ),
     Row(CALL + "m(x, x, x, attn_mask=torch.ones(5, 5).triu(1).bool())[0].detach()", name="mask"),
     Row(CALL + "m(x, x, x, key_padding_mask=torch.zeros(2, 5).bool())[0].detach(), m.eval()(x, x, x)[0].detach()", name="padding"),
     Row(CALL + "m(x, x, x, is_causal=True)", name="a hint without a mask"),

@@ -29,6 +29,7 @@ def test_layer(torch, make, inputs):
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
 
+
 test_details = rows(
     Row("repr(nn.Dropout(0.5, True)), repr(nn.Dropout2d(0.1)), repr(nn.AlphaDropout(inplace=True))", name="repr"),
     Row("nn.Dropout(1.5)"),

@@ -30,6 +30,7 @@ def test_layer(torch, make, inputs):
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
 
+
 test_details = rows(
     Row("nn.Linear(2, 3, dtype=torch.float64).weight.dtype, nn.Linear(2, 3, device='meta').weight.device"),
     Row("l = nn.LazyLinear(3); r = repr(l); l(torch.ones(2, 5)); r, repr(l), type(l).__name__, l.in_features"),

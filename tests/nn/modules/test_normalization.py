@@ -32,6 +32,7 @@ def test_layer(torch, make, inputs):
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
 
+
 test_details = rows(
     Row("nn.GroupNorm(4, 6)"),
     Row("nn.LayerNorm(5)(torch.ones(2, 4))"),

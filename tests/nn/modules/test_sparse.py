@@ -29,6 +29,7 @@ def test_layer(torch, make, inputs):
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
 
+
 test_details = rows(
     Row("nn.Embedding(6, 3, max_norm=1.0)(torch.tensor([1, 2])).detach()"),
     Row("repr(nn.Embedding(6, 3, 1, 2.0, 3.0, True, True)), repr(nn.EmbeddingBag(6, 3, 2.0, mode='sum'))", name="repr with options"),

@@ -11,7 +11,10 @@ CASES = [
     ("nn.TransformerDecoderLayer(8, 2, 16, dropout=0.0)", "[torch.randn(5, 2, 8), torch.randn(4, 2, 8)]"),
     ("nn.TransformerDecoderLayer(8, 2, 16, 0.2, norm_first=True, bias=False)", "[torch.randn(5, 2, 8), torch.randn(4, 2, 8)]"),
     ("nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, 0.0), 2, enable_nested_tensor=False)", "[torch.randn(5, 2, 8)]"),
-    ("nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, 0.0), 2, norm=nn.LayerNorm(8))", "[torch.randn(5, 2, 8), torch.randn(4, 2, 8)]"),
+    (
+        "nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, 0.0), 2, norm=nn.LayerNorm(8))",
+        "[torch.randn(5, 2, 8), torch.randn(4, 2, 8)]",
+    ),
     ("nn.Transformer(8, 2, 1, 1, 16, 0.0)", "[torch.randn(5, 2, 8), torch.randn(4, 2, 8)]"),
 ]
 
@@ -30,6 +33,7 @@ def test_layer(torch, make, inputs):
     grads = [t.grad for t in leaves if t.is_floating_point()] + [p.grad for p in layer.parameters()]
     quiet = layer.eval()(*[t.detach() for t in leaves])
     return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
+
 
 test_details = rows(
     Row("nn.Transformer.generate_square_subsequent_mask(4)"),

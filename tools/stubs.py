@@ -145,9 +145,18 @@ def tensor_stub() -> str:
             lines += ["    @property", f"    def {name}(self) -> {kind}: ..."]
             if member.fset:
                 lines += [f"    @{name}.setter", f"    def {name}(self, value: Any) -> None: ..."]
-        elif isinstance(member, types.FunctionType):
+        elif isinstance(member, types.FunctionType) and name != "__getattr__":  # the families that it imports are here
             lines.append(f"    {function(name, member, f'Tensor.{name}', method=True)}")
-        elif name not in ("__dict__", "__weakref__", "__doc__", "__module__", "__slots__", "__qualname__", "__annotations__"):
+        elif name not in (
+            "__dict__",
+            "__weakref__",
+            "__doc__",
+            "__module__",
+            "__slots__",
+            "__qualname__",
+            "__annotations__",
+            "__getattr__",
+        ):
             lines.append(f"    {name}: Any")
     return HEAD + "\n".join(lines) + "\n" + module_members("flambeau.tensor", skip={"Tensor"})
 

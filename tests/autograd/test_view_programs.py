@@ -77,7 +77,7 @@ x.flip(0)
 x.repeat(2, 1)
 x[torch.tensor([0, 1, 0])]
 x[x > 0.01]
-torch.where(x > 0.01, x, y).contiguous()
+torch.where(x > 0.01, x, y * 1)
 x.index_select(0, torch.tensor([1, 0])) if len(x) > 1 else x * 2
 """.strip().splitlines()
 
@@ -253,7 +253,7 @@ def agree(ours: Any, theirs: Any, program: Any) -> None:
                 assert p == q, f"after {b[0]}: number {n}\nflambeau {p}\nPyTorch  {q}\n{show(program)}"
         else:
             assert type(a) is type(b) and not isinstance(a, np.ndarray) and a == b, f"flambeau {a}\nPyTorch  {b}\n{show(program)}"
-    assert len(ours) == len(theirs)
+    assert len(ours) == len(theirs), f"{ours[len(theirs) :] or theirs[len(ours) :]}\n{show(program)}"
 
 
 def show(program: Any) -> str:

@@ -229,8 +229,8 @@ class Walk:
 
     def call_tensor_hooks(self, node: Node, grads: list[Any]) -> None:
         """Hooks of the tensors that the node made; those of `retain_grad`, under negative numbers, come last."""
-        hooks = list(node.pre_hooks.values())  # type: ignore[union-attr]
-        last = []
+        hooks = list(node.pre_hooks.values())
+        last: list[Any] = []
         for index, hook in hooks:
             if index is None:
                 continue
@@ -246,7 +246,7 @@ class Walk:
 
     def call_node_pre_hooks(self, node: Node, grads: list[Any]) -> None:
         """Hooks of the node itself."""
-        for index, hook in list(node.pre_hooks.values()):  # type: ignore[union-attr]
+        for index, hook in list(node.pre_hooks.values()):
             if index is None:
                 replaced = hook(tuple(self.as_tensor(g) for g in grads))
                 if replaced is not None:
@@ -254,7 +254,7 @@ class Walk:
                     grads[:] = [self.from_tensor(g) for g in replaced]
 
     def call_post_hooks(self, node: Node, results: Any, grads: list[Any]) -> Any:
-        for hook in list(node.post_hooks.values()):  # type: ignore[union-attr]
+        for hook in list(node.post_hooks.values()):
             replaced = hook(tuple(self.as_tensor(g) for g in results), tuple(self.as_tensor(g) for g in grads))
             if replaced is not None:
                 results = tuple(self.from_tensor(g) for g in (replaced if isinstance(replaced, tuple) else (replaced,)))

@@ -117,7 +117,7 @@ class _FunctionNode(Node, FunctionCtx):
                 f"function {type(self).__name__} returned an incorrect number of gradients (expected {self.input_count}, got "
                 f"{len(results)})"
             )
-        out = []
+        out: list[Any] = []
         for number, (position, edge) in enumerate(zip(self.positions, self.edges)):
             result = results[position]
             if result is not None and not hasattr(result, "_array"):
@@ -141,9 +141,11 @@ class _FunctionNode(Node, FunctionCtx):
 class _FunctionMeta(type):
     """Makes a node class for every Function class: `ExpBackward` for `Exp`."""
 
+    _backward_cls: type
+
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
-        cls._backward_cls = type(f"{name}Backward", (_FunctionNode,), {"__slots__": (), "__module__": cls.__module__})  # type: ignore[attr-defined]
+        cls._backward_cls = type(f"{name}Backward", (_FunctionNode,), {"__slots__": (), "__module__": cls.__module__})
 
 
 @public("torch.autograd.function")
@@ -196,7 +198,7 @@ class Function(metaclass=_FunctionMeta):
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs the forward and, where an argument needs a gradient, records a node."""
-        node = object.__new__(cls._backward_cls)  # type: ignore[attr-defined]
+        node: Any = object.__new__(cls._backward_cls)
         node.function = cls
         node.input_count = len(args)
         node.pre_hooks = node.post_hooks = None
@@ -236,7 +238,8 @@ def _connect(node: _FunctionNode, args: tuple[Any, ...], results: list[Any]) -> 
     dirty = [id(t) for t in node.dirty_tensors]
     by_id = {id(r): i for i, r in enumerate(outputs)}
     inputs = {id(a) for a in args if hasattr(a, "_array")}
-    saved, versions = [], []
+    saved: list[Any] = []
+    versions: list[Any] = []
     for t in node.to_save:
         if t is None:
             saved.append((None, None, None))

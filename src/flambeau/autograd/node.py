@@ -21,6 +21,8 @@ class Namespace:
 
         def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
+        def __setattr__(self, name: str, value: Callable[..., Any]) -> None: ...
+
 
 arrays = Namespace()
 """Functions over arrays: an ordinary `backward()`. Filled by the operators' definitions."""
@@ -48,6 +50,15 @@ class Node:
     """
 
     __slots__ = ("sequence", "edges", "saved", "versions", "shape", "dtype", "pre_hooks", "post_hooks", "__dict__", "__weakref__")
+
+    sequence: int
+    edges: Any
+    saved: Any
+    versions: Any
+    shape: Any
+    dtype: Any
+    pre_hooks: Any
+    post_hooks: Any
 
     outputs = 1
     spec: tuple[tuple[str, str, int], ...] = ()

@@ -69,7 +69,8 @@ def pack_node(node: Node) -> None:
         saved.append(value)
     if found:
         node.saved, node.versions = tuple(saved), _NEVER_CHANGED
-        node.__class__ = _unpacking(type(node))
+        kind_of_node: Any = type(node)
+        node.__class__ = _unpacking(kind_of_node)
 
 
 def _opened(value: Any) -> Any:

@@ -76,7 +76,10 @@ class View:
     def refusal(self, tensor: Any, change: str) -> str:
         """Why PyTorch does not let this view be changed in place."""
         node = tensor._node
-        name = None if node is None else type(getattr(node, "node", node)).__name__.partition("Backward")[0]
+        name = None
+        if node is not None:
+            name, _, number = type(getattr(node, "node", node)).__name__.partition("Backward")
+            name += number if number != "0" else ""
         mode = self.mode
         if mode in (INFERENCE, NO_GRAD) or name is None:
             start = (
@@ -145,6 +148,10 @@ class CopySlices(Node):
     """An in-place operation on a view, seen from its base: the gradient of the overwritten part goes the operation's way."""
 
     __slots__ = ("strides", "steps", "inner")
+
+    strides: Any
+    steps: Any
+    inner: Any
 
     def name(self) -> str:
         return "torch::autograd::CopySlices"

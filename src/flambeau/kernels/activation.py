@@ -140,7 +140,7 @@ def sigmoid_backward(grad: Any, result: Any) -> Any:
     return grad * ((1 - result) * result)
 
 
-def softmax(x: Any, axis: int) -> Any:
+def softmax(x: Any, axis: Any) -> Any:
     """exp(x) divided by its sum along the axis, computed after subtracting the maximum."""
     if x.ndim > 1 and not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
@@ -179,7 +179,7 @@ def _softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     return product
 
 
-def log_softmax(x: Any, axis: int) -> Any:
+def log_softmax(x: Any, axis: Any) -> Any:
     """x minus the logarithm of the sum of exp(x) along the axis."""
     return _log_softmax(x if x.flags.c_contiguous else np.ascontiguousarray(x), axis)
 

@@ -116,7 +116,7 @@ def permutation(pivots: Any, m: int, dtype: Any) -> Any:
 
 
 @quiet
-def qr(a: Any, mode: str) -> tuple[Any, Any]:
+def qr(a: Any, mode: Any) -> tuple[Any, Any]:
     """Q and R; Q is empty in mode "r"."""
     if mode == "r":
         return np.empty(0, a.dtype), np.linalg.qr(a, "r")
@@ -132,7 +132,7 @@ def geqrf(a: Any) -> tuple[Any, Any]:
 
 
 @quiet
-def eigh(a: Any, uplo: str) -> tuple[Any, Any]:
+def eigh(a: Any, uplo: Any) -> tuple[Any, Any]:
     """Eigenvalues, ascending, and eigenvectors of Hermitian matrices."""
     values, vectors = np.linalg.eigh(a, uplo)
     return values, vectors

@@ -7,8 +7,12 @@ import numpy as np
 from .quiet import SILENT, quiet, restore, silence
 
 _F32 = np.dtype(np.float32)
-add_reduce, maximum_reduce, minimum_reduce = np.add.reduce, np.maximum.reduce, np.minimum.reduce
-logical_or_reduce, logical_and_reduce = np.logical_or.reduce, np.logical_and.reduce
+add_reduce: Any = np.add.reduce
+multiply_reduce: Any = np.multiply.reduce
+maximum_reduce: Any = np.maximum.reduce
+minimum_reduce: Any = np.minimum.reduce
+logical_or_reduce: Any = np.logical_or.reduce
+logical_and_reduce: Any = np.logical_and.reduce
 
 
 def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
@@ -33,8 +37,8 @@ def _cast_sum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
     if x.dtype.kind == "c" and dtype.kind != "c":
         x = x.real
     if dtype.itemsize == 2 and dtype.kind in "fV":
-        return np.add.reduce(x, axes, _F32, keepdims=keepdims).astype(dtype)
-    return np.add.reduce(x, axes, dtype, keepdims=keepdims)
+        return add_reduce(x, axes, _F32, keepdims=keepdims).astype(dtype)
+    return add_reduce(x, axes, dtype, keepdims=keepdims)
 
 
 @quiet
@@ -64,8 +68,8 @@ def nansum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
     """The sum over `axes` without NaN; half precision adds in float32."""
     wide = _F32 if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
     if x.dtype.kind in "fcV":
-        return np.asarray(np.add.reduce(x, axes, wide, keepdims=keepdims, where=x == x)).astype(dtype)
-    return np.asarray(np.add.reduce(x, axes, wide, keepdims=keepdims)).astype(dtype)
+        return np.asarray(add_reduce(x, axes, wide, keepdims=keepdims, where=x == x)).astype(dtype)
+    return np.asarray(add_reduce(x, axes, wide, keepdims=keepdims)).astype(dtype)
 
 
 @quiet
@@ -73,8 +77,8 @@ def prod(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) ->
     """The product over `axes`; half precision multiplies in float32."""
     target = x.dtype if dtype is None else dtype
     if target.itemsize == 2 and target.kind in "fV":
-        return np.multiply.reduce(x, axes, _F32, keepdims=keepdims).astype(target)
-    return np.multiply.reduce(x, axes, target, keepdims=keepdims)
+        return multiply_reduce(x, axes, _F32, keepdims=keepdims).astype(target)
+    return multiply_reduce(x, axes, target, keepdims=keepdims)
 
 
 def maximum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
@@ -125,10 +129,10 @@ def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tup
     """The variance over `axes`, its sum of squares divided by `count - correction`; and the mean, both in float32 at least."""
     work = x.astype(_F32) if x.dtype.itemsize == 2 else x
     real = work.real.dtype
-    mean_kept = np.add.reduce(work, axes, keepdims=True) / real.type(count)
+    mean_kept = add_reduce(work, axes, keepdims=True) / real.type(count)
     centred = work - mean_kept
     squares = (centred.real**2 + centred.imag**2) if centred.dtype.kind == "c" else np.multiply(centred, centred, out=centred)
-    total = np.add.reduce(squares, axes, keepdims=keepdims)
+    total = add_reduce(squares, axes, keepdims=keepdims)
     result = np.divide(total, real.type(max(count - correction, 0)))
     return result, (mean_kept if keepdims else mean_kept.reshape(np.shape(result)))
 
@@ -145,21 +149,21 @@ def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
             result = np.sqrt(np.dot(flat, flat))
             result = result.reshape((1,) * x.ndim) if keepdims else result
         else:
-            result = np.sqrt(np.add.reduce(x * x, axes, keepdims=keepdims))
+            result = np.sqrt(add_reduce(x * x, axes, keepdims=keepdims))
     else:
         magnitude = np.abs(x)
         if p == np.inf:
-            result = np.maximum.reduce(magnitude, axes, keepdims=keepdims, initial=0)
+            result = maximum_reduce(magnitude, axes, keepdims=keepdims, initial=0)
         elif p == -np.inf:
-            result = np.minimum.reduce(magnitude, axes, keepdims=keepdims)
+            result = minimum_reduce(magnitude, axes, keepdims=keepdims)
         elif p == 0:
-            result = np.add.reduce(magnitude != 0, axes, keepdims=keepdims, dtype=magnitude.dtype)
+            result = add_reduce(magnitude != 0, axes, keepdims=keepdims, dtype=magnitude.dtype)
         elif p == 1:
-            result = np.add.reduce(magnitude, axes, keepdims=keepdims)
+            result = add_reduce(magnitude, axes, keepdims=keepdims)
         elif p == 2:
-            result = np.sqrt(np.add.reduce(magnitude * magnitude, axes, keepdims=keepdims))
+            result = np.sqrt(add_reduce(magnitude * magnitude, axes, keepdims=keepdims))
         else:
-            result = np.add.reduce(magnitude ** magnitude.dtype.type(p), axes, keepdims=keepdims) ** magnitude.dtype.type(1 / p)
+            result = add_reduce(magnitude ** magnitude.dtype.type(p), axes, keepdims=keepdims) ** magnitude.dtype.type(1 / p)
     return np.asarray(result).astype(low) if low.itemsize == 2 else np.asarray(result)
 
 
@@ -170,12 +174,12 @@ def logsumexp(x: Any, axes: Any, keepdims: bool) -> Any:
     if low.itemsize == 2:
         x = x.astype(_F32)
     if x.size == 0:
-        return np.log(np.add.reduce(np.exp(x), axes, keepdims=keepdims)).astype(low)
-    peak = np.maximum.reduce(x, axes, keepdims=True)
+        return np.log(add_reduce(np.exp(x), axes, keepdims=keepdims)).astype(low)
+    peak = maximum_reduce(x, axes, keepdims=True)
     if x.dtype.kind == "c":
         peak = peak.real
     peak = np.where(np.isinf(peak), peak.dtype.type(0), peak)
-    result = np.log(np.add.reduce(np.exp(x - peak), axes, keepdims=keepdims))
+    result = np.log(add_reduce(np.exp(x - peak), axes, keepdims=keepdims))
     return (result + (peak if keepdims else peak.reshape(np.shape(result)))).astype(low)
 
 

@@ -52,7 +52,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             memo[id(self)] = type(self)(data.clone(), self.requires_grad)
         return memo[id(self)]
 
-    def __repr__(self, *, tensor_contents: Any = None, **_: Any) -> str:
+    def __repr__(self, **_: Any) -> str:
         return "Parameter containing:\n" + describe(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -109,6 +109,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     Args: `data`, a Tensor whose memory it shares (an empty one if None); `persistent`, whether it is part of `state_dict`.
     The result has the class of `data`; only `isinstance` tells that it is a buffer.
     """
+
+    persistent: bool
 
     __torch_function__ = staticmethod(disabled_torch_function)
 

@@ -135,4 +135,4 @@ def _by_number(
 
 _by_number.__name__ = "ctc_loss"
 composite("torch.ctc_loss", hot=True)(_by_number)
-tensors.ctc_loss = ctc_loss  # type: ignore[attr-defined]
+tensors.ctc_loss = ctc_loss

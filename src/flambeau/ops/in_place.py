@@ -144,7 +144,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         counter[0] += 1
     if recording:
         if input._view is not None:
-            input._view.version = counter[0]  # type: ignore[index]  # its node was renewed above and stands for the old values
+            input._view.version = counter[0]  # its node was renewed above and stands for the old values
         flat: list[Any] = []
         for position, (p, v) in enumerate(zip(op.params, (input, *args))):
             flat.append(v)

@@ -143,7 +143,7 @@ def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: i
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
 
 
-tensors.take_rows_of = lambda weight, index: weight[index]  # type: ignore[attr-defined]
+tensors.take_rows_of = lambda weight, index: weight[index]
 
 
 def _cross_entropy_probabilities(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float, class_dim: int) -> Any:

@@ -100,7 +100,7 @@ def layer_norm_function(
 
 
 layer_norm_function.__name__ = layer_norm_function.__qualname__ = "layer_norm"
-tensors.layer_norm = layer_norm_function  # type: ignore[attr-defined]
+tensors.layer_norm = layer_norm_function
 
 
 # --- batch normalisation ----------------------------------------------------------------------------------------------

@@ -227,9 +227,10 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         else:
             self._array = as_strided(source.detach(), size, stride or layout.contiguous_strides(size), storage_offset)._array
     else:
-        from ..core.storage import TypedStorage, strided_array
+        from ..core.storage import strided_array
+        from ..core.typed_storage import TypedStorage
 
-        untyped = source._untyped_storage if isinstance(source, TypedStorage) else source
+        untyped: Any = source._untyped_storage if isinstance(source, TypedStorage) else source
         dtype = OF_NUMPY[self._array.dtype]
         if size is None:
             size = (untyped.nbytes() // dtype.itemsize,)

@@ -422,7 +422,8 @@ def index_fill(input: Array, dim: int, index: Array, value: Array | Number, out:
     if hasattr(value, "ndim"):
         if value.ndim:
             raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-        number = value.astype(input.dtype)
+        zero_dim: Any = value
+        number = zero_dim.astype(input.dtype)
     else:
         number = number_array(value, input.dtype)
     d = normalize_dim(dim, input.ndim)
@@ -489,8 +490,9 @@ def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = Non
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(mask)}")
     if value.__class__ is not float and value.__class__ is not int:
         if hasattr(value, "ndim"):
-            if not value.ndim and value.dtype.kind == "c" and input.dtype.kind != "c":
-                number_array(value.item(), input.dtype)
+            given: Any = value
+            if not value.ndim and given.dtype.kind == "c" and input.dtype.kind != "c":
+                number_array(given.item(), input.dtype)
             if value.ndim:
                 raise RuntimeError(
                     f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
@@ -774,7 +776,8 @@ def op_index_put() -> Any:
 def contains(self: Tensor, element: Any) -> bool:
     """Whether any element equals a number or tensor."""
     if isinstance(element, (Tensor, int, float, complex)):
-        return bool((element == self).any().item())
+        equal: Any = element == self
+        return bool(equal.any().item())
     raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 

@@ -327,7 +327,7 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
 @composite("torch.tensor_split", "Tensor.tensor_split")
 def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, sections: Any = None, indices: Any = None) -> Any:
     """Views of parts: `sections` nearly equal ones, or those between the given indices."""
-    by = next((x for x in (indices_or_sections, sections, indices) if x is not None), None)
+    by: Any = next((x for x in (indices_or_sections, sections, indices) if x is not None), None)
     shape = input._array.shape
     if not shape:
         raise RuntimeError(f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {len(shape)} dims")

@@ -12,6 +12,7 @@ __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "Fe
 F = NAMES["F"]
 
 
+@public("torch.nn.modules.dropout")
 class _DropoutNd(Module):
     """p: the probability of zeroing; `inplace`: overwrite the input. Acts during training only."""
 
@@ -39,7 +40,6 @@ def _layer(name: str, doc: str) -> type:
     return public("torch.nn.modules.dropout")(cls)
 
 
-_DropoutNd = public("torch.nn.modules.dropout")(_DropoutNd)
 Dropout = _layer("Dropout", "Zeroes elements with probability `p` during training and divides the others by 1 - p.")
 Dropout1d = _layer("Dropout1d", "Zeroes whole channels of (N, C, L) or (C, L).")
 Dropout2d = _layer("Dropout2d", "Zeroes whole channels of (N, C, H, W) or (C, H, W).")

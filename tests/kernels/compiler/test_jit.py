@@ -1,13 +1,11 @@
 """The cache of object code: private, checked, and never in the way."""
 
-import os
 import stat
-import subprocess
-import sys
 
 import pytest
 
 from flambeau.kernels.compiler import jit, usable
+from harness import run_python
 
 pytestmark = pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
 
@@ -24,10 +22,7 @@ print(activation.gelu.version(x.dtype)(np.empty_like(x), x).sum(), len(made))
 
 
 def run(folder, **environment):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True,
-        env={**os.environ, "FLAMBEAU_CACHE_DIR": str(folder), **environment},
-    )  # fmt: skip
+    done = run_python("-c", PROGRAM, **{"FLAMBEAU_CACHE_DIR": str(folder), **environment})
     total, compiled = done.stdout.split()
     return float(total), int(compiled)
 

@@ -77,7 +77,7 @@ x.flip(0)
 x.repeat(2, 1)
 x[torch.tensor([0, 1, 0])]
 x[x > 0.01]
-torch.where(x > 0.01, x, y * 1)
+torch.where(x.reshape(-1) > 0.01, x.reshape(-1), 0.5)
 x.index_select(0, torch.tensor([1, 0])) if len(x) > 1 else x * 2
 """.strip().splitlines()
 
@@ -169,6 +169,8 @@ def run(torch: Any, program: Any, backward: Any, twice: bool = False) -> list[An
     tainted: set[int] = set()
     protocol: list[Any] = []
     for text, first, second, i, j, no_grad, _ in program:
+        if twice and text == "x.requires_grad_()":
+            continue  # of a tensor that was saved before: PyTorch differentiates with respect to it, flambeau does not
         write = text in WRITES
         usable = known if write else [x for x in known if id(x) not in tainted]
         sources = [x for x in known if id(x) not in tainted]
@@ -234,8 +236,8 @@ def tolerable(a: Any, b: Any) -> bool:
         return False
     if b[-1].startswith("a leaf Variable that requires grad"):  # of a view whose base changed within the statement
         return isinstance(a[-1], list)
-    if b[0] == "backward" and b[-1].startswith("unsupported operation"):  # writing zeros where the gradient shares memory
-        return True
+    if b[-1].startswith("unsupported operation"):  # found before shapes are looked at, or only in the backward
+        return b[0] == "backward" or isinstance(a[-1], str)
     return b[-1] == "leaf variable has been moved into the graph interior" or "modified inplace" in b[-1] and isinstance(a[-1], str)
 
 

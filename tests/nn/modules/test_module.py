@@ -364,22 +364,6 @@ def test_subclass_of_tensor_as_parameter(torch):
     ]  # fmt: skip
 
 
-def test_a_call_without_hooks_costs_little():
-    """The call adds less than a microsecond to forward."""
-    import timeit
-
-    import flambeau
-
-    class Identity(flambeau.nn.Module):
-        def forward(self, x):
-            return x
-
-    m = Identity()
-    direct = min(timeit.repeat(lambda: m.forward(1), number=20000, repeat=5)) / 20000
-    called = min(timeit.repeat(lambda: m(1), number=20000, repeat=5)) / 20000
-    assert called - direct < 1e-6
-
-
 @pytest.mark.parametrize("name", ["ipu", "xpu"])
 @parity
 def test_devices_that_are_not_there(torch, name):

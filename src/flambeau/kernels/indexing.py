@@ -1,5 +1,6 @@
 """Kernels that read and write at places given by index arrays and masks."""
 
+import math
 from typing import Any, Sequence
 
 import numpy as np
@@ -174,6 +175,9 @@ def add_at(target: Any, indices: Sequence[Any], values: Any) -> None:
     add_rows(flat, rows, np.broadcast_to(values, (*rows.shape, *target.shape[count:])))
 
 
+WIDE = 256  # elements of a row from which on adding row by row beats adding element by element
+
+
 def add_rows(target: Any, rows: Any, values: Any) -> None:
     """`target[rows[i]] += values[i]` for each i in turn."""
     rows = rows.reshape(-1)
@@ -182,21 +186,20 @@ def add_rows(target: Any, rows: Any, values: Any) -> None:
         np.add.at(target, rows, values.reshape(-1))
         return
     values = values.reshape(rows.size, *inner)
-    if rows.size <= 16:
-        n = target.shape[0]
-        for row, value in zip(rows.tolist(), values):
-            if not -n <= row < n:
-                raise IndexError
-            target[row] += value
-        return
-    if rows.min() < 0:
-        rows = np.where(rows < 0, rows + target.shape[0], rows)
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    if ordered[0] < 0 or ordered[-1] >= target.shape[0]:
+    width = math.prod(inner)
+    n = target.shape[0]
+    if rows.size and not -n <= int(rows.min()) <= int(rows.max()) < n:
         raise IndexError
-    if starts.size == rows.size:
-        target[rows] += values
-    else:
-        target[ordered[starts]] += np.add.reduceat(values[order], starts, axis=0, dtype=target.dtype)
+    if rows.size <= 16 or width >= WIDE or not target.flags.c_contiguous:
+        add = np.add
+        if target.ndim == 1:
+            np.add.at(target, rows, values)
+            return
+        for row, value in zip(rows.tolist(), values):
+            place = target[row]
+            add(place, value, place)
+        return
+    if rows.size and rows.min() < 0:
+        rows = np.where(rows < 0, rows + n, rows)
+    flat = rows[:, None] * width + np.arange(width)
+    np.add.at(target.reshape(-1), flat.reshape(-1), values.reshape(-1))

@@ -39,6 +39,19 @@ def places(index: Any, dim: int) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def flat_places(shape: Any, index: Any, dim: int) -> Any:
+    """The same as running numbers in a row-major array of a shape: one index array, which NumPy takes several times faster."""
+    step, base, factor = 1, 0, 1
+    for d in range(len(shape) - 1, -1, -1):
+        if d == dim:
+            factor = step
+        elif index.shape[d] > 1:
+            line = np.arange(0, index.shape[d] * step, step).reshape((-1,) + (1,) * (len(shape) - 1 - d))
+            base = base + line
+        step *= shape[d]
+    return index * factor + base if factor != 1 else index + base
+
+
 def gather(x: Any, dim: int, index: Any) -> Any:
     """`x` at `index` along a dimension; both have as many dimensions."""
     if not x.ndim:
@@ -53,10 +66,8 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         return np.empty(index.shape, x.dtype)
     if x.ndim == 1:
         return x.take(index)
-    if dim == x.ndim - 1 and x.flags.c_contiguous and index.shape[:-1] == x.shape[:-1]:
-        n = x.shape[-1]
-        rows = np.arange(0, x.size, n).reshape(*x.shape[:-1], 1)
-        return x.reshape(-1).take(index + rows)
+    if x.flags.c_contiguous:
+        return x.reshape(-1).take(flat_places(x.shape, index, dim))
     return np.ascontiguousarray(x[places(index, dim)])
 
 
@@ -77,7 +88,10 @@ def scatter(target: Any, dim: int, index: Any, src: Any) -> None:
         return
     target, index, src = _prepared(target, index, src)
     _check(index, target.shape[dim], dim)
-    target[places(index, dim)] = src
+    if target.flags.c_contiguous and target.ndim > 1:
+        target.reshape(-1)[flat_places(target.shape, index, dim)] = src
+    else:
+        target[places(index, dim)] = src
 
 
 _UFUNC = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum, "mean": np.add}
@@ -96,7 +110,7 @@ def scatter_with(target: Any, dim: int, index: Any, src: Any, reduce: str) -> No
         target[...] = wide
     elif target.flags.c_contiguous:
         # One running number per element: ufunc.at is several times faster with a single flat index.
-        flat = np.ravel_multi_index(np.broadcast_arrays(*places(index, dim)), target.shape) if target.ndim > 1 else index
+        flat = flat_places(target.shape, index, dim)
         _UFUNC[reduce].at(target.reshape(-1), flat.reshape(-1), src.reshape(-1))
     else:
         _UFUNC[reduce].at(target, places(index, dim), src)
@@ -123,7 +137,11 @@ def scatter_reduce(target: Any, dim: int, index: Any, src: Any, reduce: str, inc
         return
     target, index, src = _prepared(target, index, src)
     _check(index, target.shape[dim], dim)
-    where = places(index, dim)
+    if target.flags.c_contiguous:
+        where: Any = flat_places(target.shape, index, dim).reshape(-1)
+        target, src = target.reshape(-1), src.reshape(-1)
+    else:
+        where = places(index, dim)
     if not include_self:
         target[where] = _start_value(target.dtype, reduce)
     if target.dtype.kind == "V" or target.dtype == np.float16:
@@ -298,3 +316,12 @@ def distinct(index: Any) -> Any:
 def from_the_front(index: Any, n: int) -> Any:
     """Negative indices counted from the front."""
     return np.where(index < 0, index + n, index)
+
+
+def coordinates(numbers: Any, shape: Any) -> list[Any]:
+    """The coordinates of elements given by their numbers in row-major order, an array per dimension."""
+    found = []
+    for n in reversed(shape):
+        found.append(np.asarray(numbers % n))
+        numbers = numbers // n
+    return found[::-1]

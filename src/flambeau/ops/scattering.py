@@ -652,6 +652,22 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     return gather.function(input, d, indices, out=out)
 
 
+@composite("torch.unravel_index")
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The coordinates, a tensor per dimension, of elements given by their numbers in row-major order."""
+    if not isinstance(indices, Tensor):
+        raise TypeError(f"expected 'indices' to be of type Tensor but got {type(indices)}")
+    if indices._array.dtype.kind not in "iu":
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    for n in shape:
+        if not hasattr(n, "__index__"):
+            raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
+        if n < 0:
+            raise ValueError(f"'shape' cannot have negative values, but got {shape}")
+    return tuple([wrap(c) for c in k.coordinates(indices._array, shape)])
+
+
 # --- where something holds -----------------------------------------------------------------------------------------
 
 

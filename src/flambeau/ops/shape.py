@@ -11,6 +11,7 @@ from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
 from ..core.layout import infer_size, ndarray, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
 from ..kernels.memory import sum_to
+from ..kernels.placing import row_major
 from ..tensor import PLAIN, Tensor, shared_version, wrap
 from .definition import Array, attach, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
@@ -736,7 +737,7 @@ def clone(input: Array, memory_format: Any = None) -> Array:
         wanted = layout.preserved_strides(shape, strides)
     else:
         if memory_format is layout.contiguous_format:
-            return input.copy()
+            return row_major(input)
         shape = input.shape
         wanted = layout.format_strides(shape, memory_format)
     result = layout.empty_strided(shape, wanted, input.dtype)

@@ -6,7 +6,7 @@ TORCH_VENV := build/venv-torch
 RUN := $(VENV)/bin/python
 # The matrices here are small: threads of the BLAS gain little, and where anything else runs they wait for each other.
 export OMP_NUM_THREADS ?= 1
-PYTEST_ARGS ?= -q -n auto
+PYTEST_ARGS ?= -q -n auto --dist loadgroup
 
 .PHONY: help stubs test test-numpy test-live expectations lint format types wheel demo bench clean environment torch-environment
 

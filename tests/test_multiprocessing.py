@@ -23,6 +23,7 @@ from harness import ROOT
 
 METHODS = multiprocessing.get_all_start_methods()
 LINUX = sys.platform == "linux"
+pytestmark = pytest.mark.xdist_group("shared memory")  # not beside tests that fill it, too
 
 
 @pytest.fixture(autouse=True)

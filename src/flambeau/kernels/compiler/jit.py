@@ -160,9 +160,9 @@ def available() -> bool:
         return False
     if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return False
-    from importlib.util import find_spec
-
-    if find_spec("llvmlite") is None:
+    try:
+        import llvmlite  # noqa: F401
+    except ImportError:
         import warnings
 
         warnings.warn("llvmlite is not installed: flambeau computes with NumPy alone, at reduced speed.", stacklevel=2)

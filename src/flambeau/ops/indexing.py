@@ -315,6 +315,8 @@ def getitem(self: Tensor, index: Any) -> Any:
             node = slice_dim.record(part, self, array, 0, index.start, index.stop, 1)
         else:
             node = None
+    elif index is None:
+        return _unsqueeze(self, 0)
     else:
         return _getitem_general(self, index)
     t = _new(Tensor)
@@ -350,8 +352,6 @@ def _getitem_general(self: Tensor, index: Any) -> Any:
                         self._counter = [0]
                     make_view(t, self)
                     return t
-    elif index is None:
-        return _unsqueeze(self, 0)
     elif type(index) in PLAIN and 0 < index._array.ndim <= array.ndim and array.__class__ is ndarray:
         return index_with(self, [index._array])
     else:

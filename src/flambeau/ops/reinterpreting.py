@@ -15,7 +15,8 @@ from ..core.layout import strided_view, strides_of
 from ..kernels import memory
 from ..tensor import Tensor, shared_version
 from .definition import Array, attach, composite, formula_function, operator, tensors
-from .shape import alias, clone_tensor, ints, squeeze, t, transpose, unsqueeze
+from .ordering import t, transpose
+from .shape import alias, clone_tensor, ints, squeeze, unsqueeze
 from .slicing import as_strided, select
 
 _REAL = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.float64)}

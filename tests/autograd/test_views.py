@@ -1,7 +1,7 @@
-"""Random programs of views and in-place writes, run by flambeau and by PyTorch side by side.
+"""In-place writes through views: rows with PyTorch's answers, and random programs run by both side by side.
 
-Compared after every statement: values, shapes, strides, storage offsets, `_version`, `requires_grad`, `is_leaf`, `grad_fn`
-and what was raised; at the end the gradients of all leaves.
+Of the programs are compared, after every statement: values, shapes, strides, storage offsets, `_version`, `requires_grad`,
+`is_leaf`, `grad_fn` and what was raised; at the end the gradients of all leaves.
 """
 
 import re
@@ -14,9 +14,51 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import flambeau
-from harness import real_torch
+from harness import Row, parity, randn, real_torch, rows
 
-pytestmark = pytest.mark.skipif(real_torch() is None, reason="PyTorch is not installed")
+test_writes = rows(
+    *(
+        Row(f"y = x * 1; {statement}; y", x=randn(3, 4), w=randn(4), grad=2)
+        for statement in (
+            "y[0] = w", "y[0].mul_(w)", "y.view(-1)[2:5].mul_(2)", "y.t()[1] = w[0]", "y[1:].t().mul_(3)", "y.diagonal().zero_()",
+            "v = y[0]; v += w; v *= w", "v = y[0]; u = y[:, 1]; v.mul_(2); u.mul_(3)", "v = y.view(2, 6); y.mul_(2); v.exp_()",
+            "y[0][1:].copy_(w[1:] * w[1:])", "y.select(1, 2).fill_(2.5)", "y.unfold(1, 2, 2).mul_(w[:2])", "y.squeeze()[1].sigmoid_()",
+            "y.expand(2, 3, 4)[0].mul_(2)", "y[0, 0] = w.sum()", "y[y > 0] *= 2", "y.narrow(1, 1, 2).sub_(w[:2])", "y[None, 1].tanh_()",
+            "y.unflatten(1, (2, 2))[:, 0].mul_(w[:2])", "y.as_strided((2, 2), (4, 1), 1).mul_(3)",
+        )
+    ),
+    Row("y = x * 1; v = y[0]; y.mul_(2); v.grad_fn.name(), v * 1", x=randn(2, 3), grad=True),
+    Row("y = torch.zeros(2, 3); v = y[0]; u = y[1]; v.copy_(x); u.requires_grad, u.is_leaf, u.grad_fn.name(), y", x=randn(3), grad=True),
+    Row("y = (x * 1).T.detach(); y[0].mul_(x[:, 0]); y", x=randn(2, 3), grad=True, name="a base in transposed memory"),
+    Row("y = x * 1; v = y.detach(); v.mul_(2); y * x", x=randn(3), grad=True, name="a detached tensor counts its changes with the other"),
+    Row("y = x * 1; v = y.data; v.mul_(2); y * x", x=randn(3), grad=True, name="data does not"),
+)  # fmt: skip
+
+test_refusals = rows(
+    *(
+        Row(statement + "; x", x=randn(2, 3), grad=True)
+        for statement in (
+            "x[0] = 1", "x[0].mul_(2)", "x.view(-1).zero_()", "x.unbind()[0].mul_(2)", "y = x * 1; y.split(1)[0].mul_(2)",
+            "y = x * 1; y.unbind()[1][0].mul_(2)", "y = x * 1; a, b = y.chunk(2); y.mul_(2); a.sum()", "x[0].detach_()",
+            "y = x * 1; z = y.exp(); z[0] = 1; z.sum().backward()", "y = x * x; x.data[0] = 0; x.detach()[0] = 0; y.sum().backward()",
+        )
+    ),
+    Row("y = x * 1\nwith torch.no_grad():\n    v = y[0]\nv.mul_(2)", x=randn(2, 3), grad=True),
+    Row("with torch.no_grad():\n    v = x[0]\n    x.add_(1)\nv * 2", x=randn(2, 3), grad=True),
+    Row("with torch.no_grad():\n    x[0] = 1\n    x[1].mul_(2)\nx * x", x=randn(2, 3), grad=True),
+    Row("y = x.expand(3, 3); z = y * 1; y.detach().mul_(2)", x=randn(3), grad=True),
+)  # fmt: skip
+
+
+@parity
+def test_version_counters(torch):
+    x = torch.zeros(2, 3)
+    seen = [x._version]
+    v, d, free = x[0], x.detach(), x.data
+    for change in (v.zero_, d.zero_, free.zero_, x.zero_, x.clone().zero_):
+        change()
+        seen.append((x._version, v._version, d._version, free._version))
+    return seen
 
 number = st.integers(0, 11)
 
@@ -262,7 +304,8 @@ def show(program: Any) -> str:
     return "\n".join(f"  {text}   # x={a} y={b} i={i} j={j}{' no_grad' if g and i % 3 == 0 else ''}" for text, a, b, i, j, g, _ in program)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.skipif(real_torch() is None, reason="PyTorch is not installed")
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(statement, min_size=1, max_size=8), st.lists(st.integers(0, 20), min_size=1, max_size=3), st.booleans())
 def test_programs(program: Any, backward: Any, twice: bool) -> None:
     torch = real_torch()

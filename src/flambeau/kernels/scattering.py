@@ -41,7 +41,8 @@ def places(index: Any, dim: int) -> tuple[Any, ...]:
 
 def flat_places(shape: Any, index: Any, dim: int) -> Any:
     """The same as running numbers in a row-major array of a shape: one index array, which NumPy takes several times faster."""
-    step, base, factor = 1, 0, 1
+    step, factor = 1, 1
+    base: Any = 0
     for d in range(len(shape) - 1, -1, -1):
         if d == dim:
             factor = step

@@ -60,6 +60,7 @@ def test_version_counters(torch):
         seen.append((x._version, v._version, d._version, free._version))
     return seen
 
+
 number = st.integers(0, 11)
 
 VIEWS = """

@@ -814,7 +814,8 @@ def composite(*public: str, hot: bool = False) -> Callable[[Callable[..., Any]],
         made.__name__ = made.__qualname__ = function.__name__
         made.__doc__ = function.__doc__
         made.__module__ = "torch"
-        made.__wrapped__ = function  # type: ignore[attr-defined]
+        if not hot:
+            made.__wrapped__ = function  # type: ignore[attr-defined]
         for name in public:
             attach(name, made)
         setattr(tensors, function.__name__, function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import index as as_int
 from typing import Any
 
-from .. import tensor as tensor_module  # type: ignore[no-redef]  # the package has a function of this name as well
+from .. import tensor as tensor_module  # the package has a function of this name as well
 from ..autograd.views import make_view
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64

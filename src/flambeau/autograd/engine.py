@@ -467,11 +467,6 @@ def accumulate_leaf(walk: Walk, pending: Pending) -> None:
         walk.call_post_hooks(node, (), [grad if walk.create_graph else grad._array])
 
 
-def backward(output: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any = None) -> None:
-    """`Tensor.backward`: one output, its gradient, and leaves that receive."""
-    run_backward([output], [gradient], retain_graph, create_graph, inputs)
-
-
 def run_backward(
     outputs: Sequence[Any], gradients: Sequence[Any], retain_graph: bool | None, create_graph: bool, inputs: Sequence[Any] | None
 ) -> None:

@@ -18,7 +18,7 @@ from ..core.size import Size
 from ..kernels import memory
 from ..kernels.elementwise import power, trunc
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
-from .definition import attach, composite, formula_function, handle_overrides, overriding
+from .definition import attach, composite, formula_function, handle_overrides
 from .modes import modes
 
 ndarray = np.ndarray
@@ -780,5 +780,3 @@ def _construct(cls: type, *args: Any, device: Any = None, dtype: Any = None, **n
 
 
 tensor_module.construct = _construct
-
-_OVERRIDING = overriding

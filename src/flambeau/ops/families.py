@@ -9,7 +9,7 @@ from typing import Any
 
 from ..autograd.node import Namespace
 from ..tensor import Tensor
-from .definition import NAMES, Functions
+from .definition import Functions
 from .index import INDEX
 
 _FAMILY_OF = {name: family for family, names in INDEX.items() for name in names.split()}
@@ -22,11 +22,6 @@ def load(name: str) -> bool:
         return False
     import_module(f"{__package__}.{family}")
     return True
-
-
-def from_family(where: str, name: str) -> Any:
-    """The public function `name` of `where` (`"torch"`, `"F"`), its family imported if need be. Raises KeyError if there is none."""
-    return NAMES[where][name]
 
 
 def _formula(self: Namespace, name: str) -> Any:

@@ -1,13 +1,13 @@
 """What a kernel is written in: scalar expressions, traced once by calling the kernel's Python function.
 
-An expression is a node of a graph: an operation, a type (`f32`, `f64`, `i64`, `i1`) and arguments. Arithmetic and
+An expression is a node of a graph: an operation, a type (`f32`, `f64`, `i32`, `i64`, `i1`) and arguments. Arithmetic and
 comparison build new nodes; the functions below do the rest. Nothing here knows how a node is computed: see `llvm.py`.
 Where there is no compiler, the files of kernels/ that call a kernel compute the same with NumPy.
 """
 
 from typing import Any
 
-RANK = {"i1": 0, "i64": 1, "f32": 2, "f64": 3}
+RANK = {"i1": 0, "i32": 1, "i64": 2, "f32": 3, "f64": 4}
 
 
 class Expression:
@@ -58,6 +58,22 @@ class Expression:
 
     def __ge__(self, other: Any) -> "Expression":
         return compare("ge", self, other)
+
+    def __and__(self, other: Any) -> "Expression":
+        return binary("and", self, other)
+
+    def __or__(self, other: Any) -> "Expression":
+        return binary("or", self, other)
+
+    def __xor__(self, other: Any) -> "Expression":
+        return binary("xor", self, other)
+
+    def __lshift__(self, other: Any) -> "Expression":
+        return binary("shl", self, other)
+
+    def __rshift__(self, other: Any) -> "Expression":
+        """The sign goes along."""
+        return binary("ashr", self, other)
 
     def equals(self, other: Any) -> "Expression":
         """Whether both are equal (`==` stays Python's, so that nodes can be keys)."""
@@ -114,6 +130,32 @@ def minimum(a: Any, b: Any) -> Expression:
     return binary("minimum", a, b)
 
 
+def fma(a: Any, b: Any, c: Any) -> Expression:
+    """a * b + c with one rounding."""
+    type_ = next(x.type for x in (a, b, c) if isinstance(x, Expression))
+    return Expression("fma", type_, *[x if isinstance(x, Expression) else constant(x, type_) for x in (a, b, c)])
+
+
+def copysign(a: Any, b: Any) -> Expression:
+    """The size of `a` with the sign of `b`."""
+    return binary("copysign", a, b)
+
+
+def bitcast(x: Expression, type_: str) -> Expression:
+    """The same bits as another type of the same size."""
+    return Expression("bitcast", type_, x)
+
+
+def shift_right(x: Expression, bits: int) -> Expression:
+    """Zeros come in from the left."""
+    return binary("lshr", x, bits)
+
+
+def external(name: str, x: Expression, *more: Expression) -> Expression:
+    """A function of the C library or an intrinsic of LLVM, for what has no better definition."""
+    return Expression(f"external:{name}", x.type, x, *more)
+
+
 def _function(name: str) -> Any:
     def call(x: Expression) -> Expression:
         return Expression(name, x.type, x)
@@ -122,14 +164,49 @@ def _function(name: str) -> Any:
     return call
 
 
-exp = _function("exp")
-log = _function("log")
-tanh = _function("tanh")
-erf = _function("erf")
+def _function_of_two(name: str) -> Any:
+    def call(a: Any, b: Any) -> Expression:
+        return binary(name, a, b)
+
+    call.__name__ = name
+    return call
+
+
 sqrt = _function("sqrt")
 absolute = _function("abs")
+rint = _function("rint")
+floor = _function("floor")
+ceil = _function("ceil")
+trunc = _function("trunc")
 
-
-def sigmoid(x: Expression) -> Expression:
-    """1 / (1 + exp(-x))."""
-    return 1.0 / (exp(-x) + 1.0)
+# What these stand for: see `maths.py`.
+exp = _function("exp")
+exp2 = _function("exp2")
+expm1 = _function("expm1")
+log = _function("log")
+log1p = _function("log1p")
+log2 = _function("log2")
+log10 = _function("log10")
+sin = _function("sin")
+cos = _function("cos")
+tan = _function("tan")
+asin = _function("asin")
+acos = _function("acos")
+atan = _function("atan")
+sinh = _function("sinh")
+cosh = _function("cosh")
+tanh = _function("tanh")
+asinh = _function("asinh")
+acosh = _function("acosh")
+atanh = _function("atanh")
+sigmoid = _function("sigmoid")
+log_sigmoid = _function("log_sigmoid")
+softplus = _function("softplus")
+erf = _function("erf")
+erfc = _function("erfc")
+erfinv = _function("erfinv")
+rsqrt = _function("rsqrt")
+lgamma = _function("lgamma")
+digamma = _function("digamma")
+power = _function_of_two("pow")
+atan2 = _function_of_two("atan2")

@@ -9,10 +9,12 @@ import struct
 from typing import Any, Callable
 
 from .expression import Expression
+from .maths import FUNCTIONS
+from .primitives import DECLARATIONS, primitive
 
-LLVM_TYPE = {"f32": "float", "f64": "double", "i64": "i64", "i1": "i1", "i8": "i8"}
-STORAGE = {"f32": "float", "f64": "double", "i64": "i64", "i1": "i8"}
-SIZE = {"f32": 4, "f64": 8, "i64": 8, "i1": 1}
+LLVM_TYPE = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "i1": "i1", "i8": "i8"}
+STORAGE = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "i1": "i8"}
+SIZE = {"f32": 4, "f64": 8, "i32": 4, "i64": 8, "i1": 1}
 
 _PRELUDE = """
 declare float @llvm.fmuladd.f32(float, float, float)
@@ -25,7 +27,6 @@ declare float @llvm.maximum.f32(float, float)
 declare double @llvm.maximum.f64(double, double)
 declare float @llvm.minimum.f32(float, float)
 declare double @llvm.minimum.f64(double, double)
-declare float @llvm.rint.f32(float)
 declare float @llvm.log.f32(float)
 declare double @llvm.log.f64(double)
 declare double @llvm.exp.f64(double)
@@ -132,96 +133,23 @@ class Block:
             return self.emit(f"call {kind} @llvm.sqrt.{t}({kind} {values[0]})")
         if operation == "abs":
             return self.emit(f"call {kind} @llvm.fabs.{t}({kind} {values[0]})")
-        if t == "f64":
-            name = "@erf" if operation == "erf" else f"@llvm.{operation}.f64"
-            return self.emit(f"call double {name}(double {values[0]})")
-        return {"exp": self._exp, "log": self._log, "tanh": self._tanh, "erf": self._erf}[operation](values[0])
+        if operation in FUNCTIONS:
+            return self.value(FUNCTIONS[operation](*x.arguments))
+        return primitive(self.emit, x, values, kind, [LLVM_TYPE[a.type] for a in x.arguments])
 
     def _cast(self, value: str, from_: str, to: str) -> str:
         source, target = LLVM_TYPE[from_], LLVM_TYPE[to]
         if from_ == "i1":
             return self.emit(f"{'uitofp' if to[0] == 'f' else 'zext'} i1 {value} to {target}")
-        if from_ == "i64":
-            return self.emit(f"sitofp i64 {value} to {target}") if to[0] == "f" else self.emit(f"icmp ne i64 {value}, 0")
-        if to == "i64":
-            return self.emit(f"fptosi {source} {value} to i64")
+        if from_[0] == "i":
+            if to[0] == "f":
+                return self.emit(f"sitofp {source} {value} to {target}")
+            if to == "i1":
+                return self.emit(f"icmp ne {source} {value}, 0")
+            return self.emit(f"{'sext' if to == 'i64' else 'trunc'} {source} {value} to {target}")
+        if to[0] == "i":
+            return self.emit(f"fptosi {source} {value} to {target}")
         return self.emit(f"{'fpext' if to == 'f64' else 'fptrunc'} {source} {value} to {target}")
-
-    # --- float32 functions -------------------------------------------------------------------------------------
-
-    def _fma(self, a: str, b: str, c: str) -> str:
-        return self.emit(f"call float @llvm.fmuladd.f32(float {a}, float {b}, float {c})")
-
-    def _polynomial(self, x: str, coefficients: tuple[float, ...]) -> str:
-        """Horner's scheme, the highest power first."""
-        result = literal(coefficients[0], "f32")
-        for c in coefficients[1:]:
-            result = self._fma(result, x, literal(c, "f32"))
-        return result
-
-    def _clamp(self, x: str, low: float, high: float) -> str:
-        x = self.emit(f"call float @llvm.minimum.f32(float {x}, float {literal(high, 'f32')})")
-        return self.emit(f"call float @llvm.maximum.f32(float {x}, float {literal(low, 'f32')})")
-
-    def _exp(self, x: str) -> str:
-        """exp by reduction to |r| <= ln(2) / 2 and the polynomial of Cephes' expf; 2^n in two factors, so that subnormal
-        results and infinity come out."""
-        f = lambda v: literal(v, "f32")  # noqa: E731
-        x = self._clamp(x, -104.5, 89.0)
-        scaled = self.emit(f"fmul float {x}, {f(1.44269504088896341)}")
-        n = self.emit(f"call float @llvm.rint.f32(float {scaled})")
-        minus = self.emit(f"fneg float {n}")
-        r = self._fma(minus, f(0.693359375), x)
-        r = self._fma(minus, f(-2.12194440e-4), r)
-        p = self._polynomial(r, (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1))
-        square = self.emit(f"fmul float {r}, {r}")
-        p = self._fma(p, square, r)
-        p = self.emit(f"fadd float {p}, {f(1.0)}")
-        whole = self.emit(f"fptosi float {n} to i32")
-        half = self.emit(f"ashr i32 {whole}, 1")
-        rest = self.emit(f"sub i32 {whole}, {half}")
-        for power in (half, rest):
-            biased = self.emit(f"add i32 {power}, 127")
-            bits = self.emit(f"shl i32 {biased}, 23")
-            factor = self.emit(f"bitcast i32 {bits} to float")
-            p = self.emit(f"fmul float {p}, {factor}")
-        return p
-
-    def _log(self, x: str) -> str:
-        """By the C library: it is used once per row, not per element."""
-        return self.emit(f"call float @llvm.log.f32(float {x})")
-
-    def _tanh(self, x: str) -> str:
-        """A rational function of degree 13 / 6 on [-7.99, 7.99] (the coefficients are Eigen's)."""
-        f = lambda v: literal(v, "f32")  # noqa: E731
-        c = self._clamp(x, -7.99881172180175781, 7.99881172180175781)
-        square = self.emit(f"fmul float {c}, {c}")
-        p = self._polynomial(
-            square,
-            (-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08, 1.48572235717979e-05,
-             6.37261928875436e-04, 4.89352455891786e-03),
-        )  # fmt: skip
-        p = self.emit(f"fmul float {p}, {c}")
-        q = self._polynomial(square, (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03))
-        quotient = self.emit(f"fdiv float {p}, {q}")
-        size = self.emit(f"call float @llvm.fabs.f32(float {x})")
-        tiny = self.emit(f"fcmp olt float {size}, {f(0.0004)}")
-        return self.emit(f"select i1 {tiny}, float {x}, float {quotient}")
-
-    def _erf(self, x: str) -> str:
-        """A rational function of degree 13 / 8 on [-4, 4] (the coefficients are Eigen's)."""
-        c = self._clamp(x, -4.0, 4.0)
-        square = self.emit(f"fmul float {c}, {c}")
-        p = self._polynomial(
-            square,
-            (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04,
-             -2.95459980854025e-03, -1.60960333262415e-02),
-        )  # fmt: skip
-        p = self.emit(f"fmul float {p}, {c}")
-        q = self._polynomial(
-            square, (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02)
-        )
-        return self.emit(f"fdiv float {p}, {q}")
 
 
 class Array:
@@ -421,7 +349,7 @@ start:
         extent += f"  %all{i} = call i64 @numel(ptr %o{i})\n  %rows{i} = sdiv i64 %all{i}, %safe\n"
         arguments.append(f"i64 %rows{i}")
     entry = "\n".join(loads)
-    return f"""{_PRELUDE}{code}
+    return f"""{_PRELUDE}{DECLARATIONS}{code}
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 {entry}
 {extent}  call void @body({", ".join(arguments)}, i64 0, i64 %extent, i64 %columns)

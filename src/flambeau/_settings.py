@@ -1,24 +1,16 @@
 """Settings of the whole process: threads, determinism, precision, the default device and tensor type."""
 
-import os
 from typing import Any
 
 from .core import device as devices
 from .core.device import device
 from .core.dtype import set_default_dtype
+from .kernels.compiler import threads
 
 # --- threads ---------------------------------------------------------------------------------------------------------
 
 
-def _cores() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _State:
-    threads: int | None = None
     interop_threads: int | None = None
     deterministic = False
     warn_only = False
@@ -41,20 +33,17 @@ def _threads(name: str, value: Any) -> int:
 
 def get_num_threads() -> int:
     """How many threads an operator may use: what was set, or the number of cores (`OMP_NUM_THREADS` if set)."""
-    return _state.threads or _cores()
+    return threads.count()
 
 
 def set_num_threads(num: int) -> None:
-    """Remembers how many threads an operator may use. Raises RuntimeError unless it is a positive int.
-
-    The matrix library beneath NumPy reads its number of threads from the environment when it starts, and keeps it.
-    """
-    _state.threads = _threads("set_num_threads", num)
+    """Sets how many threads an operator may use, from the next one on. Raises RuntimeError unless it is a positive int."""
+    threads.set_count(_threads("set_num_threads", num))
 
 
 def get_num_interop_threads() -> int:
     """How many operators may run side by side; a setting without effect, as they run one after the other."""
-    return _state.interop_threads or _cores()
+    return _state.interop_threads or threads.cores()
 
 
 def set_num_interop_threads(num: int) -> None:

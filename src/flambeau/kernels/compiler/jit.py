@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 _METH_FASTCALL = 0x80
-_lock = threading.RLock()
+lock = threading.RLock()
+"""Held while something is compiled or linked."""
 _alive: list[Any] = []  # code, method definitions and names must outlive every call
 
 
@@ -55,12 +56,19 @@ class Compiler:
         builder.getModulePassManager().run(module, builder)
         return self.machine.emit_object(module)
 
-    def link(self, code: bytes, name: str, symbol: str) -> int:
-        """The address of `symbol` in object code."""
-        library = self.llvm.JITLibraryBuilder().add_object_img(code).export_symbol(symbol).add_current_process()
+    def link(self, code: bytes, name: str, *symbols: str) -> list[int]:
+        """The addresses of `symbols` in object code; what it calls itself is the process's, or the pool of `threads.py`."""
+        library = self.llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for symbol in symbols:
+            library.export_symbol(symbol)
+        if b"flambeau_parallel" in code and "flambeau_parallel" not in symbols:
+            from .threads import symbols as of_the_pool
+
+            for imported, address in of_the_pool().items():
+                library.import_symbol(imported, address)
         resource = library.link(self.lljit, name)
         _alive.append(resource)
-        return resource[symbol]
+        return [resource[symbol] for symbol in symbols]
 
 
 def _numpy_version() -> str:
@@ -76,7 +84,7 @@ def compiler() -> Compiler:
     """The process's compiler."""
     global _compiler
     if _compiler is None:
-        with _lock:
+        with lock:
             if _compiler is None:
                 _compiler = Compiler()
     return _compiler
@@ -143,8 +151,8 @@ def clear_cache() -> int:
 
 def python_function(ir: str, name: str) -> Callable[..., Any]:
     """The built-in function whose body is `@<name>` in the module: `ptr (ptr self, ptr args, i64 count)`."""
-    with _lock:
-        address = compiler().link(cached_object(ir), f"{name}.{len(_alive)}", name)
+    with lock:
+        (address,) = compiler().link(cached_object(ir), f"{name}.{len(_alive)}", name)
         text = name.encode()
         definition = _MethodDef(text, address, _METH_FASTCALL, None)
         _alive.extend((text, definition))

@@ -151,15 +151,23 @@ def clear_cache() -> int:
 
 def python_function(ir: str, name: str) -> Callable[..., Any]:
     """The built-in function whose body is `@<name>` in the module: `ptr (ptr self, ptr args, i64 count)`."""
+    return python_functions(ir, name)[0]
+
+
+def python_functions(ir: str, *names: str) -> list[Callable[..., Any]]:
+    """The built-in functions that one module holds."""
     with lock:
-        (address,) = compiler().link(cached_object(ir), f"{name}.{len(_alive)}", name)
-        text = name.encode()
-        definition = _MethodDef(text, address, _METH_FASTCALL, None)
-        _alive.extend((text, definition))
+        addresses = compiler().link(cached_object(ir), f"{names[0]}.{len(_alive)}", *names)
         make = ctypes.pythonapi.PyCFunction_NewEx
         make.restype = ctypes.py_object
         make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.c_void_p, ctypes.c_void_p]
-        return make(ctypes.byref(definition), None, None)
+        made = []
+        for name, address in zip(names, addresses):
+            text = name.encode()
+            definition = _MethodDef(text, address, _METH_FASTCALL, None)
+            _alive.extend((text, definition))
+            made.append(make(ctypes.byref(definition), None, None))
+        return made
 
 
 def available() -> bool:

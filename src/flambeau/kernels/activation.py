@@ -35,11 +35,11 @@ def relu(x: Any, out: Any = None) -> Any:
 
 
 def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:
-    """The gradient where the result is above the threshold, else zero."""
+    """Zero where the result is not above the threshold, else the gradient; NaN lets it pass."""
     kernel = compiled_for(library.threshold_backward, result, grad)
     if kernel is not None:
         return kernel(np.empty_like(grad), grad, result, float(threshold))
-    return grad * (result > threshold)
+    return np.where(result <= threshold, grad.dtype.type(0), grad)
 
 
 def gelu(x: Any, approximate: str) -> Any:

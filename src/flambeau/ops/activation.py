@@ -26,7 +26,7 @@ formula_function("constant_in", lambda x, other: x, constant_in.function)
 formula_function(
     "threshold_backward",
     k.threshold_backward,
-    lambda grad, result, threshold: constant_in.function(grad * (result > threshold), result),
+    lambda grad, result, threshold: constant_in.function(tensors.where(result <= threshold, 0, grad), result),
 )
 
 
@@ -440,7 +440,7 @@ def threshold_op(input: Array, threshold: Any, value: Any) -> Array:
     return k.threshold(input, threshold, value)
 
 
-threshold_op.derivative(input=lambda F, grad, input, threshold: F.constant_in(grad * (input > threshold), input))
+threshold_op.derivative(input=lambda F, grad, input, threshold: F.constant_in(F.where(input <= threshold, 0, grad), input))
 
 
 _threshold_in_place = in_place_form(threshold_op, "threshold_")

@@ -85,10 +85,10 @@ def silu_backward(row: Any, out: Any, grad: Any, x: Any) -> None:
 
 @map_kernel("out:f grad:f result:f", numbers=1)
 def threshold_backward(row: Any, out: Any, grad: Any, result: Any, bound: Any) -> None:
-    """grad where result > bound, else zero."""
+    """Zero where result <= bound, else grad: NaN lets it pass."""
 
     def body(i: Any) -> None:
-        out[i] = where(result[i] > bound, grad[i], 0.0)
+        out[i] = where(result[i] <= bound, 0.0, grad[i])
 
     row.each(body)
 

@@ -365,10 +365,10 @@ class Tensor(metaclass=_TensorMeta):
         return array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist()
 
     def numpy(self, *, force: bool = False) -> ndarray:
-        """The memory as an ndarray, shared. Raises where it is recorded in a graph, unless `force`."""
+        """The memory as an ndarray, shared. Raises where a graph would be recorded, unless `force`."""
         array = self._array
         if not force:
-            if self.requires_grad:
+            if self.requires_grad and grad_mode.enabled:
                 raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
             if array.__class__ is not ndarray:
                 raise TypeError("can't convert meta device type tensor to numpy.")

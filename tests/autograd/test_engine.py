@@ -42,6 +42,7 @@ test_errors = rows(
     Row("x.grad = 3", x=randn(3), grad=True),
     Row("x.grad = x", x=randn(3), grad=True),
     Row("x.numpy()", x=randn(3), grad=True),
+    Row("y = x.requires_grad_(); torch.no_grad()(y.numpy)().tolist()", x=randn(3)),
     Row("x.retain_grad()", x=randn(3)),
     Row("x.register_hook(print)", x=randn(3)),
     Row("(x * 2).register_post_accumulate_grad_hook(print)", x=randn(3), grad=True),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiler import compiled_for
+from .compiler import chunks_of_rows, compiled_for
 from .library import normalization as library
 from .quiet import quiet
 
@@ -58,9 +58,10 @@ def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
         if kernel is not None:
             count = x.shape[-1]
             out = np.empty_like(x)
-            grad_weight, grad_bias = np.zeros(count, x.dtype), np.zeros(count, x.dtype)
-            kernel(out, grad_weight, grad_bias, grad, x, mean, rstd, weight, 1 / count)
-            return out if needs[0] else None, grad_weight if needs[1] else None, grad_bias if needs[2] else None
+            sums = np.zeros((2, chunks_of_rows(x.size // count, count), count), x.dtype)
+            kernel(out, sums[0], sums[1], grad, x, mean, rstd, weight, 1 / count)
+            sums = np.add.reduce(sums, 1)
+            return out if needs[0] else None, sums[0] if needs[1] else None, sums[1] if needs[2] else None
     return _layer_norm_backward(grad, x, mean, rstd, weight, needs)
 
 

@@ -170,6 +170,38 @@ def python_functions(ir: str, *names: str) -> list[Callable[..., Any]]:
         return made
 
 
+def native_functions(ir: str, name: str, table: list[int], functions: list[str], methods: list[str]) -> dict[str, Any]:
+    """What a module of machine code offers: `functions` as built-ins, `methods` as addresses for `method_descriptor`.
+
+    The module's `@table` is filled with addresses of objects, which the caller keeps alive.
+    """
+    with lock:
+        place, *addresses = compiler().link(cached_object(ir), f"{name}.{len(_alive)}", "table", *functions, *methods)
+        (ctypes.c_void_p * len(table)).from_address(place)[:] = table
+        made: dict[str, Any] = dict(zip(functions + methods, addresses))
+        make = ctypes.pythonapi.PyCFunction_NewEx
+        make.restype = ctypes.py_object
+        make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.c_void_p, ctypes.c_void_p]
+        for function in functions:
+            made[function] = make(ctypes.byref(_definition(name, made[function])), None, None)
+        return made
+
+
+def method_descriptor(cls: type, name: str, address: int) -> Any:
+    """A method of a class whose code is a METH_FASTCALL function."""
+    make = ctypes.pythonapi.PyDescr_NewMethod
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.py_object, ctypes.POINTER(_MethodDef)]
+    return make(cls, ctypes.byref(_definition(name, address)))
+
+
+def _definition(name: str, address: int) -> _MethodDef:
+    text = name.encode()
+    definition = _MethodDef(text, address, _METH_FASTCALL, None)
+    _alive.extend((text, definition))
+    return definition
+
+
 def available() -> bool:
     """Whether kernels can be compiled here: llvmlite, CPython with its usual object header, and nobody forbade it."""
     if os.environ.get("FLAMBEAU_KERNELS", "") == "numpy":

@@ -13,10 +13,18 @@ from .maths import FUNCTIONS
 from .primitives import DECLARATIONS, primitive
 
 LLVM_TYPE = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "i1": "i1", "i8": "i8"}
-STORAGE = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "i1": "i8"}
-SIZE = {"f32": 4, "f64": 8, "i32": 4, "i64": 8, "i1": 1}
+STORAGE = {
+    "f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "i1": "i8", "f16": "half", "bf16": "i16", "u8": "i8", "s8": "i8",
+    "i16": "i16",
+}  # fmt: skip
+"""What lies in memory."""
 
-_PRELUDE = """
+COMPUTED = {"f16": "f32", "bf16": "f32", "u8": "i32", "s8": "i32", "i16": "i32"}
+"""The type that a kernel computes in for what lies in memory otherwise."""
+
+PRELUDE = (
+    DECLARATIONS
+    + """
 declare float @llvm.fmuladd.f32(float, float, float)
 declare double @llvm.fmuladd.f64(double, double, double)
 declare float @llvm.sqrt.f32(float)
@@ -65,7 +73,12 @@ define internal i64 @last_size(ptr %array) alwaysinline {
   %n = load i64, ptr %at
   ret i64 %n
 }
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare void @flambeau_parallel(ptr, ptr, i64, i64)
 """
+)
+"""What a module declares, and what it asks of ndarrays."""
 
 
 def literal(value: float, type_: str) -> str:
@@ -99,6 +112,49 @@ class Block:
             found = self.known[x] = self._compute(x)
         return found
 
+    def address(self, pointer: str, index: str, stored: str, access: str) -> str:
+        """Where an element lies: `access` is "1" for neighbours, "0" for one and the same, "s" for a distance in bytes."""
+        if access == "s":
+            offset = self.emit(f"mul i64 {index}, {pointer}_step")
+            return self.emit(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+        return self.emit(f"getelementptr {STORAGE[stored]}, ptr {pointer}, i64 {index if access == '1' else 0}")
+
+    def load(self, pointer: str, index: str, stored: str, access: str) -> str:
+        """An element, in the type that is computed in."""
+        value = self.emit(f"load {STORAGE[stored]}, ptr {self.address(pointer, index, stored, access)}")
+        if stored == "i1":
+            return self.emit(f"icmp ne i8 {value}, 0")
+        if stored == "f16":
+            return self.emit(f"fpext half {value} to float")
+        if stored == "bf16":  # the upper half of a float32
+            wide = self.emit(f"zext i16 {value} to i32")
+            bits = self.emit(f"shl i32 {wide}, 16")
+            return self.emit(f"bitcast i32 {bits} to float")
+        if stored in COMPUTED:
+            return self.emit(f"{'zext' if stored == 'u8' else 'sext'} {STORAGE[stored]} {value} to i32")
+        return value
+
+    def store(self, pointer: str, index: str, stored: str, access: str, value: str) -> None:
+        """Writes a value that was computed into an element, rounding to nearest even."""
+        if stored == "i1":
+            value = self.emit(f"zext i1 {value} to i8")
+        elif stored == "f16":
+            value = self.emit(f"fptrunc float {value} to half")
+        elif stored == "bf16":  # in integers: the instruction of some CPUs flushes subnormal numbers
+            bits = self.emit(f"bitcast float {value} to i32")
+            upper = self.emit(f"lshr i32 {bits}, 16")
+            odd = self.emit(f"and i32 {upper}, 1")
+            half = self.emit(f"add i32 {odd}, 32767")
+            rounded = self.emit(f"add i32 {bits}, {half}")
+            cut = self.emit(f"lshr i32 {rounded}, 16")
+            nan = self.emit(f"fcmp uno float {value}, {value}")
+            quiet = self.emit(f"or i32 {upper}, 64")
+            chosen = self.emit(f"select i1 {nan}, i32 {quiet}, i32 {cut}")
+            value = self.emit(f"trunc i32 {chosen} to i16")
+        elif stored in COMPUTED:
+            value = self.emit(f"trunc i32 {value} to {STORAGE[stored]}")
+        self.lines.append(f"  store {STORAGE[stored]} {value}, ptr {self.address(pointer, index, stored, access)}")
+
     def _compute(self, x: Expression) -> str:
         operation, t = x.operation, x.type
         kind = LLVM_TYPE[t]
@@ -106,10 +162,7 @@ class Block:
         if operation == "constant":
             return literal(x.arguments[0], t)
         if operation == "load":
-            pointer, index, stored = x.arguments
-            at = self.emit(f"getelementptr {STORAGE[stored]}, ptr {pointer}, i64 {index}")
-            loaded = self.emit(f"load {STORAGE[stored]}, ptr {at}")
-            return self.emit(f"icmp ne i8 {loaded}, 0") if stored == "i1" else loaded
+            return self.load(*x.arguments)
         if operation == "named":
             return x.arguments[0]
         values = [self.value(a) for a in x.arguments]
@@ -117,11 +170,11 @@ class Block:
             return self.emit(f"{'f' if floating else 's' if operation == 'div' else ''}{operation} {kind} {values[0]}, {values[1]}")
         if operation == "neg":
             return self.emit(f"fneg {kind} {values[0]}") if floating else self.emit(f"sub {kind} 0, {values[0]}")
-        if operation in ("lt", "le", "gt", "ge", "eq"):
+        if operation in ("lt", "le", "gt", "ge", "eq", "ne"):
             operand = x.arguments[0].type
             if operand[0] == "f":
-                return self.emit(f"fcmp o{operation} {LLVM_TYPE[operand]} {values[0]}, {values[1]}")
-            predicate = operation if operation == "eq" else f"s{operation}"
+                return self.emit(f"fcmp {'u' if operation == 'ne' else 'o'}{operation} {LLVM_TYPE[operand]} {values[0]}, {values[1]}")
+            predicate = operation if operation in ("eq", "ne") else f"s{operation}"
             return self.emit(f"icmp {predicate} {LLVM_TYPE[operand]} {values[0]}, {values[1]}")
         if operation == "select":
             return self.emit(f"select i1 {values[0]}, {kind} {values[1]}, {kind} {values[2]}")
@@ -153,12 +206,18 @@ class Block:
 
 
 class Array:
-    """An array parameter inside a kernel: `x[i]` loads, `x[i] = value` stores."""
+    """An array parameter inside a kernel: `x[i]` loads, `x[i] = value` stores.
 
-    def __init__(self, row: "Row", pointer: str, type_: str) -> None:
+    stored: the type in memory; `type` is the one that is computed in. layout, access: see `entry.py`.
+    """
+
+    def __init__(self, row: "Row", pointer: str, stored: str, layout: str = "", access: str = "1") -> None:
         self.row = row
         self.pointer = pointer
-        self.type = type_
+        self.stored = stored
+        self.type = COMPUTED.get(stored, stored)
+        self.layout = layout
+        self.access = access
 
     def __getitem__(self, index: Expression) -> Expression:
         return self.row.load(self, index)
@@ -179,24 +238,24 @@ class Row:
         self.lines: list[str] = []
         self.block: Block | None = None
         self.label = "start"
+        self.serial = False  # whether rows write where other rows do
 
     def fresh(self, prefix: str = "%v") -> str:
         self.count += 1
         return f"{prefix}{self.count}"
 
     def load(self, array: Array, index: Expression) -> Expression:
-        return Expression("load", array.type, array.pointer, index.arguments[0], array.type)
+        return Expression("load", array.type, array.pointer, index.arguments[0], array.stored, array.access)
 
     def store(self, array: Array, index: Expression, value: Any) -> None:
         block = self.block
         assert block is not None
+        if array.layout in ("shared", "cycle"):
+            self.serial = True
         if not isinstance(value, Expression):
             value = Expression("constant", array.type, value)
         name = block.value(value if value.type == array.type else Expression("cast", array.type, value))
-        if array.type == "i1":
-            name = block.emit(f"zext i1 {name} to i8")
-        at = block.emit(f"getelementptr {STORAGE[array.type]}, ptr {array.pointer}, i64 {block.value(index)}")
-        block.lines.append(f"  store {STORAGE[array.type]} {name}, ptr {at}")
+        block.store(array.pointer, block.value(index), array.stored, array.access, name)
         # What was loaded from this array before must be loaded again.
         for x in [x for x in block.known if x.operation == "load" and x.arguments[0] == array.pointer]:
             del block.known[x]
@@ -217,11 +276,11 @@ class Row:
 
     def get(self, array: Array) -> Expression:
         """Loads the row's element of an array with one element per row."""
-        return self.once(Expression("load", array.type, array.pointer, "%row", array.type))
+        return self.once(Expression("load", array.type, array.pointer, "%row", array.stored, "1"))
 
     def pick(self, array: Array, index: Expression) -> Expression:
         """Loads one element of the row, at an index that was computed before."""
-        return self.once(Expression("load", array.type, array.pointer, index.arguments[0], array.type))
+        return self.once(self.load(array, index))
 
     def set(self, array: Array, index: Expression, value: Expression) -> None:
         """Stores one element of the row, at an index that was computed before."""
@@ -273,89 +332,3 @@ class Row:
         self.label = done
         self.block = None
         return None if reduction is None else Expression("named", result.type, accumulated)
-
-
-def module(name: str, build: Callable[..., None], arrays: list[tuple[str, str, str]], numbers: int, number_type: str, rows: bool) -> str:
-    """The IR of a kernel.
-
-    arrays: (name, type, layout) in order; the first decides the extent; layout "" is one element per column of each row, "row" one
-    per row, "shared" one row for all, "cycle" rows used again and again. numbers: how many Python floats follow. `rows`: the
-    kernel runs once per row of the last dimension; otherwise all elements are one row.
-    """
-    row = Row()
-    parameters = [Array(row, f"%{n}_row", t) for n, t, _ in arrays]
-    scalars = [Expression("named", number_type, f"%number{i}") for i in range(numbers)]
-    build(row, *parameters, *scalars)
-    body = "\n".join(row.lines)
-    cycles = [(i, n) for i, (n, _, layout) in enumerate(arrays) if layout == "cycle"]
-    signature = ", ".join(
-        [f"ptr noalias %{n}" for n, _, _ in arrays] + [f"double %wide{i}" for i in range(numbers)] + [f"i64 %{n}_rows" for _, n in cycles]
-    )
-    convert = "".join(
-        f"  %number{i} = fptrunc double %wide{i} to float\n" if number_type == "f32" else f"  %number{i} = fadd double %wide{i}, -0.0\n"
-        for i in range(numbers)
-    )
-    if rows:
-        bases = ""
-        for n, t, layout in arrays:
-            if layout == "cycle":  # its rows are used again and again
-                bases += f"  %{n}_number = srem i64 %row, %{n}_rows\n  %{n}_offset = mul i64 %{n}_number, %columns\n"
-            offset = {"": "%offset", "cycle": f"%{n}_offset"}.get(layout, "0")
-            bases += f"  %{n}_row = getelementptr {STORAGE[t]}, ptr %{n}, i64 {offset}\n"
-        code = f"""
-define internal void @body({signature}, i64 %begin, i64 %end, i64 %columns) {{
-entry:
-{convert}  br label %rows
-rows:
-  %row = phi i64 [%begin, %entry], [%row1, %{row.label}]
-  %some = icmp slt i64 %row, %end
-  br i1 %some, label %start, label %finished
-start:
-  %offset = mul i64 %row, %columns
-  %first = add i64 0, 0
-  %last = add i64 %columns, 0
-{bases}{body}
-  %row1 = add i64 %row, 1
-  br label %rows
-finished:
-  ret void
-}}
-"""
-        extent = (
-            "  %total = call i64 @numel(ptr %o0)\n  %columns = call i64 @last_size(ptr %o0)\n  %none = icmp eq i64 %columns, 0\n"
-            "  %safe = select i1 %none, i64 1, i64 %columns\n  %extent = sdiv i64 %total, %safe\n"
-        )
-    else:
-        bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 0\n" for n, _, _ in arrays)
-        code = f"""
-define internal void @body({signature}, i64 %first, i64 %last, i64 %columns) {{
-start:
-{convert}{bases}{body}
-  ret void
-}}
-"""
-        extent = "  %extent = call i64 @numel(ptr %o0)\n  %columns = add i64 0, 0\n"
-    loads, arguments = [], []
-    for i in range(len(arrays)):
-        loads += [f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %o{i} = load ptr, ptr %at{i}",
-                  f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load ptr, ptr %data_at{i}"]  # fmt: skip
-        arguments.append(f"ptr %data{i}")
-    for i in range(numbers):
-        j = len(arrays) + i
-        loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
-                  f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %float{i} = load double, ptr %data_at{j}"]  # fmt: skip
-        arguments.append(f"double %float{i}")
-    for i, _ in cycles:
-        extent += f"  %all{i} = call i64 @numel(ptr %o{i})\n  %rows{i} = sdiv i64 %all{i}, %safe\n"
-        arguments.append(f"i64 %rows{i}")
-    entry = "\n".join(loads)
-    return f"""{_PRELUDE}{DECLARATIONS}{code}
-define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
-{entry}
-{extent}  call void @body({", ".join(arguments)}, i64 0, i64 %extent, i64 %columns)
-  %references = load i64, ptr %o0
-  %more_references = add i64 %references, 1
-  store i64 %more_references, ptr %o0
-  ret ptr %o0
-}}
-"""

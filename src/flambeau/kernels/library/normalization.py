@@ -25,11 +25,11 @@ def layer_norm(row: Any, out: Any, mean: Any, rstd: Any, x: Any, weight: Any, bi
     row.each(body)
 
 
-@row_kernel("out:f grad_weight:f+ grad_bias:f+ grad:f x:f mean:f* rstd:f* weight:f+", numbers=1)
+@row_kernel("out:f grad_weight:f% grad_bias:f% grad:f x:f mean:f* rstd:f* weight:f+", numbers=1)
 def layer_norm_backward(
     row: Any, out: Any, grad_weight: Any, grad_bias: Any, grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, one_over: Any
 ) -> None:
-    """The gradient of x, and those of weight and bias added up over the rows (they start at zero)."""
+    """The gradient of x, and those of weight and bias added up over each chunk of rows (they start at zero)."""
     centre, scale = row.get(mean), row.get(rstd)
     total = row.once(row.sum(lambda i: grad[i] * weight[i]) * one_over)
     product = row.once(row.sum(lambda i: grad[i] * weight[i] * ((x[i] - centre) * scale)) * one_over)

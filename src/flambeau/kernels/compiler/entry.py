@@ -1,0 +1,285 @@
+"""A whole kernel as a module of IR: its loops over a range of rows or elements, and the built-in function that Python calls.
+
+The function reads the arrays' pointers and sizes, puts them into a struct, and runs the range itself or, above a grain, with
+the GIL released and over the pool of `threads.py`.
+"""
+
+from typing import Callable
+
+from .expression import Expression
+from .llvm import PRELUDE, STORAGE, Array, Row
+
+Parameter = tuple[str, str, str]
+"""Name, type in memory, layout: "" one element per column of each row, "row" one per row, "shared" one row for all, "cycle"
+rows used again and again, "partial" one row for each chunk of rows (a chunk is as many rows as its first dimension says)."""
+
+GRAIN = 32768
+"""Up to so many elements a launch stays on one thread, and so many at least are one thread's share."""
+
+
+def module(
+    name: str,
+    build: Callable[..., None],
+    arrays: list[Parameter],
+    numbers: int,
+    number_type: str,
+    rows: bool,
+    access: str | None = None,
+    grain: int = GRAIN,
+) -> str:
+    """The IR of a kernel.
+
+    arrays: in order; the first decides the extent. numbers: how many Python floats follow. `rows`: the kernel runs once per row
+    of the last dimension; otherwise all elements are one row. access: how each array of a map lies along the innermost
+    dimension, "1" neighbours, "0" one element, "s" a distance in bytes; then a last argument is the plan of the walk
+    (see `walk.py`). None: all are row-major.
+    """
+    row = Row()
+    parameters = [Array(row, f"%{n}_row", t, layout, access[i] if access is not None else "1") for i, (n, t, layout) in enumerate(arrays)]
+    scalars = [Expression("named", number_type, f"%number{i}") for i in range(numbers)]
+    build(row, *parameters, *scalars)
+    partial = [i for i, (_, _, layout) in enumerate(arrays) if layout == "partial"]
+    cycles = [i for i, (_, _, layout) in enumerate(arrays) if layout == "cycle"]
+    fields = [f"ptr %{n}" for n, _, _ in arrays] + [f"double %wide{i}" for i in range(numbers)]
+    fields += [f"i64 %{arrays[i][0]}_rows" for i in cycles] + ["i64 %columns"]
+    if partial:
+        fields += ["i64 %all_rows", "i64 %chunk_rows"]
+    if access is not None:
+        fields.append("ptr %plan")
+    convert = "".join(
+        f"  %number{i} = fptrunc double %wide{i} to float\n" if number_type == "f32"
+        else f"  %number{i} = fadd double %wide{i}, -0.0\n" if number_type == "f64"
+        else f"  %number{i} = fptosi double %wide{i} to {number_type}\n"
+        for i in range(numbers)
+    )  # fmt: skip
+    if access is not None:
+        body = _walk_body(row, arrays, access, convert)
+    elif rows:
+        body = _rows_body(row, arrays, convert)
+    else:
+        bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 0\n" for n, _, _ in arrays)
+        body = "\n".join(["start:", convert + bases, "  %first = add i64 %begin, 0", "  %last = add i64 %end, 0", *row.lines, "  ret void"])
+    signature = ", ".join(f.replace("ptr ", "ptr noalias ") for f in fields)
+    code = f"""
+define internal void @body({signature}, i64 %begin, i64 %end) noinline {{
+{body}
+}}
+"""
+    return (
+        PRELUDE
+        + code
+        + _part(fields, arrays, partial)
+        + _entry(name, arrays, numbers, fields, cycles, partial, rows, access, row.serial, grain)
+    )
+
+
+def _rows_body(row: Row, arrays: list[Parameter], convert: str) -> str:
+    bases = ""
+    for n, t, layout in arrays:
+        if layout == "cycle":
+            bases += f"  %{n}_number = srem i64 %row, %{n}_rows\n  %{n}_offset = mul i64 %{n}_number, %columns\n"
+        offset = {"": "%offset", "cycle": f"%{n}_offset"}.get(layout, "0")
+        bases += f"  %{n}_row = getelementptr {STORAGE[t]}, ptr %{n}, i64 {offset}\n"
+    lines = "\n".join(row.lines)
+    return f"""entry:
+{convert}  br label %rows
+rows:
+  %row = phi i64 [%begin, %entry], [%row1, %{row.label}]
+  %some = icmp slt i64 %row, %end
+  br i1 %some, label %start, label %finished
+start:
+  %offset = mul i64 %row, %columns
+  %first = add i64 0, 0
+  %last = add i64 %columns, 0
+{bases}{lines}
+  %row1 = add i64 %row, 1
+  br label %rows
+finished:
+  ret void"""
+
+
+def _walk_body(row: Row, arrays: list[Parameter], access: str, convert: str) -> str:
+    """Elements [begin, end) of a walk: the plan is the inner size, the number of outer dimensions, their sizes from the
+    innermost on, and for each array the inner distance and one for each outer dimension, all in bytes."""
+    steps = ""
+    for k, (n, _, _) in enumerate(arrays):
+        steps += f"""  %{n}_per = add i64 %outer, 1
+  %{n}_before = mul i64 %{n}_per, {k}
+  %{n}_index = add i64 %{n}_before, %steps_at
+  %{n}_steps = getelementptr i64, ptr %plan, i64 %{n}_index
+  %{n}_row_step = load i64, ptr %{n}_steps
+"""
+    offsets = "".join(f"  %{n}_offset = phi i64 [0, %next_row], [%{n}_offset1, %dim]\n" for n, _, _ in arrays)
+    moves = ""
+    for n, _, _ in arrays:
+        moves += f"""  %{n}_at = getelementptr i64, ptr %{n}_steps, i64 %d1
+  %{n}_stride = load i64, ptr %{n}_at
+  %{n}_move = mul i64 %{n}_stride, %coordinate
+  %{n}_offset1 = add i64 %{n}_offset, %{n}_move
+"""
+    bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 %{n}_offset\n" for n, _, _ in arrays)
+    lines = "\n".join(row.lines)
+    return f"""entry:
+{convert}  %inner = load i64, ptr %plan
+  %outer_at = getelementptr i64, ptr %plan, i64 1
+  %outer = load i64, ptr %outer_at
+  %sizes = getelementptr i64, ptr %plan, i64 2
+  %steps_at = add i64 %outer, 2
+{steps}  %row0 = sdiv i64 %begin, %inner
+  %nothing = icmp sge i64 %begin, %end
+  br i1 %nothing, label %finished, label %next_row
+next_row:
+  %row = phi i64 [%row0, %entry], [%row1, %{row.label}]
+  br label %dims
+dims:
+  %d = phi i64 [0, %next_row], [%d1, %dim]
+  %rest = phi i64 [%row, %next_row], [%rest1, %dim]
+{offsets}  %deeper = icmp slt i64 %d, %outer
+  br i1 %deeper, label %dim, label %start
+dim:
+  %size_at = getelementptr i64, ptr %sizes, i64 %d
+  %size = load i64, ptr %size_at
+  %rest1 = udiv i64 %rest, %size
+  %whole = mul i64 %rest1, %size
+  %coordinate = sub i64 %rest, %whole
+  %d1 = add i64 %d, 1
+{moves}  br label %dims
+start:
+  %base = mul i64 %row, %inner
+  %from = sub i64 %begin, %base
+  %to = sub i64 %end, %base
+  %first = call i64 @llvm.smax.i64(i64 %from, i64 0)
+  %last = call i64 @llvm.smin.i64(i64 %to, i64 %inner)
+{bases}{lines}
+  %row1 = add i64 %row, 1
+  %reached = mul i64 %row1, %inner
+  %again = icmp slt i64 %reached, %end
+  br i1 %again, label %next_row, label %finished
+finished:
+  ret void"""
+
+
+def _part(fields: list[str], arrays: list[Parameter], partial: list[int]) -> str:
+    """`@part(context, begin, end)`: the body over a range, or over a range of chunks of rows."""
+    types = [f.split()[0] for f in fields]
+    names = [f.split()[1] for f in fields]
+    loads = "".join(
+        f"  {n}_at = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {n} = load {t}, ptr {n}_at\n"
+        for i, (t, n) in enumerate(zip(types, names))
+    )
+    head = (
+        f"\n%context = type {{ {', '.join(types)} }}\n\ndefine internal void @part(ptr %context, i64 %begin, i64 %end) {{\nentry:\n{loads}"
+    )
+    if not partial:
+        return f"{head}  call void @body({', '.join(fields)}, i64 %begin, i64 %end)\n  ret void\n}}\n"
+    moved, arguments = "", list(fields)
+    for i in partial:
+        n, t, _ = arrays[i]
+        moved += f"  %{n}_chunk = getelementptr {STORAGE[t]}, ptr %{n}, i64 %offset\n"
+        arguments[i] = f"ptr %{n}_chunk"
+    return f"""{head}  br label %test
+test:
+  %chunk = phi i64 [%begin, %entry], [%chunk1, %run]
+  %more = icmp slt i64 %chunk, %end
+  br i1 %more, label %run, label %finished
+run:
+  %offset = mul i64 %chunk, %columns
+{moved}  %first_row = mul i64 %chunk, %chunk_rows
+  %behind = add i64 %first_row, %chunk_rows
+  %last_row = call i64 @llvm.smin.i64(i64 %behind, i64 %all_rows)
+  call void @body({", ".join(arguments)}, i64 %first_row, i64 %last_row)
+  %chunk1 = add i64 %chunk, 1
+  br label %test
+finished:
+  ret void
+}}
+"""
+
+
+def _entry(
+    name: str,
+    arrays: list[Parameter],
+    numbers: int,
+    fields: list[str],
+    cycles: list[int],
+    partial: list[int],
+    rows: bool,
+    walks: bool,
+    serial: bool,
+    grain: int,
+) -> str:
+    """The built-in function: arguments into the context, then the whole range here or over the pool."""
+    loads, values = [], []
+    for i in range(len(arrays)):
+        loads += [f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %o{i} = load ptr, ptr %at{i}",
+                  f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load ptr, ptr %data_at{i}"]  # fmt: skip
+        values.append(f"%data{i}")
+    for i in range(numbers):
+        j = len(arrays) + i
+        loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
+                  f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %float{i} = load double, ptr %data_at{j}"]  # fmt: skip
+        values.append(f"%float{i}")
+    if rows:
+        loads += [
+            "  %total = call i64 @numel(ptr %o0)",
+            "  %columns = call i64 @last_size(ptr %o0)",
+            "  %safe = call i64 @llvm.smax.i64(i64 %columns, i64 1)",
+            "  %extent = sdiv i64 %total, %safe",
+            f"  %share = sdiv i64 {grain}, %safe",
+            "  %grain = call i64 @llvm.smax.i64(i64 %share, i64 1)",
+        ]
+    else:
+        loads += ["  %extent = call i64 @numel(ptr %o0)", "  %columns = add i64 0, 0", f"  %grain = add i64 {grain}, 0"]
+    for i in cycles:
+        loads += [f"  %all{i} = call i64 @numel(ptr %o{i})", f"  %rows{i} = sdiv i64 %all{i}, %safe"]
+        values.append(f"%rows{i}")
+    values.append("%columns")
+    work, share = "%extent", "%grain"
+    if partial:
+        i = partial[0]
+        loads += [
+            f"  %dims_at = getelementptr i8, ptr %o{i}, i64 32",
+            "  %dims = load ptr, ptr %dims_at",
+            "  %chunks = load i64, ptr %dims",
+            "  %up = add i64 %extent, %chunks",
+            "  %up1 = sub i64 %up, 1",
+            "  %chunk_rows = sdiv i64 %up1, %chunks",
+        ]
+        values += ["%extent", "%chunk_rows"]
+        work, share = "%chunks", "1"
+    if walks:
+        j = len(arrays) + numbers
+        loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
+                  f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %plan = load ptr, ptr %data_at{j}"]  # fmt: skip
+        values.append("%plan")
+    for i, (field, value) in enumerate(zip(fields, values)):
+        loads += [
+            f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}",
+            f"  store {field.split()[0]} {value}, ptr %field{i}",
+        ]
+    large = "" if serial else f"""  %large = icmp sgt i64 {work}, {share}
+  br i1 %large, label %over_pool, label %here
+over_pool:
+  %gil = call ptr @PyEval_SaveThread()
+  call void @flambeau_parallel(ptr @part, ptr %context, i64 {work}, i64 {share})
+  call void @PyEval_RestoreThread(ptr %gil)
+  br label %finished
+"""  # fmt: skip
+    return f"""
+define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
+entry:
+  %context = alloca %context
+{chr(10).join(loads)}
+{large or "  br label %here" + chr(10)}here:
+  call void @part(ptr %context, i64 0, i64 {work})
+  br label %finished
+finished:
+  %references = load i64, ptr %o0
+  %more_references = add i64 %references, 1
+  store i64 %more_references, ptr %o0
+  ret ptr %o0
+}}
+
+declare i64 @llvm.smax.i64(i64, i64)
+declare i64 @llvm.smin.i64(i64, i64)
+"""

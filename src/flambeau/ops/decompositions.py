@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtype import int32
+from ..core.dtype import float32, int32
 from ..core.return_types import return_type
 from ..kernels import linalg as k
-from .definition import Array, composite, formula_function, operator, tensors, write_out
+from .definition import NAMES, Array, composite, formula_function, operator, tensors, write_out
 from .solving import LinAlgError, _where, adjoint, check_floating, check_matrix, check_square, type_name, zeros_for
 
 
@@ -572,3 +572,58 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     s = tensors.wrap(s._array)
     result = return_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")((solution, residuals, rank, s))
     return result if out is None else write_out(result, out)
+
+
+# --- of low rank ---------------------------------------------------------------------------------------------------------
+
+
+def _approximate_basis(A: Any, q: int, niter: int, M: Any) -> Any:
+    """`q` orthonormal columns that span nearly what A (less M) does: Halko, Martinsson and Tropp, 2009, algorithm 4.4."""
+
+    def through(matrix: Any, mean: Any, columns: Any) -> Any:
+        product = matrix @ columns
+        return product if mean is None else product - mean @ columns
+
+    dtype = A.dtype if A.is_floating_point() or A.is_complex() else float32
+    Q = NAMES["linalg"]["qr"](through(A, M, NAMES["torch"]["randn"](A.shape[-1], q, dtype=dtype)))[0]
+    for _ in range(niter):
+        Q = NAMES["linalg"]["qr"](through(A.mH, None if M is None else M.mH, Q))[0]
+        Q = NAMES["linalg"]["qr"](through(A, M, Q))[0]
+    return Q
+
+
+@composite("torch.svd_lowrank")
+def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2, M: Any = None) -> tuple[Any, Any, Any]:
+    """(U, S, V) with A - M near U diag(S) V^H, of rank `q` at most: Halko, Martinsson and Tropp, 2009, algorithm 5.1.
+
+    Draws from the default generator. `M` broadcasts to A, which is (*, m, n).
+    """
+    m, n = A.shape[-2:]
+    wide = m < n
+    if M is not None:
+        M = M.broadcast_to(A.shape)
+    if wide:
+        A, M = A.mH, None if M is None else M.mH
+    Q = _approximate_basis(A, 6 if q is None else q, 2 if niter is None else niter, M)
+    small = Q.mH @ A
+    if M is not None:
+        small = small - Q.mH @ M
+    U, S, Vh = NAMES["linalg"]["svd"](small, full_matrices=False)
+    U, V = Q @ U, Vh.mH
+    return (V, S, U) if wide else (U, S, V)
+
+
+@composite("torch.pca_lowrank")
+def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 2) -> tuple[Any, Any, Any]:
+    """The first `q` (6, or as many as there are) principal components of the rows of A: `svd_lowrank` of A less the mean row.
+
+    Raises ValueError for a `q` that A does not have, or a negative `niter`.
+    """
+    m, n = A.shape[-2:]
+    if q is None:
+        q = min(6, m, n)
+    elif not 0 <= q <= min(m, n):
+        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
+    if not niter >= 0:
+        raise ValueError(f"niter(={niter}) must be non-negative integer")
+    return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

@@ -554,6 +554,9 @@ def clamp_numbers(input: Array, min: Any, max: Any, out: Any = None) -> Array:
             raise NotImplementedError("clamp is not supported for complex types")
         to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
         input = k.cast(input, to) if to != input.dtype else input
+    elif input.dtype.kind == "V":  # with a number of Python's, bfloat16 would become float32
+        low = input.dtype.type
+        min, max = None if min is None else low(min), None if max is None else low(max)
     return k.clamp(input, min, max, out)
 
 

@@ -181,3 +181,85 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         after, before = x.narrow(dim, 1, size - 1), x.narrow(dim, 0, size - 1)
         x = tensors.logical_xor(after, before) if x.dtype.name == "bool" else after - before
     return x if out is None else write_out(x, out)
+
+
+def _steps(input: Any, spacing: Any, dim: Any, edge_order: int) -> tuple[list[int], list[Any]]:
+    """The dimensions that `gradient` goes along, and the step or the coordinates along each; RuntimeError where they do not fit."""
+    ndim = input.dim()
+    dims = [dim] if isinstance(dim, int) else list(range(ndim)) if dim is None else list(dim)
+    dims = [normalize_dim(d, max(ndim, 1)) for d in dims]
+    given = [spacing] * len(dims) if spacing is None or not isinstance(spacing, (list, tuple)) else list(spacing)
+    if input.dtype.name == "uint8":
+        raise RuntimeError("torch.gradient does not support uint8 input.")
+    if len(given) != len(dims):
+        if dim is None:
+            raise RuntimeError(
+                f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = {ndim}', since "
+                f"dim argument was not given, but got a list of length {len(given)}"
+            )
+        raise RuntimeError(
+            "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the same length, but "
+            f"got a spacing argument of length {len(given)} and a dim argument of length {len(dims)}."
+        )
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    if any(input.shape[d] < edge_order + 1 for d in dims):
+        raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+    if isinstance(spacing, (list, tuple)):
+        for step in given:
+            if hasattr(step, "dim") and step.dim() != 1:
+                raise RuntimeError(
+                    f"torch.gradient expected each element of spacing to have one dimension, but got an element with {step.dim()} dimensions!"
+                )
+    return dims, [1 if step is None else step for step in given]
+
+
+def _evenly(x: Any, step: Any, dim: int, edge_order: int) -> Any:
+    """Slopes along `dim` from central differences, for coordinates `step` apart."""
+    n = x.shape[dim]
+    inner = (x.narrow(dim, 2, n - 2) - x.narrow(dim, 0, n - 2)) / 2
+    if edge_order == 1:
+        first, last = x.narrow(dim, 1, 1) - x.narrow(dim, 0, 1), x.narrow(dim, n - 1, 1) - x.narrow(dim, n - 2, 1)
+    else:
+        first = x.narrow(dim, 1, 1) * 2 - x.narrow(dim, 0, 1) * 1.5 - x.narrow(dim, 2, 1) * 0.5
+        last = x.narrow(dim, n - 1, 1) * 1.5 - x.narrow(dim, n - 2, 1) * 2 + x.narrow(dim, n - 3, 1) * 0.5
+    return tensors.cat([first, inner, last], dim) / step
+
+
+def _unevenly(x: Any, coordinates: Any, dim: int, edge_order: int) -> Any:
+    """Slopes along `dim` from the parabolas through three neighbours each."""
+    n = x.shape[dim]
+    line = [1] * x.dim()
+    line[dim] = -1
+    gaps = diff(coordinates).reshape(line)
+    last_gap = gaps.shape[dim] - 1
+    before, after = gaps.narrow(dim, 0, last_gap), gaps.narrow(dim, 1, last_gap)
+    both = before + after
+    at = [x.narrow(dim, i, n - 2) for i in range(3)]
+    inner = at[0] * (-after / (before * both)) + at[1] * ((after - before) / (before * after)) + at[2] * (before / (after * both))
+    if edge_order == 1:
+        first = (x.narrow(dim, 1, 1) - x.narrow(dim, 0, 1)) / gaps.narrow(dim, 0, 1)
+        last = (x.narrow(dim, n - 1, 1) - x.narrow(dim, n - 2, 1)) / gaps.narrow(dim, last_gap, 1)
+    else:
+        p, q, r = (t.narrow(dim, 0, 1) for t in (before, after, both))
+        a, b, c = (x.narrow(dim, i, 1) for i in range(3))
+        first = a * (-(p + r) / (p * r)) + b * (r / (p * q)) - c * (p / (q * r))
+        p, q, r = (t.narrow(dim, last_gap - 1, 1) for t in (before, after, both))
+        a, b, c = (x.narrow(dim, n - 3 + i, 1) for i in range(3))
+        last = a * (q / (p * r)) - b * (r / (p * q)) + c * ((q + r) / (q * r))
+    return tensors.cat([first, inner, last], dim)
+
+
+@composite("torch.gradient")
+def gradient(input: Any, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Any, ...]:
+    """The slopes of sampled values along each of `dim` (all by default), from central differences.
+
+    `spacing`: one step for all, or per dimension a step or the samples' coordinates. `edge_order`: of the differences at the two ends.
+    Raises RuntimeError where the arguments do not fit the shape.
+    """
+    dims, steps = _steps(input, spacing, dim, edge_order)
+    along = [(_unevenly if hasattr(step, "dim") and step.dim() else _evenly) for step in steps]
+    return tuple(function(input, step, d, edge_order) for function, step, d in zip(along, steps, dims))

@@ -1,15 +1,23 @@
 """The LLVM instructions of the operations that the mathematical functions are made of: bits, rounding, fused products."""
 
+import struct
 from typing import Callable
 
+from . import maths_tables
 from .expression import Expression
 
 BINARY = {"and": "and", "or": "or", "xor": "xor", "shl": "shl", "ashr": "ashr", "lshr": "lshr"}
+TABLES = {f"TWO_OVER_PI_{j}": getattr(maths_tables, f"TWO_OVER_PI_{j}") for j in range(3)}
 INTRINSICS = ("fma", "rint", "floor", "ceil", "trunc", "copysign")
 
 
+def _table(name: str, values: tuple[float, ...]) -> str:
+    numbers = ", ".join("double 0x" + struct.pack(">d", v).hex().upper() for v in values)
+    return f"@flambeau_{name} = internal unnamed_addr constant [{len(values)} x double] [{numbers}]"
+
+
 def _declarations() -> str:
-    lines = []
+    lines = [_table(name, values) for name, values in TABLES.items()]
     for t, kind in (("f32", "float"), ("f64", "double")):
         for name in ("rint", "floor", "ceil", "trunc"):
             lines.append(f"declare {kind} @llvm.{name}.{t}({kind})")
@@ -29,6 +37,10 @@ def primitive(emit: Callable[[str], str], x: Expression, values: list[str], kind
         return emit(f"{operation} {kind} {values[0]}, {values[1]}")
     if operation == "bitcast":
         return emit(f"bitcast {kinds[0]} {values[0]} to {kind}")
+    if operation.startswith("table:"):
+        name = operation[6:]
+        at = emit(f"getelementptr [{len(TABLES[name])} x double], ptr @flambeau_{name}, i64 0, i64 {values[0]}")
+        return emit(f"load double, ptr {at}")
     arguments = ", ".join(f"{k} {v}" for k, v in zip(kinds, values))
     if operation.startswith("external:"):
         return emit(f"call {kind} @{operation[9:]}({arguments})")

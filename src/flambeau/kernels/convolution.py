@@ -1,4 +1,5 @@
-"""Convolution in any number of dimensions: windows copied side by side into columns (im2col), then one BLAS product.
+"""Convolution in any number of dimensions: by compiled kernels (`direct.py`) or, where there are none or they do not pay, by
+windows copied side by side into columns (im2col) and one BLAS product, as follows.
 
 The columns of a few samples, or of a few rows of a large image, are made at a time, so that they are still in the cache
 when the product reads them. With stride 1 a whole image is one run of memory: the window element at offset k of every
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from . import direct
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
@@ -129,6 +131,8 @@ def convolution(x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dil
     if y.size == 0 or weight.size == 0:
         y[...] = 0 if bias is None else bias[:, 0]
         return y.astype(low, copy=False)
+    if direct.convolution(y, x, weight, None if bias is None else bias.reshape(-1), stride, padding, dilation, groups):
+        return y.astype(low, copy=False)
     if groups == 1 and _is_pointwise(weight, stride, padding) and out == x.shape[2:]:
         rows = y.reshape(*y.shape[:2], -1)
         np.matmul(weight.reshape(weight.shape[:2]), x.reshape(*x.shape[:2], -1), out=rows)
@@ -173,13 +177,21 @@ def convolution_backward(
     grad = _wide(grad)
     x, weight = (None if x is None else _wide(x)), (None if weight is None else _wide(weight))
     dtype = grad.dtype
-    grad_x: Any = None if weight is None else np.zeros(x_shape, dtype)
-    grad_weight = None if x is None else np.zeros(weight_shape, dtype)
     if grad.size == 0 or 0 in x_shape or 0 in weight_shape:
+        return None if weight is None else np.zeros(x_shape, low), None if x is None else np.zeros(weight_shape, low)
+    grad_x: Any = None if weight is None else np.empty(x_shape, dtype)
+    grad_weight: Any = None if x is None else np.empty(weight_shape, dtype)
+    if weight is not None and direct.input_gradient(grad_x, grad, weight, stride, padding, dilation, groups):
+        weight = None
+    if x is not None and direct.weight_gradient(grad_weight, grad, x, stride, padding, dilation, groups):
+        x = None
+    if weight is None and x is None:
         return _low(grad_x, low), _low(grad_weight, low)
+    if x is not None:
+        grad_weight.fill(0)
     plan = _plan(tuple(x_shape), tuple(weight_shape), grad.shape[2:], stride, padding, dilation, groups)
     per_group = plan.out_channels // groups
-    sums = None if grad_weight is None else grad_weight.reshape(groups, per_group, -1)
+    sums = None if x is None else grad_weight.reshape(groups, per_group, -1)
     matrix = None if weight is None else weight.reshape(groups, per_group, -1).swapaxes(1, 2)
     images = None if x is None or (plan.unpadded and x.flags.c_contiguous) else np.zeros((plan.samples, plan.channels, *plan.padded), dtype)
     gradients = np.empty(0, dtype)

@@ -289,9 +289,9 @@ class Row:
         self.lines += self.block.lines
         self.block = None
 
-    def each(self, body: Callable[[Expression], Any]) -> None:
-        """Runs `body` for each index."""
-        self._loop(body, None, None)
+    def each(self, body: Callable[[Expression], Any], when: Expression | None = None) -> None:
+        """Runs `body` for each index; with a condition that was computed before, for none unless it holds."""
+        self._loop(body, None, None, when)
 
     def sum(self, body: Callable[[Expression], Expression]) -> Expression:
         """The sum of `body(i)` over the row; LLVM may reassociate it."""
@@ -301,8 +301,12 @@ class Row:
         """The largest `body(i)` of the row; NaN is passed over (what is computed from it becomes NaN all the same)."""
         return self._loop(body, "max", float("-inf"))
 
-    def _loop(self, body: Callable[[Expression], Any], reduction: str | None, initial: float | None) -> Any:
+    def _loop(self, body: Callable[[Expression], Any], reduction: str | None, initial: float | None, when: Expression | None = None) -> Any:
         number = self.fresh("")
+        last = "%last"
+        if when is not None:
+            last = f"%last{number}"
+            self.lines.append(f"  {last} = select i1 {self.once(when).arguments[0]}, i64 %last, i64 %first")
         head, inside, done = f"head{number}", f"loop{number}", f"done{number}"
         index = Expression("named", "i64", f"%i{number}")
         self.block = block = Block(self.fresh)
@@ -323,7 +327,7 @@ class Row:
             start = literal(initial or 0.0, result.type)
             self.lines.append(f"  {accumulated} = phi {kind} [{start}, %{self.label}], [{update}, %{inside}]")
         self.lines += [
-            f"  %more{number} = icmp slt i64 %i{number}, %last",
+            f"  %more{number} = icmp slt i64 %i{number}, {last}",
             f"  br i1 %more{number}, label %{inside}, label %{done}",
             f"{inside}:",
         ]

@@ -9,6 +9,7 @@ from ..core.layout import normalize_dim
 from ..core.number_info import finfo
 from ..kernels import activation as k
 from ..kernels import elementwise as e
+from ..kernels.compiler.expression import where
 from .creation import numpy_dtype
 from .definition import Array, composite, formula_function, operator, tensors, write_out
 
@@ -45,6 +46,7 @@ def relu(input: Array, out: Any = None) -> Array:
 
 
 relu.derivative(input=lambda F, grad, result: F.threshold_backward(grad, result, 0))
+relu.native(lambda input: where(input < 0.0, 0.0, input))
 
 
 _relu, relu_in_place = relu.function, relu.in_places["relu_"]

@@ -89,6 +89,8 @@ NAMES: dict[str, Functions] = {where: Functions(where) for where in ("torch", "F
 OPERATORS: dict[str, "Operator"] = {}
 """Every operator by its own name."""
 
+_CALLS = 50  # of an operator, before it is compiled for small arrays
+
 _KINDS = {"Array": "tensor", "Array | None": "optional", "Array | Number": "number", "list[Array]": "list"}
 
 
@@ -151,6 +153,9 @@ class Operator:
         self._body: Callable[..., Any] | None = None
         self.public: list[str] = []
         self.in_places: dict[str, FunctionType] = {}
+        self.native_form: tuple[Callable[..., Any], str, float | None] | None = None
+        self.natives: dict[str, Any] = {}
+        self.calls = 0
         self.function = self._stub(dict(_STUB_SCOPE, OP=self))
         self._dunder: FunctionType | None = None
 
@@ -169,6 +174,39 @@ class Operator:
             return formula
 
         return register
+
+    # --- machine code ------------------------------------------------------------------------------------------
+
+    def native(self, forward: Callable[..., Any], kind: str = "map", constant: float | None = None) -> "Operator":
+        """Gives the result as an expression over scalars: small arrays get machine code of their own (see `native.py`)."""
+        self.native_form = (forward, kind, constant)
+        return self
+
+    def count_call(self) -> None:
+        """Counts the calls of a program that may be short; one that goes on is worth compiling for."""
+        self.calls += 1
+        if self.calls < _CALLS or self.native_form is None:
+            return
+        from .native import Native, install
+
+        form, self.native_form = self.native_form, None
+        self.natives = install(Native(self, *form))
+        self.compile_function()
+        for stub in self.in_places.values():
+            self.compile_in_place(stub)
+
+    def _native_source(self, which: str, operands: list[str], names: list[str]) -> str:
+        """The first lines of a function: machine code takes the call, or declines it with None."""
+        if self.native_form is not None:
+            return "    OP.count_call()\n"
+        if which not in self.natives:
+            return ""
+        tests = [f"{n} is default_{n}" for n in names if n not in operands]
+        tests += ["legacy is None"] * bool(self.legacy) + ["out is None"] * (which == "call" and self.takes_out)
+        lines = [f"t = {which}({', '.join(operands)})", "if t is not None:", "    return t"]
+        if tests:
+            lines = [f"if {' and '.join(tests)}:", *(f"    {line}" for line in lines)]
+        return "".join(f"    {line}\n" for line in lines)
 
     @property
     def differentiable_params(self) -> list[str]:
@@ -248,11 +286,12 @@ class Operator:
         names = "".join(f"{n}, " for n in self.params)
         source = (
             f"def {self.name}({signature}):\n"
+            f"{self._native_source('call', self._operand_params(), self.params)}"
             f"    if {' or '.join(tests)}:\n"
             f"{self._legacy_source()}"
             f"        return slow_path(OP, ({names}){out})\n" + self._body_source()
         )
-        made = self._compile(self.name, source, {**self._scope(), **scope})
+        made = self._compile(self.name, source, {**self._scope(), **scope, **self.natives})
         self._fill_stub(self.function, made)
         if self._dunder is not None:
             self._fill_stub(self._dunder, made)
@@ -300,10 +339,11 @@ class Operator:
         lines += [f"    return {slow}(OP, FUNCTION, ({', '.join(self.params)},))"]
         lines += self._straight_in_place(first, rest)
         lines.append(f"return apply_in_place(OP, {first}, {arguments}, NAME)")
-        source = f"def {name}({parts}):\n" + "".join(f"    {line}\n" for line in lines)
+        native = self._native_source("call_in_place", self._operand_params(), self.params)
+        source = f"def {name}({parts}):\n{native}" + "".join(f"    {line}\n" for line in lines)
         more = {"FUNCTION": stub, "NAME": name, "apply_in_place": apply_in_place, "slow_in_place": slow_in_place,
                 "slow_dunder_in_place": slow_dunder_in_place}  # fmt: skip
-        self._fill_stub(stub, self._compile(name, source, {**self._scope(), **scope, **more}))
+        self._fill_stub(stub, self._compile(name, source, {**self._scope(), **scope, **more, **self.natives}))
 
     def _straight_in_place(self, first: str, rest: list[str]) -> list[str]:
         """The way of operands that need no promotion, in memory without overlap, outside any graph."""

@@ -76,6 +76,7 @@ def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None)
 
 
 add.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: grad if alpha == 1 else grad * F.conj(alpha))
+add.native(lambda input, other: input + other)
 
 
 def check_subtraction(x: Any, y: Any) -> None:
@@ -112,6 +113,7 @@ def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None)
 
 
 sub.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha))
+sub.native(lambda input, other: input - other)
 
 
 @operator(
@@ -132,6 +134,7 @@ def rsub(input: Array, other: Array | Number, alpha: Any = 1, *, out: Any = None
 
 
 rsub.derivative(input=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha), other=lambda F, grad: grad)
+rsub.native(lambda input, other: other - input)
 
 
 @operator(*everywhere("mul", "multiply"), "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", takes_numbers=2)
@@ -141,6 +144,7 @@ def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
 
 
 mul.derivative(input=lambda F, grad, other: grad * F.conj(other), other=lambda F, grad, input: grad * F.conj(input))
+mul.native(lambda input, other: input * other)
 
 
 # --- quotients -------------------------------------------------------------------------------------------------
@@ -308,6 +312,7 @@ def _pow_exponent(F: Any, grad: Any, input: Any, exponent: Any, result: Any) -> 
 
 
 pow.derivative(input=_pow_input, exponent=_pow_exponent)
+pow.native(lambda input, exponent: input * input, constant=2.0)
 formula_function("is_complex", lambda x: x.dtype.kind == "c", lambda x: x._array.dtype.kind == "c")
 
 

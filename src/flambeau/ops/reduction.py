@@ -84,6 +84,7 @@ def sum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = No
 
 
 sum.derivative(input=lambda F, grad, input_shape, dim, keepdim: expand_reduced(F, grad, input_shape, dim, keepdim))
+sum.native(lambda input: input, "sum")
 
 
 @operator("torch.mean", "Tensor.mean", node=_numbered("Mean"))
@@ -109,6 +110,7 @@ def _mean_derivative(F: Any, grad: Any, input_shape: Any, dim: Any, keepdim: boo
 
 
 mean.derivative(input=_mean_derivative)
+mean.native(lambda input: input, "mean")
 
 
 # --- extremes ----------------------------------------------------------------------------------------------------

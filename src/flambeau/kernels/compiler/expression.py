@@ -20,6 +20,9 @@ class Expression:
         self.type = type_
         self.arguments = arguments
 
+    def __bool__(self) -> bool:
+        raise TypeError("a kernel cannot branch on a value: use where()")
+
     def __add__(self, other: Any) -> "Expression":
         return binary("add", self, other)
 

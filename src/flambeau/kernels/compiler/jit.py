@@ -177,7 +177,7 @@ def native_functions(ir: str, name: str, table: list[int], functions: list[str],
     """
     with lock:
         place, *addresses = compiler().link(cached_object(ir), f"{name}.{len(_alive)}", "table", *functions, *methods)
-        (ctypes.c_void_p * len(table)).from_address(place)[:] = table
+        (ctypes.c_uint64 * len(table)).from_address(place)[:] = table
         made: dict[str, Any] = dict(zip(functions + methods, addresses))
         make = ctypes.pythonapi.PyCFunction_NewEx
         make.restype = ctypes.py_object

@@ -4,6 +4,7 @@ Each takes arrays (or Python numbers) of one dtype and, last, where to write; ea
 """
 
 import functools
+import math
 from typing import Any, Callable
 
 import ml_dtypes
@@ -11,6 +12,9 @@ import numpy as np
 
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import as_element, result_dtype, wrap_integer
+from .compiler import mapped, usable
+from .library import elementwise as library
+from .pointwise import LARGE, LOW, arithmetic, binary_function, function, large, two_operands
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
@@ -18,27 +22,28 @@ try:  # the ufunc alone, without what np.clip does around it
 except ImportError:
     _clip = np.clip
 
-add = quiet_binary(np.add)
-subtract = quiet_binary(np.subtract)
-multiply = quiet_binary(np.multiply)
-divide = quiet_binary(np.true_divide)
-maximum = quiet_binary(np.maximum)
-minimum = quiet_binary(np.minimum)
+add = arithmetic(np.add, library.add)
+subtract = arithmetic(np.subtract, library.subtract)
+multiply = arithmetic(np.multiply, library.multiply)
+divide = arithmetic(np.true_divide, library.divide)
+maximum = arithmetic(np.maximum, library.maximum)
+minimum = arithmetic(np.minimum, library.minimum)
 fmax = quiet_binary(np.fmax)
 fmin = quiet_binary(np.fmin)
-arctan2 = quiet_binary(np.arctan2)
+arctan2 = binary_function(np.arctan2, library.arctan2)
+_power = binary_function(np.power, library.power)
 hypot = quiet_binary(np.hypot)
 copysign = quiet_binary(np.copysign)
 nextafter = quiet_binary(np.nextafter)
 logaddexp = quiet_binary(np.logaddexp)
 logaddexp2 = quiet_binary(np.logaddexp2)
 
-equal = quiet_binary(np.equal)
-not_equal = quiet_binary(np.not_equal)
-less = quiet_binary(np.less)
-less_equal = quiet_binary(np.less_equal)
-greater = quiet_binary(np.greater)
-greater_equal = quiet_binary(np.greater_equal)
+equal = arithmetic(np.equal, library.equal, True)
+not_equal = arithmetic(np.not_equal, library.not_equal, True)
+less = arithmetic(np.less, library.less, True)
+less_equal = arithmetic(np.less_equal, library.less_equal, True)
+greater = arithmetic(np.greater, library.greater, True)
+greater_equal = arithmetic(np.greater_equal, library.greater_equal, True)
 logical_and = quiet_binary(np.logical_and)
 logical_or = quiet_binary(np.logical_or)
 logical_xor = quiet_binary(np.logical_xor)
@@ -58,32 +63,32 @@ def _negative(x: Any, out: Any = None) -> Any:
     return np.negative(x, out=out)
 
 
-negative = quiet_unary(_negative)
-absolute = quiet_unary(np.absolute)
+negative = function(_negative, library.negative, LARGE)
+absolute = function(np.absolute, library.absolute, LARGE)
 _sign = quiet_unary(np.sign)
-exp = quiet_unary(np.exp)
-expm1 = quiet_unary(np.expm1)
-log = quiet_unary(np.log)
-log2 = quiet_unary(np.log2)
-log10 = quiet_unary(np.log10)
-log1p = quiet_unary(np.log1p)
-sqrt = quiet_unary(np.sqrt)
-square = quiet_unary(np.square)
+exp = function(np.exp, library.exp)
+expm1 = function(np.expm1, library.expm1)
+log = function(np.log, library.log)
+log2 = function(np.log2, library.log2)
+log10 = function(np.log10, library.log10)
+log1p = function(np.log1p, library.log1p)
+sqrt = function(np.sqrt, library.sqrt, LARGE)
+square = function(np.square, library.square, LARGE)
 positive = quiet_unary(np.positive)
-_exp2 = quiet_unary(np.exp2)
-reciprocal = quiet_unary(np.reciprocal)
-sin = quiet_unary(np.sin)
-cos = quiet_unary(np.cos)
-tan = quiet_unary(np.tan)
-arcsin = quiet_unary(np.arcsin)
-arccos = quiet_unary(np.arccos)
-arctan = quiet_unary(np.arctan)
-sinh = quiet_unary(np.sinh)
-cosh = quiet_unary(np.cosh)
-tanh = quiet_unary(np.tanh)
-arcsinh = quiet_unary(np.arcsinh)
-arccosh = quiet_unary(np.arccosh)
-arctanh = quiet_unary(np.arctanh)
+_exp2 = function(np.exp2, library.exp2)
+reciprocal = function(np.reciprocal, library.reciprocal, LARGE)
+sin = function(np.sin, library.sin)
+cos = function(np.cos, library.cos)
+tan = function(np.tan, library.tan)
+arcsin = function(np.arcsin, library.arcsin)
+arccos = function(np.arccos, library.arccos)
+arctan = function(np.arctan, library.arctan)
+sinh = function(np.sinh, library.sinh)
+cosh = function(np.cosh, library.cosh)
+tanh = function(np.tanh, library.tanh)
+arcsinh = function(np.arcsinh, library.arcsinh)
+arccosh = function(np.arccosh, library.arccosh)
+arctanh = function(np.arctanh, library.arctanh)
 floor = quiet_unary(np.floor)
 ceil = quiet_unary(np.ceil)
 trunc = quiet_unary(np.trunc)
@@ -96,9 +101,6 @@ logical_not = quiet_unary(np.logical_not)
 invert = quiet_unary(np.invert)
 conjugate = quiet_unary(np.conjugate)
 
-
-LOW = frozenset("eE")
-"""Type codes of float16 and bfloat16, which are computed in float32 and rounded once."""
 
 F32 = np.dtype(np.float32)
 
@@ -367,7 +369,7 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
                     return np.reciprocal(np.sqrt(x), out=out)
                 if y == -2:
                     return np.reciprocal(x * x, out=out)
-        return np.power(x, y, out=out)
+        return _power(x, y, out)
     if y.dtype.kind in "iu" and (y < 0).any():  # integers: what is not 1 or -1 vanishes
         base, exponent = np.broadcast_arrays(x, y)
         result = np.power(base, np.where(exponent < 0, 0, exponent).astype(y.dtype))
@@ -376,7 +378,7 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
         return _put(result, out)
     if x.__class__ is not np.ndarray and y.dtype.kind in "iu":
         x = np.asarray(x, y.dtype)
-    return np.power(x, y, out=out)
+    return _power(x, y, out)
 
 
 def _put(result: Any, out: Any, dtype: Any = None) -> Any:
@@ -404,23 +406,26 @@ def sgn(x: Any, out: Any = None) -> Any:
 
 
 @rounded_once
-def rsqrt(x: Any, out: Any = None) -> Any:
-    """1 / sqrt(x)."""
+def _rsqrt(x: Any, out: Any = None) -> Any:
     return np.reciprocal(np.sqrt(x), out=out)
 
 
 @rounded_once
-def sigmoid(x: Any, out: Any = None) -> Any:
-    """1 / (1 + exp(-x))."""
+def _sigmoid(x: Any, out: Any = None) -> Any:
     t = np.negative(x, out=out)
     t = np.exp(t, out=out)
     t = np.add(t, 1, out=out)
     return np.reciprocal(t, out=out)
 
 
+rsqrt = function(_rsqrt, library.rsqrt, LARGE)
+rsqrt.__doc__ = "1 / sqrt(x)."
+sigmoid = function(_sigmoid, library.sigmoid)
+sigmoid.__doc__ = "1 / (1 + exp(-x))."
+
+
 @rounded_once
-def sigmoid_backward(grad: Any, y: Any, out: Any = None) -> Any:
-    """`grad * y * (1 - y)`, `y` being the sigmoid."""
+def _sigmoid_backward(grad: Any, y: Any, out: Any = None) -> Any:
     if y.dtype.kind == "c":
         y = y.conj()
     t = np.subtract(1, y)
@@ -429,8 +434,7 @@ def sigmoid_backward(grad: Any, y: Any, out: Any = None) -> Any:
 
 
 @rounded_once
-def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
-    """`grad * (1 - y * y)`, `y` being the hyperbolic tangent."""
+def _tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
     if y.dtype.kind == "c":
         y = y.conj()
     t = np.multiply(y, y)
@@ -438,8 +442,24 @@ def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
     return np.multiply(grad, t, out=out)
 
 
+def sigmoid_backward(grad: Any, y: Any, out: Any = None) -> Any:
+    """`grad * y * (1 - y)`, `y` being the sigmoid."""
+    result = two_operands((library.sigmoid_backward,) * 3, grad, y, out) if large(y) else None
+    return _sigmoid_backward(grad, y, out=out) if result is None else result
+
+
+def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
+    """`grad * (1 - y * y)`, `y` being the hyperbolic tangent."""
+    result = two_operands((library.tanh_backward,) * 3, grad, y, out) if large(y) else None
+    return _tanh_backward(grad, y, out=out) if result is None else result
+
+
 def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
     """The values held between bounds, either of which may be None; NaN stays NaN."""
+    if x.__class__ is np.ndarray and x.size > LARGE:
+        result = _large_clamp(x, low, high, out)
+        if result is not None:
+            return result
     token = silence(SILENT)
     try:
         if x.dtype.kind == "f" and (x.size > 4096 or low is not None and high is not None):  # one pass, and a quick one
@@ -453,8 +473,41 @@ def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
         restore(token)
 
 
+def _large_clamp(x: Any, low: Any, high: Any, out: Any) -> Any:
+    """`clamp` of a large array between numbers, compiled; None where it cannot be."""
+    numbers = [bound for bound in (low, high) if bound is not None]
+    if not library.clamp.takes(x.dtype) or not usable() or any(n.__class__ not in (float, int) for n in numbers):
+        return None
+    if out is None:
+        out = np.empty_like(x)
+    elif out.dtype is not x.dtype or out is not x and np.may_share_memory(x, out):
+        return None
+    return mapped(library.clamp, x.dtype, out, x, -math.inf if low is None else float(low), math.inf if high is None else float(high))
+
+
+def _large_where(condition: Any, x: Any, y: Any) -> Any:
+    """`where` of a large row-major condition, compiled; None where it cannot be."""
+    arrays = [z for z in (x, y) if z.__class__ is np.ndarray]
+    if not arrays or condition.dtype.kind != "b" or not condition.flags.c_contiguous or not usable():
+        return None
+    dtype = arrays[0].dtype
+    if not library.where.takes(dtype) or any(z.dtype is not dtype for z in arrays):
+        return None
+    if len(arrays) == 2:
+        kernel, numbers = library.where, []
+    else:
+        kernel, numbers = (library.where_else_number, [y]) if arrays[0] is x else (library.where_number, [x])
+    if any(n.__class__ not in (float, int) for n in numbers) or dtype.itemsize == 2 and any(n != 0 for n in numbers):
+        return None
+    return mapped(kernel, dtype, np.empty(condition.shape, dtype), condition, *arrays, *[float(n) for n in numbers])
+
+
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where the condition holds, else `y`, in their common dtype."""
+    if condition.__class__ is np.ndarray and condition.size > LARGE:
+        result = _large_where(condition, x, y)
+        if result is not None:
+            return result
     if x.__class__ is np.ndarray:
         if y.__class__ is np.ndarray:
             if x.dtype is y.dtype:

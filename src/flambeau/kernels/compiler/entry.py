@@ -13,9 +13,6 @@ Parameter = tuple[str, str, str]
 """Name, type in memory, layout: "" one element per column of each row, "row" one per row, "shared" one row for all, "cycle"
 rows used again and again, "partial" one row for each chunk of rows (a chunk is as many rows as its first dimension says)."""
 
-GRAIN = 32768
-"""Up to so many elements a launch stays on one thread, and so many at least are one thread's share."""
-
 
 def module(
     name: str,
@@ -24,15 +21,15 @@ def module(
     numbers: int,
     number_type: str,
     rows: bool,
-    access: str | None = None,
-    grain: int = GRAIN,
+    access: str | None,
+    grain: int,
 ) -> str:
     """The IR of a kernel.
 
     arrays: in order; the first decides the extent. numbers: how many Python floats follow. `rows`: the kernel runs once per row
     of the last dimension; otherwise all elements are one row. access: how each array of a map lies along the innermost
     dimension, "1" neighbours, "0" one element, "s" a distance in bytes; then a last argument is the plan of the walk
-    (see `walk.py`). None: all are row-major.
+    (see `walk.py`). None: all are row-major. grain: one thread's share at least, in elements.
     """
     row = Row()
     parameters = [Array(row, f"%{n}_row", t, layout, access[i] if access is not None else "1") for i, (n, t, layout) in enumerate(arrays)]

@@ -18,6 +18,9 @@ _INTEGERS = {
 KINDS: dict[Any, str] = {**_FLOATS, **_HALVES, **_INTEGERS}
 """What the compiler calls a dtype."""
 
+GRAIN = 32768
+"""Up to so many elements a launch stays on one thread, and so many at least are one thread's share."""
+
 compiled: bool | None = None
 """Whether kernels are compiled in this process; None until the first is asked for."""
 
@@ -41,13 +44,16 @@ class Kernel:
     caller has checked shapes, dtypes and memory order. halves: whether it takes float16 and bfloat16, computing in float32.
     """
 
-    def __init__(self, build: Callable[..., None], parameters: str, numbers: int, rows: bool, halves: bool = False) -> None:
+    def __init__(
+        self, build: Callable[..., None], parameters: str, numbers: int, rows: bool, halves: bool = False, grain: int = GRAIN
+    ) -> None:
         self.build = build
         self.name: str = build.__name__
         self.parameters = parameters.split()
         self.numbers = numbers
         self.rows = rows
         self.halves = halves
+        self.grain = grain
         self.versions: dict[Any, Callable[..., Any]] = {}
         self.walks: dict[Any, Callable[..., Any]] = {}
         self.__doc__ = build.__doc__
@@ -80,7 +86,7 @@ class Kernel:
             type_ = type_.rstrip("*+~%")
             arrays.append((name, {"f": kind, "c": computed}.get(type_, type_), layout))
         name = f"flambeau_{self.name}_{kind}{'' if access is None else '_' + access}"
-        return python_function(module(name, self.build, arrays, self.numbers, computed, self.rows, access), name)
+        return python_function(module(name, self.build, arrays, self.numbers, computed, self.rows, access, self.grain), name)
 
     def takes(self, dtype: Any) -> bool:
         """Whether there is a version for a dtype."""
@@ -101,6 +107,8 @@ def halves_compile() -> bool:
     """Whether the CPU converts float16 itself (without, each conversion would be a call)."""
     global _halves
     if _halves is None:
+        if not usable():
+            return False
         from .jit import compiler
 
         made = compiler()

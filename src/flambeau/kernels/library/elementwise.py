@@ -1,0 +1,161 @@
+"""Element-wise operators of large arrays, and the transcendental functions of all."""
+
+from typing import Any, Callable
+
+from ..compiler import Kernel
+from ..compiler import expression as e
+from ..compiler.launch import GRAIN
+
+LIGHT = 1 << 16
+"""One thread's share of the elements where little is computed with each."""
+
+
+def unary(name: str, compute: Callable[[Any], Any], grain: int = GRAIN) -> Kernel:
+    """`out = compute(x)`."""
+
+    def build(row: Any, out: Any, x: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(x[i])
+
+        row.each(body)
+
+    build.__name__ = name
+    return Kernel(build, "out:f x:f", 0, False, True, grain)
+
+
+def binary(name: str, compute: Callable[[Any, Any], Any], result: str = "f", grain: int = LIGHT) -> tuple[Kernel, Kernel, Kernel]:
+    """`out = compute(x, y)` of two arrays, of an array and a number, and of a number and an array."""
+
+    def arrays(row: Any, out: Any, x: Any, y: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(x[i], y[i])
+
+        row.each(body)
+
+    def number_behind(row: Any, out: Any, x: Any, y: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(x[i], y)
+
+        row.each(body)
+
+    def number_before(row: Any, out: Any, y: Any, x: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(x, y[i])
+
+        row.each(body)
+
+    arrays.__name__, number_behind.__name__, number_before.__name__ = name, f"{name}_number", f"number_{name}"
+    return (
+        Kernel(arrays, f"out:{result} x:f y:f", 0, False, True, grain),
+        Kernel(number_behind, f"out:{result} x:f", 1, False, True, grain),
+        Kernel(number_before, f"out:{result} y:f", 1, False, True, grain),
+    )
+
+
+def _larger(x: Any, y: Any) -> Any:
+    """The second of two equal ones (0 and -0), as the CPU's own instruction has it; NaN if either is."""
+    return e.where(x > y, x, e.where(x.equals(x), y, x))
+
+
+def _smaller(x: Any, y: Any) -> Any:
+    return e.where(x < y, x, e.where(x.equals(x), y, x))
+
+
+add = binary("add", lambda x, y: x + y)
+subtract = binary("subtract", lambda x, y: x - y)
+multiply = binary("multiply", lambda x, y: x * y)
+divide = binary("divide", lambda x, y: x / y)
+maximum = binary("maximum", _larger)
+minimum = binary("minimum", _smaller)
+equal = binary("equal", lambda x, y: x.equals(y), "i1")
+not_equal = binary("not_equal", lambda x, y: e.compare("ne", x, y), "i1")
+less = binary("less", lambda x, y: x < y, "i1")
+less_equal = binary("less_equal", lambda x, y: x <= y, "i1")
+greater = binary("greater", lambda x, y: x > y, "i1")
+greater_equal = binary("greater_equal", lambda x, y: x >= y, "i1")
+power = binary("power", e.power, grain=GRAIN)
+arctan2 = binary("arctan2", e.atan2, grain=GRAIN)
+
+negative = unary("negative", lambda x: -x, LIGHT)
+absolute = unary("absolute", e.absolute, LIGHT)
+square = unary("square", lambda x: x * x, LIGHT)
+reciprocal = unary("reciprocal", lambda x: 1.0 / x, LIGHT)
+sqrt = unary("sqrt", e.sqrt, LIGHT)
+
+exp = unary("exp", e.exp)
+exp2 = unary("exp2", e.exp2)
+expm1 = unary("expm1", e.expm1)
+log = unary("log", e.log)
+log1p = unary("log1p", e.log1p)
+log2 = unary("log2", e.log2)
+log10 = unary("log10", e.log10)
+sin = unary("sin", e.sin)
+cos = unary("cos", e.cos)
+tan = unary("tan", e.tan)
+arcsin = unary("arcsin", e.asin)
+arccos = unary("arccos", e.acos)
+arctan = unary("arctan", e.atan)
+sinh = unary("sinh", e.sinh)
+cosh = unary("cosh", e.cosh)
+tanh = unary("tanh", e.tanh)
+arcsinh = unary("arcsinh", e.asinh)
+arccosh = unary("arccosh", e.acosh)
+arctanh = unary("arctanh", e.atanh)
+sigmoid = unary("sigmoid", e.sigmoid)
+rsqrt = unary("rsqrt", lambda x: 1.0 / e.sqrt(x), LIGHT)
+
+
+def _where(row: Any, out: Any, condition: Any, x: Any, y: Any) -> None:
+    def body(i: Any) -> None:
+        out[i] = e.where(condition[i], x[i], y[i])
+
+    row.each(body)
+
+
+def _where_else_number(row: Any, out: Any, condition: Any, x: Any, y: Any) -> None:
+    def body(i: Any) -> None:
+        out[i] = e.where(condition[i], x[i], y)
+
+    row.each(body)
+
+
+def _where_number(row: Any, out: Any, condition: Any, y: Any, x: Any) -> None:
+    def body(i: Any) -> None:
+        out[i] = e.where(condition[i], x, y[i])
+
+    row.each(body)
+
+
+where = Kernel(_where, "out:f condition:i1 x:f y:f", 0, False, True, LIGHT)
+where_else_number = Kernel(_where_else_number, "out:f condition:i1 x:f", 1, False, True, LIGHT)
+where_number = Kernel(_where_number, "out:f condition:i1 y:f", 1, False, True, LIGHT)
+
+
+def _clamp(row: Any, out: Any, x: Any, low: Any, high: Any) -> None:
+    def body(i: Any) -> None:
+        value = x[i]
+        value = e.where(value < low, low, value)
+        out[i] = e.where(value > high, high, value)
+
+    row.each(body)
+
+
+clamp = Kernel(_clamp, "out:f x:f", 2, False, False, LIGHT)
+
+
+def _sigmoid_backward(row: Any, out: Any, grad: Any, y: Any) -> None:
+    def body(i: Any) -> None:
+        out[i] = grad[i] * ((1.0 - y[i]) * y[i])
+
+    row.each(body)
+
+
+def _tanh_backward(row: Any, out: Any, grad: Any, y: Any) -> None:
+    def body(i: Any) -> None:
+        out[i] = grad[i] * (1.0 - y[i] * y[i])
+
+    row.each(body)
+
+
+sigmoid_backward = Kernel(_sigmoid_backward, "out:f grad:f y:f", 0, False, True, LIGHT)
+tanh_backward = Kernel(_tanh_backward, "out:f grad:f y:f", 0, False, True, LIGHT)

@@ -1,0 +1,183 @@
+"""Element-wise kernels that are compiled where that pays, else NumPy's: which of the two, and where the result goes.
+
+Arithmetic gives the same bits either way, so only large arrays are handed to the compiler. The transcendental functions do
+not, so they are compiled for every size: the value of an element must not depend on the size of its tensor.
+"""
+
+from typing import Any, Callable
+
+import numpy as np
+
+from .compiler import Kernel, mapped, usable
+from .quiet import SILENT, restore, silence
+
+LARGE = 1 << 17
+"""Above so many elements arithmetic is compiled: NumPy's is as good while the arrays fit the caches of one core."""
+
+FEW = 1024
+"""Up to here NumPy is as good for float16 and bfloat16, too."""
+
+LOW = frozenset("eE")
+"""Type codes of float16 and bfloat16."""
+
+_BOOL = np.dtype(np.bool_)
+ndarray = np.ndarray
+empty = np.empty
+
+Two = tuple[Kernel, Kernel, Kernel]
+
+
+def large(x: Any) -> bool:
+    """Whether an operand is an array that is worth a launch."""
+    return x.__class__ is ndarray and x.size > FEW and (x.size > LARGE or x.dtype.char in LOW)
+
+
+def arithmetic(ufunc: Callable[..., Any], kernels: Two, boolean: bool = False) -> Callable[..., Any]:
+    """A kernel of two operands, compiled for large arrays; the third argument is where the result goes.
+
+    `boolean`: the result is one.
+    """
+
+    def kernel(x: Any, y: Any, out: Any = None) -> Any:
+        if (x.__class__ is ndarray and x.size > FEW or y.__class__ is ndarray and y.size > FEW) and (large(x) or large(y)):
+            result = two_operands(kernels, x, y, out, boolean)
+            if result is not None:
+                return result
+        token = silence(SILENT)
+        try:
+            return ufunc(x, y, out=out)
+        finally:
+            restore(token)
+
+    kernel.__name__ = getattr(ufunc, "__name__", "kernel")
+    return kernel
+
+
+def two_operands(kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) -> Any:
+    """A compiled kernel over two arrays, or one and a number, broadcast; None where it cannot take them."""
+    if not usable():
+        return None
+    if x.__class__ is not ndarray:  # a number comes first
+        if y.__class__ is not ndarray or not _is_number(x, y.dtype):
+            return None
+        kernel, first, operands = kernels[2], y, (y, float(x))
+    elif y.__class__ is ndarray:
+        if x.dtype is not y.dtype:
+            return None
+        kernel, first, operands = kernels[0], x, (x, y)
+    elif _is_number(y, x.dtype):
+        kernel, first, operands = kernels[1], x, (x, float(y))
+    else:
+        return None
+    dtype = first.dtype
+    if not kernel.takes(dtype):
+        return None
+    result_dtype = _BOOL if boolean else dtype
+    if out is None:
+        if operands[1].__class__ is float:
+            out = np.empty_like(first, result_dtype)
+        else:
+            out = _result_for(x, y, result_dtype)
+            if out is None:
+                return None
+            if y.ndim > 1 and abs(y.strides[-1]) > 64 and y.shape == out.shape and y.strides != out.strides:
+                operands = (x, np.ascontiguousarray(y))
+    elif out.dtype is not result_dtype or not _apart(out, operands):
+        return None
+    return mapped(kernel, dtype, out, *operands)
+
+
+def _is_number(value: Any, dtype: Any) -> bool:
+    """Whether a Python number can be handed to a kernel: halves round it first, which the kernel would not."""
+    kind = value.__class__
+    return dtype.itemsize != 2 and (kind is float or kind is int and -(1 << 53) < value < 1 << 53)
+
+
+def _result_for(x: Any, y: Any, dtype: Any) -> Any:
+    """Where the result of two arrays goes, if that is in the order of the first of full size; else None."""
+    if x.shape == y.shape:
+        if x.flags.c_contiguous:
+            return empty(x.shape, dtype)
+        return np.empty_like(x, dtype) if x.strides == y.strides else None
+    try:
+        shape = np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        return None
+    if x.shape == shape and x.flags.c_contiguous or y.shape == shape and y.flags.c_contiguous:
+        return empty(shape, dtype)
+    return None
+
+
+def _apart(out: Any, operands: Any) -> bool:
+    """Whether no operand lies in the memory of `out`, except as `out` itself."""
+    for x in operands:
+        if x is not out and x.__class__ is ndarray and np.may_share_memory(x, out):
+            return False
+    return True
+
+
+def function(ufunc: Callable[..., Any], compiled: Kernel, least: int = -1) -> Callable[..., Any]:
+    """A kernel of one array, compiled above `least` elements; the second argument is where the result goes."""
+    versions = compiled.versions
+
+    def kernel(x: Any, out: Any = None) -> Any:
+        if x.__class__ is ndarray and x.size > least:
+            dtype = x.dtype
+            if dtype in versions or compiled.takes(dtype) and usable():
+                if out is None:
+                    if x.flags.c_contiguous and x.flags.aligned:
+                        return (versions.get(dtype) or compiled.version(dtype))(empty(x.shape, dtype), x)
+                    return one_operand(compiled, x, np.empty_like(x))
+                if out.dtype is dtype:
+                    return one_operand(compiled, x, out)
+        token = silence(SILENT)
+        try:
+            return ufunc(x, out=out)
+        finally:
+            restore(token)
+
+    kernel.__name__ = getattr(ufunc, "__name__", "kernel")
+    return kernel
+
+
+def one_operand(kernel: Kernel, x: Any, out: Any) -> Any:
+    """A compiled kernel over one array, into `out`, whatever the strides of both."""
+    if _apart(out, (x,)) and x.shape == out.shape:
+        result = mapped(kernel, x.dtype, out, x)
+        if result is not None:
+            return result
+    out[...] = kernel.version(x.dtype)(empty(x.shape, x.dtype), np.require(x, None, "CA"))
+    return out
+
+
+def binary_function(ufunc: Callable[..., Any], kernels: Two) -> Callable[..., Any]:
+    """A kernel of two operands, compiled for every size; the third argument is where the result goes."""
+
+    def kernel(x: Any, y: Any, out: Any = None) -> Any:
+        result = two_operands(kernels, x, y, out)
+        if result is None and usable():
+            result = _contiguous(kernels, x, y, out)
+        if result is not None:
+            return result
+        token = silence(SILENT)
+        try:
+            return ufunc(x, y, out=out)
+        finally:
+            restore(token)
+
+    kernel.__name__ = getattr(ufunc, "__name__", "kernel")
+    return kernel
+
+
+def _contiguous(kernels: Two, x: Any, y: Any, out: Any) -> Any:
+    """The same over row-major copies of two arrays of one dtype, for orders and short rows that `mapped` does not take."""
+    if x.__class__ is not ndarray or y.__class__ is not ndarray or x.dtype is not y.dtype or not kernels[0].takes(x.dtype):
+        return None
+    if out is not None and out.dtype is not x.dtype:
+        return None
+    wide = np.broadcast_arrays(x, y)
+    result = kernels[0].version(x.dtype)(empty(wide[0].shape, x.dtype), *[np.require(a, None, "CA") for a in wide])
+    if out is None:
+        return result
+    out[...] = result
+    return out

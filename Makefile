@@ -8,7 +8,8 @@ RUN := $(VENV)/bin/python
 export OMP_NUM_THREADS ?= 1
 PYTEST_ARGS ?= -q -n auto --dist loadgroup
 
-.PHONY: help stubs test test-numpy test-live expectations lint format types wheel demo bench clean environment torch-environment
+.PHONY: help stubs reference pages figures docs test test-numpy test-live expectations lint format types wheel demo bench clean
+.PHONY: environment docs-environment torch-environment
 
 help:
 	@echo "make test          the tests (needs no PyTorch)"
@@ -17,12 +18,19 @@ help:
 	@echo "make expectations  rewrite the stored answers of PyTorch (installs torch 2.13.0)"
 	@echo "make lint, format, types"
 	@echo "make stubs         rewrite the type stubs of what the operators' definitions attach"
+	@echo "make docs          the site, in build/site (installs MkDocs)"
+	@echo "make pages         run the programs of the site's pages and write what they print"
+	@echo "make reference     rewrite the pages of names: what there is, what is missing"
+	@echo "make figures       draw the site's figures anew"
 	@echo "make wheel         wheel and sdist in dist/, each installed and tried in a clean environment"
 	@echo "make demo          train a small GPT on the sources of Python's standard library"
 	@echo "make bench         flambeau's own benchmarks"
 
 environment:
 	@$(PYTHON) tools/environment.py $(VENV) --extra dev
+
+docs-environment:
+	@$(PYTHON) tools/environment.py $(VENV) --extra dev --add docs
 
 torch-environment:
 	@$(PYTHON) tools/environment.py $(TORCH_VENV) --extra test --requirement torch==2.13.0
@@ -53,6 +61,19 @@ types: environment
 stubs: environment
 	$(RUN) tools/index.py
 	$(RUN) tools/stubs.py
+
+reference: environment
+	$(RUN) tools/missing_names.py
+	$(RUN) tools/api_overview.py
+
+pages: environment
+	$(RUN) tools/pages.py
+
+figures: environment
+	$(RUN) tools/figures.py
+
+docs: docs-environment
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 wheel: environment
 	rm -rf dist build/wheel

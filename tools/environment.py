@@ -3,8 +3,10 @@
     python tools/environment.py build/venv --extra test --extra dev
     python tools/environment.py build/venv-torch --extra test --requirement torch==2.13.0
 
-An environment that was made from the same requirements by the same Python is kept. The exit status is 3 if something
-cannot be installed.
+    python tools/environment.py build/venv --extra test --extra dev --add docs
+
+An environment that was made from the same requirements by the same Python is kept. `--add` installs an extra into it
+afterwards, so that the environment stands without it, too. The exit status is 3 if something cannot be installed.
 """
 
 import argparse
@@ -24,20 +26,31 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--extra", action="append", default=[])
     parser.add_argument("--requirement", action="append", default=[])
+    parser.add_argument("--add", action="append", default=[], metavar="EXTRA")
     given = parser.parse_args()
 
     project = f"{ROOT}[{','.join(given.extra)}]" if given.extra else str(ROOT)
     stamp, wanted = given.folder / "requirements.sha256", fingerprint(given.extra, given.requirement)
-    if stamp.exists() and stamp.read_text() == wanted:
-        return 0
-    shutil.rmtree(given.folder, ignore_errors=True)
-    venv.create(given.folder, with_pip=True)
-    python = given.folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *given.requirement, "--editable", project]
-    if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
-        return 3
-    stamp.write_text(wanted)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(given.folder, ignore_errors=True)
+        venv.create(given.folder, with_pip=True)
+        if not install(given.folder, *given.requirement, "--editable", project):
+            return 3
+        stamp.write_text(wanted)
+    for extra in given.add:
+        added = given.folder / f"{extra}.added"
+        if not added.exists():
+            if not install(given.folder, "--editable", f"{ROOT}[{extra}]"):
+                return 3
+            added.touch()
     return 0
+
+
+def install(folder: Path, *what: str) -> bool:
+    """Whether pip could install all of it there."""
+    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what]
+    return subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0
 
 
 def fingerprint(extras: list[str], requirements: list[str]) -> str:

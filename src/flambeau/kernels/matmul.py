@@ -1,14 +1,16 @@
-"""Matrix products, by the BLAS inside NumPy."""
+"""Matrix products: our own where `blas.products` has them, else by the BLAS inside NumPy."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from .quiet import SILENT, quiet, restore, silence
+from .blas import products
+from .quiet import SILENT, restore, silence
 
 _F32 = np.dtype(np.float32)
 _BOOL = np.dtype(np.bool_)
+_empty = np.empty
 dot = np.dot
 
 
@@ -18,24 +20,52 @@ def _low(x: Any) -> bool:
 
 def matmul(a: Any, b: Any) -> Any:
     """`a @ b`, broadcast over leading dimensions; half precision multiplies in float32."""
+    own = products(a.dtype)
+    if own is not None:
+        out = _own_matmul(own, a, b)
+        if out is not None:
+            return out
+    elif _low(a):
+        return matmul(a.astype(_F32), b.astype(_F32)).astype(a.dtype)
     token = silence(SILENT)
     try:
         if a.ndim == 2 and b.ndim == 2 and a.dtype is not _BOOL:
-            return dot(a.astype(_F32), b.astype(_F32)).astype(a.dtype) if _low(a) else dot(a, b)
-        if _low(a):
-            return np.matmul(a.astype(_F32), b.astype(_F32)).astype(a.dtype)
+            return dot(a, b)
         return np.matmul(a, b)
     finally:
         restore(token)
 
 
+def _own_matmul(own: Any, a: Any, b: Any) -> Any:
+    """The product by our own functions, or None where they do not take it."""
+    m, n = a.shape, b.shape
+    dims = len(n)
+    if dims == 2:
+        if len(m) < 2:
+            return None
+        out = _empty(m[:-1] + n[1:], a.dtype)
+        if own.input_gradient(out, a, b) is out:
+            return out
+    elif dims < 2 or len(m) < 2:
+        return None
+    else:
+        batch = m[:-2] if m[:-2] == n[:-2] else np.broadcast_shapes(m[:-2], n[:-2])
+        out = _empty((*batch, m[-2], n[-1]), a.dtype)
+    return out if own.matmul(out, a, b) is out else None
+
+
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """`x @ weight.T + bias`: `x` of shape (..., in), `weight` (out, in), `bias` (out) or None."""
+    dtype = x.dtype
+    own = products(dtype)
+    if own is not None:
+        out = _empty(x.shape[:-1] + weight.shape[:-1], dtype)
+        if own.linear(out, x, weight, bias) is out:
+            return out
+    elif dtype.itemsize == 2 and dtype.kind in "fV":
+        return linear(x.astype(_F32), weight.astype(_F32), None if bias is None else bias.astype(_F32)).astype(dtype)
     token = silence(SILENT)
     try:
-        dtype = x.dtype
-        if dtype.itemsize == 2 and dtype.kind in "fV":
-            x, weight, bias = x.astype(_F32), weight.astype(_F32), None if bias is None else bias.astype(_F32)
         if x.ndim < 3:
             y = dot(x, weight.T)
         else:
@@ -48,10 +78,11 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
         restore(token)
 
 
-@quiet
 def linear_weight_gradient(grad: Any, x: Any) -> Any:
     """The gradient of `weight` in `x @ weight.T`: the sum over rows of outer products, of shape (out, in)."""
-    grad2, x2 = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
-    if _low(grad):
-        return np.dot(grad2.astype(_F32).T, x2.astype(_F32)).astype(grad.dtype)
-    return np.dot(grad2.T, x2)
+    own = products(grad.dtype)
+    if own is not None:
+        out = _empty(grad.shape[-1:] + x.shape[-1:], grad.dtype)
+        if own.weight_gradient(out, grad, x) is out:
+            return out
+    return matmul(grad.reshape(-1, grad.shape[-1]).T, x.reshape(-1, x.shape[-1]))

@@ -1,0 +1,76 @@
+"""Matrix products of float32 and float64: our own (`library/products.py`), compiled when the first is asked for.
+
+Each function writes into `out`, which the caller has allocated, and returns it; where an array is not what the function
+takes (another dtype, class or byte order, a matrix without unit stride in either dimension, a shape that does not fit), it
+writes nothing and returns its second argument. Nothing else is checked or has to be.
+
+    own = blas.products(dtype)          None where there are none: use np.matmul
+    own.matmul(out, a, b)               a @ b: matrices, or batches that broadcast to the shape of `out`
+    own.matmul_add(out, a, b)           out += a @ b
+    own.linear(out, x, weight, bias)    x @ weight.T + bias; x (..., in), weight (out, in), bias (out) or None
+    own.linear_relu(...)                the same and max(., 0) behind it
+    own.input_gradient(out, grad, weight)    grad @ weight, leading dimensions of grad (..., out) as rows
+    own.weight_gradient(out, grad, x)   grad.T @ x, leading dimensions of both as rows
+
+Measured on a Zen 5 core against the OpenBLAS inside NumPy 2.4 (its kernels for that CPU use AVX2), ours / OpenBLAS in time:
+
+    rows x k x columns      float32, AVX-512   float32, AVX2
+    32 x 20 x 50                 0.28              0.4         the call itself is shorter
+    32 x 784 x 128               0.5               1.0
+    1024 x 384 x 1536            0.5               1.0
+    2048 x 512 x 10000           0.6               1.0
+
+So ours are used for all sizes on CPUs with AVX2 or AVX-512, and on no others; two threads never wait in OpenBLAS's pool.
+One row times a matrix that fills the cache goes to `np.dot`, which reads it in the order of memory.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .compiler import usable
+
+
+class Products(NamedTuple):
+    """The functions of one dtype."""
+
+    matmul: Any
+    matmul_add: Any
+    linear: Any
+    linear_relu: Any
+    weight_gradient: Any
+    input_gradient: Any
+
+
+_ELEMENTS = {np.dtype(np.float32): ("float", "f32"), np.dtype(np.float64): ("double", "f64")}
+_made: dict[Any, Products | None] = {}
+
+
+def products(dtype: Any) -> Products | None:
+    """The products of a dtype, or None where there are none of ours."""
+    try:
+        return _made[dtype]
+    except KeyError:
+        _made[dtype] = made = _make(dtype)
+        return made
+
+
+def vector_bits() -> int:
+    """The width of this CPU's vectors if products are worth compiling for them, else 0."""
+    from .compiler.jit import compiler
+
+    features = set(compiler().features.split(","))
+    return 512 if "+avx512f" in features else 256 if {"+avx2", "+fma"} <= features else 0
+
+
+def _make(dtype: Any) -> Products | None:
+    if dtype not in _ELEMENTS or not usable():
+        return None
+    bits = vector_bits()
+    if not bits:
+        return None
+    from .compiler.jit import python_functions
+    from .library.products import module
+
+    element, kind = _ELEMENTS[dtype]
+    return Products(*python_functions(module(element, bits), *(f"flambeau_{name}_{kind}" for name in Products._fields)))

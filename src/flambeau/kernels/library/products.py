@@ -1,0 +1,725 @@
+"""Matrix products in machine code: C = A @ B (+ C) (+ bias), ReLU behind it if wanted.
+
+The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008. C is cut into cells,
+which threads compute one by one. A cell copies its rows of A into panels of `ROWS` rows (they stay in the second-level
+cache), then copies one panel of B after the other, as many columns as fit `VECTORS` registers (it stays in the first-level
+cache), and lets every panel of A meet it in a tile: `ROWS` x `VECTORS` registers that add up along k.
+Small factors are read where they lie. A product of few rows with a transposed B of long rows (`x @ W.T` of a small batch)
+goes another way: `DOT` x `DOT` registers add up partial sums along k of both, summed across at the end; nothing is copied.
+
+Each element is summed in an order that depends on the shapes and memory order of the factors alone, never on where the cells
+lie or who computes them. k = 0 gives zeros.
+"""
+
+from typing import Any
+
+from .vectors import Shape, Writer
+
+DEPTH = 256
+"""How much of k is copied at once."""
+
+PARAMETERS = ("i64 %k", "ptr %a", "i64 %lda", "ptr %b", "i64 %ldb", "ptr %c", "i64 %ldc", "i64 %columns", "ptr %bias", "i64 %flags")
+ACCUMULATE, RELU = 1, 2
+
+
+def _finished(w: Writer, sums: list[list[str]], vectors: int, mask: str, bias: str) -> None:
+    """Adds the bias, if there is one, and applies ReLU if the flags say so, to sums in slots, row by row."""
+    s = w.shape
+    with w.when(w.test("ne", bias, "null", "ptr")):
+        terms = [w.vector_at(w.at(bias, v * s.width), mask if v == vectors - 1 else None) for v in range(vectors)]
+        for row in sums:
+            for term, slot in zip(terms, row):
+                w.put(slot, s.vector, w.op(f"fadd {s.vector} {w.get(slot, s.vector)}, {term}"))
+    with w.when(w.flag(RELU)):
+        for row in sums:
+            for slot in row:
+                value = w.get(slot, s.vector)
+                low = w.op(f"fcmp ole {s.vector} {value}, zeroinitializer")
+                w.put(slot, s.vector, w.op(f"select {s.mask} {low}, {s.vector} zeroinitializer, {s.vector} {value}"))
+
+
+def _finish(w: Writer, sums: list[list[str]], vectors: int, mask: str) -> None:
+    """Adds what the flags say to a tile's sums (slots, row by row) and stores it; the mask is the last vector's."""
+    s = w.shape
+
+    def each() -> Any:
+        for i, row in enumerate(sums):
+            start = w.at("%c", w.mul(i, "%ldc"))
+            for v, slot in enumerate(row):
+                yield slot, w.at(start, v * s.width), mask if v == vectors - 1 else None
+
+    with w.when(w.flag(ACCUMULATE)):
+        for slot, at, lanes in each():
+            w.put(slot, s.vector, w.op(f"fadd {s.vector} {w.get(slot, s.vector)}, {w.vector_at(at, lanes)}"))
+    _finished(w, sums, vectors, mask, "%bias")
+    for slot, at, lanes in each():
+        w.set_vector(at, w.get(slot, s.vector), lanes)
+
+
+def _tile(s: Shape, kind: str, rows: int, vectors: int) -> str:
+    """A tile of C. kind: `rows` where a row of A is contiguous (`lda` apart), `columns` where a column is."""
+    w = Writer(s, "void", f"tile_{kind}_{rows}_{vectors}", *PARAMETERS)
+    sums = [[w.slot(s.vector, "zeroinitializer") for _ in range(vectors)] for _ in range(rows)]
+    mask = w.first_lanes(w.sub("%columns", (vectors - 1) * s.width))
+    starts = [w.at("%a", w.mul(i, "%lda")) for i in range(rows)] if kind == "rows" else []
+    with w.loop("%k") as k:
+        b = w.at("%b", w.mul(k, "%ldb"))
+        right = [w.vector_at(w.at(b, v * s.width), mask if v == vectors - 1 else None) for v in range(vectors)]
+        column = w.at("%a", w.mul(k, "%lda")) if kind == "columns" else ""
+        for i in range(rows):
+            at = w.at(starts[i], k) if kind == "rows" else w.at(column, i)
+            left = w.everywhere(w.op(f"load {s.element}, ptr {at}, align {s.size}"))
+            for v in range(vectors):
+                w.put(sums[i][v], s.vector, w.fused(left, right[v], w.get(sums[i][v], s.vector)))
+    _finish(w, sums, vectors, mask)
+    w.back()
+    return w.text()
+
+
+def _sweep(s: Shape, kind: str, vectors: int) -> str:
+    """All rows of A against one panel of B. step: from one panel of `ROWS` rows of A to the next, in elements."""
+    w = Writer(s, "void", f"sweep_{kind}_{vectors}", "i64 %rows", "i64 %step", *PARAMETERS)
+
+    def tile(a: str, c: str, rows: int) -> None:
+        given = ["i64 %k", f"ptr {a}", "i64 %lda", "ptr %b", "i64 %ldb", f"ptr {c}", "i64 %ldc", "i64 %columns", "ptr %bias", "i64 %flags"]
+        w.call("void", f"tile_{kind}_{rows}_{vectors}", *given)
+
+    a, c = w.slot("ptr", "%a"), w.slot("ptr", "%c")
+    with w.loop(w.over("%rows", s.rows)):
+        tile(w.get(a, "ptr"), w.get(c, "ptr"), s.rows)
+        w.put(a, "ptr", w.at(w.get(a, "ptr"), "%step"))
+        w.put(c, "ptr", w.at(w.get(c, "ptr"), w.mul(s.rows, "%ldc")))
+    rows = s.rows // 2
+    while rows:
+        with w.when(w.test("ne", w.bits("%rows", rows), 0)):
+            tile(w.get(a, "ptr"), w.get(c, "ptr"), rows)
+            w.put(a, "ptr", w.at(w.get(a, "ptr"), w.mul(rows, "%lda") if kind == "rows" else rows))
+            w.put(c, "ptr", w.at(w.get(c, "ptr"), w.mul(rows, "%ldc")))
+        rows //= 2
+    w.back()
+    return w.text()
+
+
+def _meet(s: Shape) -> str:
+    """`sweep` by the kind of A (1: its columns are contiguous) and the number of columns."""
+    w = Writer(s, "void", "meet", "i64 %kind", "i64 %rows", "i64 %step", *PARAMETERS)
+    given = ["i64 %rows", "i64 %step", *PARAMETERS]
+    for kind, name in ((0, "rows"), (1, "columns")):
+        with w.when(w.test("eq", "%kind", kind)):
+            for vectors in range(1, s.vectors):
+                with w.when(w.test("sle", "%columns", vectors * s.width)):
+                    w.call("void", f"sweep_{name}_{vectors}", *given)
+                    w.back()
+            w.call("void", f"sweep_{name}_{s.vectors}", *given)
+    w.back()
+    return w.text()
+
+
+def _copy_b(s: Shape) -> str:
+    """Copies a panel of B, k x columns, so that its rows lie `COLUMNS` apart. kind 1: columns of B are contiguous, `ldb` apart."""
+    w = Writer(s, "void", "copy_b", "i64 %kind", "i64 %k", "i64 %columns", "ptr %b", "i64 %ldb", "ptr %to")
+    with w.when(w.test("eq", "%kind", 0)):
+        masks = [w.first_lanes(w.sub("%columns", v * s.width)) for v in range(s.vectors)]
+        with w.loop("%k") as k:
+            source, target = w.at("%b", w.mul(k, "%ldb")), w.at("%to", w.mul(k, s.columns))
+            for v in range(s.vectors):
+                w.set_vector(w.at(target, v * s.width), w.vector_at(w.at(source, v * s.width), masks[v]))
+        w.back()
+    with w.loop(w.parts("%columns", s.width)) as j:
+        first = w.mul(j, s.width)
+        last = w.sub("%columns", 1)
+        columns = [w.at("%b", w.mul(w.least(w.add(first, i), last), "%ldb")) for i in range(s.width)]
+        with w.loop(w.parts("%k", s.width)) as block:
+            k = w.mul(block, s.width)
+            mask = w.first_lanes(w.sub("%k", k))
+            target = w.at(w.at("%to", w.mul(k, s.columns)), first)
+            for i, row in enumerate(w.transposed([w.vector_at(w.at(column, k), mask) for column in columns])):
+                w.set_vector(w.at(target, i * s.columns), row)
+    w.back()
+    return w.text()
+
+
+def _copy_a(s: Shape) -> str:
+    """Copies panels of `ROWS` rows of A so that their columns are contiguous, `ROWS` apart. panels: how many."""
+    w = Writer(s, "void", "copy_a", "i64 %kind", "i64 %panels", "i64 %k", "ptr %a", "i64 %lda", "ptr %to")
+    half = f"<{s.rows} x {s.element}>"
+    with w.when(w.test("eq", "%kind", 1)):
+        with w.loop("%panels") as panel:
+            source, target = w.at("%a", w.mul(panel, s.rows)), w.at("%to", w.mul(w.mul(panel, s.rows), "%k"))
+            with w.loop("%k") as k:
+                row = w.op(f"load {half}, ptr {w.at(source, w.mul(k, '%lda'))}, align {s.size}")
+                w.do(f"store {half} {row}, ptr {w.at(target, w.mul(k, s.rows))}, align {s.size}")
+        w.back()
+    with w.loop("%panels") as panel:
+        source, target = w.at("%a", w.mul(w.mul(panel, s.rows), "%lda")), w.at("%to", w.mul(w.mul(panel, s.rows), "%k"))
+        starts = [w.at(source, w.mul(i, "%lda")) for i in range(s.rows)]
+        with w.loop(w.over("%k", s.rows)) as block:
+            k = w.mul(block, s.rows)
+            w.shape = s.narrowed(s.rows)
+            rows = w.transposed([w.op(f"load {half}, ptr {w.at(start, k)}, align {s.size}") for start in starts])
+            for i, row in enumerate(rows):
+                w.do(f"store {half} {row}, ptr {w.at(target, w.mul(w.add(k, i), s.rows))}, align {s.size}")
+            w.shape = s
+        done = w.bits("%k", -s.rows)
+        with w.loop(w.sub("%k", done)) as rest:
+            k = w.add(done, rest)
+            for i, start in enumerate(starts):
+                value = w.op(f"load {s.element}, ptr {w.at(start, k)}, align {s.size}")
+                w.do(f"store {s.element} {value}, ptr {w.at(target, w.add(w.mul(k, s.rows), i))}, align {s.size}")
+    w.back()
+    return w.text()
+
+
+def _buffers(s: Shape) -> str:
+    """`take` gives memory for the copies, `give` keeps it for the next who asks: each thread at work has one."""
+    return f"""
+@kept = internal global [64 x ptr] zeroinitializer
+declare ptr @malloc(i64)
+declare void @free(ptr)
+
+define internal ptr @take() {{
+entry:
+  br label %look
+look:
+  %i = phi i64 [0, %entry], [%i1, %next]
+  %at = getelementptr ptr, ptr @kept, i64 %i
+  %seen = load atomic ptr, ptr %at monotonic, align 8
+  %none = icmp eq ptr %seen, null
+  br i1 %none, label %next, label %try
+try:
+  %old = atomicrmw xchg ptr %at, ptr null acquire
+  %gone = icmp eq ptr %old, null
+  br i1 %gone, label %next, label %found
+next:
+  %i1 = add i64 %i, 1
+  %end = icmp eq i64 %i1, 64
+  br i1 %end, label %make, label %look
+make:
+  %new = call ptr @malloc(i64 {BUFFER + 64})
+  ret ptr %new
+found:
+  ret ptr %old
+}}
+
+define internal void @give(ptr %buffer) {{
+entry:
+  br label %look
+look:
+  %i = phi i64 [0, %entry], [%i1, %next]
+  %at = getelementptr ptr, ptr @kept, i64 %i
+  %pair = cmpxchg ptr %at, ptr null, ptr %buffer release monotonic
+  %done = extractvalue {{ptr, i1}} %pair, 1
+  br i1 %done, label %finished, label %next
+next:
+  %i1 = add i64 %i, 1
+  %end = icmp eq i64 %i1, 64
+  br i1 %end, label %drop, label %look
+drop:
+  call void @free(ptr %buffer)
+  br label %finished
+finished:
+  ret void
+}}
+"""
+
+
+CELL_ROWS, CELL_COLUMNS = 256, 512
+"""The size of a cell of C: its rows of A fill a quarter of a second-level cache."""
+
+B_PANEL = (DEPTH + 16) * 64 * 8
+A_PANELS = CELL_ROWS * DEPTH * 8
+BUFFER = A_PANELS + B_PANEL
+
+
+def _cell(s: Shape) -> str:
+    """One cell of C, rows x columns over all of k, with the cell's own copies in %buffer."""
+    given = ("i64 %rows", "i64 %columns", "i64 %k", "i64 %kind_a", "ptr %a", "i64 %lda", "i64 %kind_b", "ptr %b", "i64 %ldb",
+             "ptr %c", "i64 %ldc", "ptr %bias", "i64 %flags", "ptr %buffer")  # fmt: skip
+    w = Writer(s, "void", "cell", *given)
+    panel_b = w.op(f"getelementptr i8, ptr %buffer, i64 {A_PANELS}")
+    many_columns = w.test("sgt", "%columns", 2 * s.columns)
+    copied_rows = w.choose(many_columns, w.bits("%rows", -s.rows), 0)
+    own_rows = w.sub("%rows", copied_rows)
+    panels = w.over(copied_rows, s.rows)
+    many_rows = w.test("sgt", "%rows", 8 * s.rows)
+    turned = w.test("eq", "%kind_b", 1)
+    copy_b = w.either(many_rows, turned)
+    chunks = w.op(f"call i64 @llvm.smax.i64(i64 {w.parts('%k', DEPTH)}, i64 1)")
+    depth = w.parts("%k", chunks)
+    sum_on = w.bits("%flags", ACCUMULATE)
+    rows_a = w.test("eq", "%kind_a", 0)
+    with w.loop(chunks) as chunk:
+        k0 = w.mul(chunk, depth)
+        k = w.least(depth, w.sub("%k", k0))
+        a = w.at("%a", w.choose(rows_a, k0, w.mul(k0, "%lda")))
+        b = w.at("%b", w.choose(turned, k0, w.mul(k0, "%ldb")))
+        first, last = w.test("eq", chunk, 0), w.test("eq", w.add(chunk, 1), chunks)
+        begin = w.choose(first, sum_on, ACCUMULATE)
+        behind = w.choose(last, "%flags", 0)
+        flags = w.op(f"or i64 {begin}, {w.bits(behind, RELU)}")
+        bias = w.choose(last, "%bias", "null", "ptr")
+        has_bias = w.test("ne", bias, "null", "ptr")
+        w.call("void", "copy_a", "i64 %kind_a", f"i64 {panels}", f"i64 {k}", f"ptr {a}", "i64 %lda", "ptr %buffer")
+        rest_a = w.at(a, w.choose(rows_a, w.mul(copied_rows, "%lda"), copied_rows))
+        step = w.choose(rows_a, w.mul(s.rows, "%lda"), s.rows)
+        with w.loop(w.parts("%columns", s.columns)) as panel:
+            j = w.mul(panel, s.columns)
+            columns = w.least(s.columns, w.sub("%columns", j))
+            here = w.at(b, w.choose(turned, w.mul(j, "%ldb"), j))
+            with w.when(copy_b):
+                w.call("void", "copy_b", "i64 %kind_b", f"i64 {k}", f"i64 {columns}", f"ptr {here}", "i64 %ldb", f"ptr {panel_b}")
+            used = w.choose(copy_b, panel_b, here, "ptr")
+            ldb = w.choose(copy_b, s.columns, "%ldb")
+            c = w.at("%c", j)
+            there = w.choose(has_bias, w.at(bias, j), "null", "ptr")
+            tail = (f"ptr {used}", f"i64 {ldb}")
+            with w.when(w.test("sgt", panels, 0)):
+                w.call("void", "meet", "i64 1", f"i64 {copied_rows}", f"i64 {w.mul(s.rows, k)}", f"i64 {k}", "ptr %buffer", f"i64 {s.rows}",
+                       *tail, f"ptr {c}", "i64 %ldc", f"i64 {columns}", f"ptr {there}", f"i64 {flags}")  # fmt: skip
+            with w.when(w.test("sgt", own_rows, 0)):
+                below = w.at(c, w.mul(copied_rows, "%ldc"))
+                w.call("void", "meet", "i64 %kind_a", f"i64 {own_rows}", f"i64 {step}", f"i64 {k}", f"ptr {rest_a}", "i64 %lda",
+                       *tail, f"ptr {below}", "i64 %ldc", f"i64 {columns}", f"ptr {there}", f"i64 {flags}")  # fmt: skip
+    w.back()
+    return w.text()
+
+
+# --- few rows times long columns -------------------------------------------------------------------------------------------
+
+
+def _dot_tile(s: Shape, rows: int, across: int) -> str:
+    """`rows` x `across` elements of A @ B from contiguous rows of A (`lda` apart) and columns of B (`ldb` apart)."""
+    w = Writer(s, "void", f"dot_{rows}_{across}", *PARAMETERS)
+    last = w.sub("%columns", 1)
+    left = [w.at("%a", w.mul(i, "%lda")) for i in range(rows)]
+    right = [w.at("%b", w.mul(w.least(j, last), "%ldb")) for j in range(across)]
+    sums = [[w.slot(s.vector, "zeroinitializer") for _ in range(across)] for _ in range(rows)]
+
+    def step(k: str, mask: str | None) -> None:
+        b = [w.vector_at(w.at(start, k), mask) for start in right]
+        for start, row in zip(left, sums):
+            a = w.vector_at(w.at(start, k), mask)
+            for value, slot in zip(b, row):
+                w.put(slot, s.vector, w.fused(a, value, w.get(slot, s.vector)))
+
+    with w.loop(w.over("%k", s.width)) as block:
+        step(w.mul(block, s.width), None)
+    done = w.bits("%k", -s.width)
+    rest = w.sub("%k", done)
+    with w.when(w.test("sgt", rest, 0)):
+        step(done, w.first_lanes(rest))
+    few = s.narrowed(across)
+    totals = []
+    for row in sums:
+        values = [w.get(slot, s.vector) for slot in row]
+        width = s.width
+        while len(values) > 1 or width > across:  # neighbours are added until one vector of `across` sums is left
+            vector = f"<{width} x {s.element}>"
+            if len(values) > 1:
+                pairs, out = list(zip(values[::2], values[1::2])), width
+            else:
+                pairs, out = [(values[0], "poison")], width // 2
+            values = []
+            for a, b in pairs:
+                even, odd = (w.pick(a, b, list(range(start, 2 * out, 2)), vector, out) for start in (0, 1))
+                values.append(w.op(f"fadd <{out} x {s.element}> {even}, {odd}"))
+            width = out
+        slot = w.slot(few.vector)
+        w.put(slot, few.vector, values[0])
+        totals.append([slot])
+    w.shape = few
+    _finish(w, totals, 1, w.first_lanes("%columns"))
+    w.back()
+    return w.text()
+
+
+def _dot_cell(s: Shape) -> str:
+    """One cell of C by `dot` tiles."""
+    given = ("i64 %rows", "i64 %columns", "i64 %k", "ptr %a", "i64 %lda", "ptr %b", "i64 %ldb", "ptr %c", "i64 %ldc",
+             "ptr %bias", "i64 %flags")  # fmt: skip
+    w = Writer(s, "void", "dot_cell", *given)
+    has_bias = w.test("ne", "%bias", "null", "ptr")
+    with w.when(w.test("eq", "%rows", 1)):
+        with w.loop(w.parts("%columns", s.row_dot)) as block:
+            j = w.mul(block, s.row_dot)
+            columns = w.least(s.row_dot, w.sub("%columns", j))
+            bias = w.choose(has_bias, w.at("%bias", j), "null", "ptr")
+            w.call("void", f"dot_1_{s.row_dot}", "i64 %k", "ptr %a", "i64 %lda", f"ptr {w.at('%b', w.mul(j, '%ldb'))}", "i64 %ldb",
+                   f"ptr {w.at('%c', j)}", "i64 %ldc", f"i64 {columns}", f"ptr {bias}", "i64 %flags")  # fmt: skip
+        w.back()
+    with w.loop(w.parts("%columns", s.dot)) as block:
+        j = w.mul(block, s.dot)
+        columns = w.least(s.dot, w.sub("%columns", j))
+        b, c = w.at("%b", w.mul(j, "%ldb")), w.at("%c", j)
+        bias = w.choose(has_bias, w.at("%bias", j), "null", "ptr")
+
+        def tile(i: str, rows: int) -> None:
+            w.call("void", f"dot_{rows}_{s.dot}", "i64 %k", f"ptr {w.at('%a', w.mul(i, '%lda'))}", "i64 %lda", f"ptr {b}", "i64 %ldb",
+                   f"ptr {w.at(c, w.mul(i, '%ldc'))}", "i64 %ldc", f"i64 {columns}", f"ptr {bias}", "i64 %flags")  # fmt: skip
+
+        with w.loop(w.over("%rows", s.dot)) as block_row:
+            tile(w.mul(block_row, s.dot), s.dot)
+        i = w.bits("%rows", -s.dot)
+        rows = s.dot // 2
+        while rows:
+            some = w.bits("%rows", rows)
+            with w.when(w.test("ne", some, 0)):
+                tile(i, rows)
+            i = w.add(i, some)
+            rows //= 2
+    w.back()
+    return w.text()
+
+
+# --- one row times rows ------------------------------------------------------------------------------------------------------
+
+
+def _scaled_rows(s: Shape, count: int) -> str:
+    """Adds `count` rows of B, each times its element of A (`lda` apart), to the row C; the first time C is not read."""
+    w = Writer(s, "void", f"scaled_rows_{count}", "ptr %a", "i64 %lda", "ptr %b", "i64 %ldb", "ptr %c", "i64 %columns", "i1 %first")
+    factors = [w.everywhere(w.op(f"load {s.element}, ptr {w.at('%a', w.mul(i, '%lda'))}, align {s.size}")) for i in range(count)]
+    rows = [w.at("%b", w.mul(i, "%ldb")) for i in range(count)]
+
+    def step(j: str, mask: str | None) -> None:
+        total = w.choose("%first", "zeroinitializer", w.vector_at(w.at("%c", j), mask), s.vector)
+        for factor, row in zip(factors, rows):
+            total = w.fused(factor, w.vector_at(w.at(row, j), mask), total)
+        w.set_vector(w.at("%c", j), total, mask)
+
+    with w.loop(w.over("%columns", s.width)) as block:
+        step(w.mul(block, s.width), None)
+    done = w.bits("%columns", -s.width)
+    rest = w.sub("%columns", done)
+    with w.when(w.test("sgt", rest, 0)):
+        step(done, w.first_lanes(rest))
+    w.back()
+    return w.text()
+
+
+STREAMS = 8
+"""How many rows of B are read at once."""
+
+
+def _row_cell(s: Shape) -> str:
+    """One row of C from one row of A, whose elements are `lda` apart, and contiguous rows of B, read in order."""
+    w = Writer(
+        s, "void", "row_cell", "i64 %columns", "i64 %k", "ptr %a", "i64 %lda", "ptr %b", "i64 %ldb", "ptr %c", "ptr %bias", "i64 %flags"
+    )
+    fresh = w.test("eq", w.bits("%flags", ACCUMULATE), 0)
+    blocks = w.over("%k", STREAMS)
+
+    def add(start: str, count: int, first: str) -> None:
+        a, b = w.at("%a", w.mul(start, "%lda")), w.at("%b", w.mul(start, "%ldb"))
+        w.call("void", f"scaled_rows_{count}", f"ptr {a}", "i64 %lda", f"ptr {b}", "i64 %ldb", "ptr %c", "i64 %columns", f"i1 {first}")
+
+    with w.loop(blocks) as block:
+        add(w.mul(block, STREAMS), STREAMS, w.both(fresh, w.test("eq", block, 0)))
+    done = w.mul(blocks, STREAMS)
+    with w.loop(w.sub("%k", done)) as rest:
+        k = w.add(done, rest)
+        add(k, 1, w.both(fresh, w.test("eq", k, 0)))
+    with w.when(w.either(w.test("ne", "%bias", "null", "ptr"), w.flag(RELU))):
+        with w.loop(w.parts("%columns", s.width)) as block:
+            j = w.mul(block, s.width)
+            left = w.least(s.width, w.sub("%columns", j))
+            mask = w.first_lanes(left)
+            slot = w.slot(s.vector)
+            w.put(slot, s.vector, w.vector_at(w.at("%c", j), mask))
+            _finished(w, [[slot]], 1, mask, w.choose(w.test("ne", "%bias", "null", "ptr"), w.at("%bias", j), "null", "ptr"))
+            w.set_vector(w.at("%c", j), w.get(slot, s.vector), mask)
+    w.back()
+    return w.text()
+
+
+# --- the whole product -------------------------------------------------------------------------------------------------------
+
+FIELDS = ("rows columns k kind_a a lda kind_b b ldb c ldc bias flags cell_rows cell_columns down across route "
+          "out_array a_array b_array batches").split()  # fmt: skip
+_POINTERS = {"a", "b", "c", "bias", "out_array", "a_array", "b_array"}
+CONTEXT = f"[{len(FIELDS)} x i64]"
+TILES, DOTS, ROW = range(3)
+MULTIPLICATIONS = 1 << 20
+"""What a thread gets at least, about 10 us of work."""
+
+
+def field(w: Writer, name: str) -> str:
+    """A number or address of the product's context."""
+    return w.field("%context", 8 * FIELDS.index(name), "ptr" if name in _POINTERS else "i64")
+
+
+def set_field(w: Writer, name: str, value: str | int) -> None:
+    w.set_field("%context", 8 * FIELDS.index(name), str(value), "ptr" if name in _POINTERS else "i64")
+
+
+def _body(s: Shape) -> str:
+    """Computes the cells [begin, end) of a product, or of a batch of products."""
+    w = Writer(s, "void", "product_body", "ptr %context", "i64 %begin", "i64 %end")
+    v = {name: field(w, name) for name in FIELDS}
+    tiles = w.test("eq", v["route"], TILES)
+    buffer = w.slot("ptr", "null")
+    with w.when(tiles):
+        w.put(buffer, "ptr", w.call("ptr", "take"))
+    memory = w.get(buffer, "ptr")
+    address = w.op(f"ptrtoint ptr {memory} to i64")
+    up = w.bits(w.add(address, 63), -64)
+    aligned = w.op(f"inttoptr i64 {up} to ptr")
+    in_batch = w.mul(v["down"], v["across"])
+    many = w.test("sgt", v["batches"], 1)
+    starts = {name: w.slot("ptr") for name in "abc"}
+    with w.loop(w.sub("%end", "%begin")) as n:
+        cell = w.add("%begin", n)
+        for name in "abc":
+            w.put(starts[name], "ptr", v[name])
+        with w.when(many):
+            batch = w.over(cell, in_batch)
+            for name, array in (("a", "a_array"), ("b", "b_array"), ("c", "out_array")):
+                offset = w.call("i64", "batch_offset", f"ptr {v[array]}", f"ptr {v['out_array']}", f"i64 {batch}")
+                w.put(starts[name], "ptr", w.op(f"getelementptr i8, ptr {v[name]}, i64 {offset}"))
+        place = w.op(f"srem i64 {cell}, {in_batch}")
+        i = w.mul(w.over(place, v["across"]), v["cell_rows"])
+        j = w.mul(w.op(f"srem i64 {place}, {v['across']}"), v["cell_columns"])
+        rows, columns = w.least(v["cell_rows"], w.sub(v["rows"], i)), w.least(v["cell_columns"], w.sub(v["columns"], j))
+        rows_a, turned = w.test("eq", v["kind_a"], 0), w.test("eq", v["kind_b"], 1)
+        a = w.at(w.get(starts["a"], "ptr"), w.choose(rows_a, w.mul(i, v["lda"]), i))
+        b = w.at(w.get(starts["b"], "ptr"), w.choose(turned, w.mul(j, v["ldb"]), j))
+        c = w.at(w.at(w.get(starts["c"], "ptr"), w.mul(i, v["ldc"])), j)
+        has_bias = w.test("ne", v["bias"], "null", "ptr")
+        bias = w.choose(has_bias, w.at(v["bias"], j), "null", "ptr")
+        sizes = (f"i64 {rows}", f"i64 {columns}", f"i64 {v['k']}")
+        result = (f"ptr {c}", f"i64 {v['ldc']}", f"ptr {bias}", f"i64 {v['flags']}")
+        with w.when(w.test("eq", v["route"], DOTS)):
+            w.call("void", "dot_cell", *sizes, f"ptr {a}", f"i64 {v['lda']}", f"ptr {b}", f"i64 {v['ldb']}", *result)
+        with w.when(w.test("eq", v["route"], ROW)):
+            step = w.choose(rows_a, 1, v["lda"])
+            w.call("void", "row_cell", *sizes[1:], f"ptr {a}", f"i64 {step}", f"ptr {b}", f"i64 {v['ldb']}", *result[:1], *result[2:])
+        with w.when(tiles):
+            w.call("void", "cell", *sizes, f"i64 {v['kind_a']}", f"ptr {a}", f"i64 {v['lda']}", f"i64 {v['kind_b']}", f"ptr {b}",
+                   f"i64 {v['ldb']}", *result, f"ptr {aligned}")  # fmt: skip
+    with w.when(tiles):
+        w.call("void", "give", f"ptr {memory}")
+    w.back()
+    return w.text()
+
+
+def _batch_offset(s: Shape) -> str:
+    """How many bytes into an array matrix `batch` of the result begins; dimensions that it lacks or has as 1 are broadcast."""
+    w = Writer(s, "i64", "batch_offset", "ptr %array", "ptr %out", "i64 %batch")
+    nd, out_nd = (w.wide(w.field(x, 24, "i32")) for x in ("%array", "%out"))
+    dims, strides, out_dims = w.field("%array", 32), w.field("%array", 40), w.field("%out", 32)
+    left, offset = w.slot("i64", "%batch"), w.slot("i64", "0")
+    with w.loop(w.sub(out_nd, 2)) as step:
+        d = w.sub(w.sub(out_nd, 3), step)
+        size = w.item(out_dims, d, "i64")
+        rest = w.get(left, "i64")
+        index = w.op(f"srem i64 {rest}, {size}")
+        w.put(left, "i64", w.over(rest, size))
+        own = w.sub(d, w.sub(out_nd, nd))
+        with w.when(w.test("sge", own, 0)):
+            with w.when(w.test("ne", w.item(dims, own, "i64"), 1)):
+                w.put(offset, "i64", w.add(w.get(offset, "i64"), w.mul(index, w.item(strides, own, "i64"))))
+    w.back(w.get(offset, "i64"))
+    return w.text()
+
+
+def _launch(s: Shape) -> str:
+    """Cuts the product of the context into cells and computes them on the pool."""
+    w = Writer(s, "void", "launch", "ptr %context")
+    rows, columns, k, batches = (field(w, name) for name in ("rows", "columns", "k", "batches"))
+    matrix = w.mul(rows, columns)
+    with w.when(w.test("eq", w.mul(matrix, batches), 0)):
+        w.back()
+    thin = w.choose(w.test("slt", rows, 4), 8, 1)  # few rows: reading B is the work
+    work = w.mul(w.mul(matrix, k), thin)
+    down, across = w.slot("i64", w.parts(rows, CELL_ROWS)), w.slot("i64", w.parts(columns, CELL_COLUMNS))
+    with w.loop("3"):
+        x, y = w.get(down, "i64"), w.get(across, "i64")
+        cells = w.mul(x, y)
+        few = w.test("slt", w.mul(cells, batches), 8)
+        large = w.test("sgt", w.over(work, cells), 2 * MULTIPLICATIONS)
+        with w.when(w.both(few, large)):
+            tall = w.test("sgt", w.over(rows, x), w.over(columns, y))
+            w.put(down, "i64", w.choose(tall, w.mul(x, 2), x))
+            w.put(across, "i64", w.choose(tall, y, w.mul(y, 2)))
+    cell_rows = w.mul(w.parts(w.parts(rows, w.get(down, "i64")), s.rows), s.rows)
+    cell_columns = w.mul(w.parts(w.parts(columns, w.get(across, "i64")), s.width), s.width)
+    x, y = w.parts(rows, cell_rows), w.parts(columns, cell_columns)
+    for name, value in (("cell_rows", cell_rows), ("cell_columns", cell_columns), ("down", x), ("across", y)):
+        set_field(w, name, value)
+    turned = w.test("eq", field(w, "kind_b"), 1)
+    rows_a = w.test("eq", field(w, "kind_a"), 0)
+    dots = w.both(w.both(rows_a, turned), w.test("sge", k, w.mul(rows, FEW_ROWS)))
+    single = w.both(w.both(w.test("eq", rows, 1), w.no(turned)), w.test("sgt", k, 0))
+    set_field(w, "route", w.choose(dots, DOTS, w.choose(single, ROW, TILES)))
+    cells = w.mul(batches, w.mul(x, y))
+    each = w.op(f"call i64 @llvm.smax.i64(i64 {w.over(work, w.mul(x, y))}, i64 1)")
+    grain = w.parts(MULTIPLICATIONS, each)
+    with w.when(w.test("sle", cells, grain)):
+        w.call("void", "product_body", "ptr %context", "i64 0", f"i64 {cells}")
+        w.back()
+    gil = w.call("ptr", "PyEval_SaveThread")
+    w.call("void", "flambeau_parallel", "ptr @product_body", "ptr %context", f"i64 {cells}", f"i64 {grain}")
+    w.call("void", "PyEval_RestoreThread", f"ptr {gil}")
+    w.back()
+    return w.text()
+
+
+FEW_ROWS = 8
+"""`dot` tiles where a row is at least so many times as long as there are rows."""
+
+
+def _suits(s: Shape) -> str:
+    """Whether an object is an array of the class and dtype of `out`, with at least `least` dimensions."""
+    w = Writer(s, "i1", "suits", "ptr %array", "ptr %out", "i32 %least")
+    same_class = w.test("eq", w.field("%array", 8), w.field("%out", 8), "ptr")
+    with w.when(w.no(same_class)):
+        w.back("false")
+    descr = w.field("%out", 56)
+    number = w.test("eq", w.field(descr, 28, "i32"), 11 if s.size == 4 else 12, "i32")
+    native = w.test("eq", w.field(descr, 26, "i8"), ord("="), "i8")
+    same_dtype = w.test("eq", w.field("%array", 56), descr, "ptr")
+    dims = w.test("sge", w.field("%array", 24, "i32"), "%least", "i32")
+    w.back(w.both(w.both(number, native), w.both(same_dtype, dims)))
+    return w.text()
+
+
+def _matrix(s: Shape) -> str:
+    """How a matrix lies: rows, columns and strides in elements, into `%to`. flat: leading dimensions count as rows.
+
+    to: rows, columns, kind, lead, as i64. kind 0: rows are contiguous, 1: columns are; lead is from one to the next.
+    False where neither is.
+    """
+    w = Writer(s, "i1", "matrix", "ptr %array", "i1 %flat", "ptr %to")
+    nd = w.wide(w.field("%array", 24, "i32"))
+    dims, strides = w.field("%array", 32), w.field("%array", 40)
+    last, before = w.sub(nd, 1), w.sub(nd, 2)
+    columns = w.item(dims, last, "i64")
+    step = w.item(strides, last, "i64")
+    rows, stride = w.slot("i64", "1"), w.slot("i64", "0")
+    with w.when(w.test("sge", before, 0)):
+        w.put(rows, "i64", w.item(dims, before, "i64"))
+        w.put(stride, "i64", w.item(strides, before, "i64"))
+    outer = w.choose("%flat", before, 0)
+    with w.loop(outer) as n:
+        d = w.sub(w.sub(before, 1), n)
+        size, jump = w.item(dims, d, "i64"), w.item(strides, d, "i64")
+        have, width = w.get(rows, "i64"), w.get(stride, "i64")
+        with w.when(w.test("eq", have, 1)):
+            w.put(stride, "i64", jump)
+        with w.when(w.test("ne", have, 1)):
+            follows = w.test("eq", jump, w.mul(have, width))
+            single = w.test("sle", size, 1)
+            with w.when(w.no(w.either(follows, single))):
+                w.back("false")
+        w.put(rows, "i64", w.mul(have, size))
+    down = w.get(stride, "i64")
+    ragged = w.op(f"or i64 {down}, {step}")
+    with w.when(w.test("ne", w.bits(ragged, s.size - 1), 0)):
+        w.back("false")
+    height = w.get(rows, "i64")
+    w.set_field("%to", 0, height, "i64")
+    w.set_field("%to", 8, columns, "i64")
+    empty = w.test("eq", w.mul(height, columns), 0)
+    for kind, (unit, count, lead) in enumerate(((step, columns, down), (down, height, step))):
+        fine = w.either(empty, w.either(w.test("eq", unit, s.size), w.test("sle", count, 1)))
+        with w.when(fine):
+            w.set_field("%to", 16, str(kind), "i64")
+            w.set_field("%to", 24, w.over(lead, s.size), "i64")
+            w.back("true")
+    w.back("false")
+    return w.text()
+
+
+def _entry(s: Shape, name: str, flags: int, turn_a: bool, turn_b: bool, flat: bool, bias: bool) -> str:
+    """A built-in function of (out, a, b) and perhaps a bias or None. Returns `out`, or `a` where it could not do it."""
+    w = Writer(s, "ptr", name, "ptr %self", "ptr %args", "i64 %count", internal=False)
+    context, sizes = w.slot(CONTEXT), w.slot("[12 x i64]")
+    w.do(f"%context = getelementptr i8, ptr {context}, i64 0")
+    out, a, b = (w.item("%args", i) for i in range(3))
+    with w.when(w.test("slt", "%count", 4 if bias else 3)):
+        w.back("null")
+    infos = [w.op(f"getelementptr i8, ptr {sizes}, i64 {32 * i}") for i in range(3)]
+
+    def need(condition: str) -> None:
+        with w.when(w.no(condition)):
+            references = w.get(a, "i64")
+            w.put(a, "i64", w.add(references, 1))
+            w.back(a)
+
+    for i, (x, info) in enumerate(zip((out, a, b), infos)):
+        need(w.call("i1", "suits", f"ptr {x}", f"ptr {out}", "i32 1" if flat and i < 2 else "i32 2"))
+        need(w.call("i1", "matrix", f"ptr {x}", f"i1 {'true' if flat else 'false'}", f"ptr {info}"))
+    (m, n, kind_c, ldc), (am, ak, kind_a, lda), (bk, bn, kind_b, ldb) = ([w.field(info, 8 * i, "i64") for i in range(4)] for info in infos)
+    if turn_a:
+        am, ak, kind_a = ak, am, w.sub(1, kind_a)
+    if turn_b:
+        bk, bn, kind_b = bn, bk, w.sub(1, kind_b)
+    for x, y in ((m, am), (n, bn), (ak, bk)):
+        need(w.test("eq", x, y))
+    single = w.test("eq", n, 1)  # a column: its elements are a row's, `ldc` apart
+    need(w.either(w.test("eq", kind_c, 0), single))
+    pointers = {"a": w.field(a, 16), "b": w.field(b, 16), "c": w.field(out, 16), "bias": "null"}
+    if bias:
+        given = w.item("%args", 3)
+        term = w.slot("ptr", "null")
+        with w.when(w.test("eq", w.field(given, 8), w.field(out, 8), "ptr")):
+            need(w.call("i1", "suits", f"ptr {given}", f"ptr {out}", "i32 1"))
+            need(w.test("eq", w.field(given, 24, "i32"), 1, "i32"))
+            need(w.test("eq", w.item(w.field(given, 32), 0, "i64"), n))
+            unit = w.test("eq", w.item(w.field(given, 40), 0, "i64"), s.size)
+            need(w.either(unit, w.test("sle", n, 1)))
+            w.put(term, "ptr", w.field(given, 16))
+        pointers["bias"] = w.get(term, "ptr")
+    batches = w.slot("i64", "1")
+    if not flat:
+        nd = w.wide(w.field(out, 24, "i32"))
+        for x in (a, b):
+            need(w.test("sle", w.wide(w.field(x, 24, "i32")), nd))
+        dims = w.field(out, 32)
+        with w.loop(w.sub(nd, 2)) as d:
+            w.put(batches, "i64", w.mul(w.get(batches, "i64"), w.item(dims, d, "i64")))
+    values = {"rows": m, "columns": n, "k": ak, "kind_a": kind_a, "lda": lda, "kind_b": kind_b, "ldb": ldb, "ldc": ldc,
+              "flags": flags, "batches": w.get(batches, "i64"), "out_array": out, "a_array": a, "b_array": b, **pointers}  # fmt: skip
+    for field_name, value in values.items():
+        set_field(w, field_name, value)
+    w.call("void", "launch", "ptr %context")
+    references = w.get(out, "i64")
+    w.put(out, "i64", w.add(references, 1))
+    w.back(out)
+    return w.text()
+
+
+ENTRIES = {
+    "matmul": (0, False, False, False, False),
+    "matmul_add": (ACCUMULATE, False, False, False, False),
+    "linear": (0, False, True, True, True),
+    "linear_relu": (RELU, False, True, True, True),
+    "weight_gradient": (0, True, False, True, False),
+    "input_gradient": (0, False, False, True, False),
+}
+
+
+def module(element: str, vector_bits: int) -> str:
+    """The IR of all products of one element type, `float` or `double`."""
+    s = Shape(element, vector_bits)
+    kind, declared = s.kind, []
+    for shape in {x.mangled: x for x in (s, s.narrowed(s.dot), s.narrowed(s.row_dot))}.values():
+        v, m, mask = shape.vector, shape.mangled, shape.mask
+        declared += [f"declare {v} @llvm.masked.load.{m}.p0(ptr captures(none), {mask}, {v})",
+                     f"declare void @llvm.masked.store.{m}.p0({v}, ptr captures(none), {mask})",
+                     f"declare {v} @llvm.fma.{m}({v}, {v}, {v})"]  # fmt: skip
+    declared += ["declare i64 @llvm.smin.i64(i64, i64)", "declare i64 @llvm.smax.i64(i64, i64)", "declare ptr @PyEval_SaveThread()",
+                 "declare void @PyEval_RestoreThread(ptr)", "declare void @flambeau_parallel(ptr, ptr, i64, i64)"]  # fmt: skip
+    rows, parts = s.rows, []
+    while rows:
+        parts += [_tile(s, name, rows, vectors) for name in ("rows", "columns") for vectors in range(1, s.vectors + 1)]
+        rows //= 2
+    parts += [_sweep(s, name, vectors) for name in ("rows", "columns") for vectors in range(1, s.vectors + 1)]
+    parts += [
+        _dot_tile(s, rows, across) for rows, across in ((4, s.dot), (2, s.dot), (1, s.dot), (1, s.row_dot))[: 3 + (s.row_dot > s.dot)]
+    ]
+    parts += [_scaled_rows(s, count) for count in (STREAMS, 1)]
+    parts += [
+        make(s) for make in (_row_cell, _meet, _copy_a, _copy_b, _buffers, _cell, _dot_cell, _batch_offset, _body, _launch, _suits, _matrix)
+    ]
+    parts += [_entry(s, f"flambeau_{name}_{kind}", *how) for name, how in ENTRIES.items()]
+    return "\n".join(declared + parts)

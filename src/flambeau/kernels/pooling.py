@@ -4,14 +4,19 @@ Every window element is a strided slice of the whole input: maxima and sums run 
 the other, and never over single windows. Arrays are (M, *S) with all other dimensions in front as one.
 """
 
+import math
+from functools import lru_cache
 from itertools import product
 from typing import Any, Iterator
 
 import numpy as np
 
+from .compiler import usable
+from .library import pooling as library
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
+_KINDS = {_F32: "f32", np.dtype(np.float64): "f64"}
 Ints = tuple[int, ...]
 
 
@@ -59,9 +64,36 @@ def _along(x: Any, axis: int, kernel: int, stride: int, padding: int, dilation: 
     return result
 
 
+@lru_cache(256)
+def _table(
+    planes: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints, include: bool, divisor: int
+) -> Any:
+    """The numbers that the compiled kernels ask for, see `library/pooling.py`."""
+    lead = 3 - len(spatial)
+    grain = max(1, 30_000 // max(1, math.prod(out) * math.prod(kernel)))
+    sizes = [n for v, fill in ((spatial, 1), (out, 1), (kernel, 1), (stride, 1), (padding, 0), (dilation, 1)) for n in (fill,) * lead + v]
+    return np.array([planes, grain, *sizes, include, divisor], np.int64)
+
+
+def _ready(*arrays: Any) -> tuple[Any, ...] | None:
+    """The arrays as the compiled kernels take them; None where they take none such."""
+    dtype = arrays[0].dtype
+    if dtype not in _KINDS or arrays[0].ndim > 4 or not usable():
+        return None
+    for a in arrays:
+        if a.dtype != dtype or not a.size:
+            return None
+    return tuple([a if a.flags.c_contiguous and a.flags.aligned else a.copy("C") for a in arrays])
+
+
 @quiet
 def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints) -> Any:
     """The largest element of each window; NaN where there is one."""
+    ready = _ready(x)
+    if ready is not None:
+        result = np.empty((len(x), *out), x.dtype)
+        table = _table(len(x), x.shape[1:], kernel, stride, padding, dilation, out, False, 0)
+        return library.max_pool(_KINDS[x.dtype], False)(result, *ready, table)
     for i in range(len(kernel)):
         x = _along(x, i + 1, kernel[i], stride[i], padding[i], dilation[i], out[i], np.maximum, _lowest(x.dtype))
     return x
@@ -70,6 +102,12 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
 @quiet
 def max_pool_indices(x: Any, values: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Where in its image, flattened, each maximum lies: the first of equal ones, the last NaN."""
+    ready = _ready(x)
+    if ready is not None:
+        indices = np.empty(values.shape, np.int64)
+        table = _table(len(x), x.shape[1:], kernel, stride, padding, dilation, values.shape[1:], False, 0)
+        library.max_pool(_KINDS[x.dtype], True)(np.empty(values.shape, x.dtype), indices, *ready, table)
+        return indices
     spatial, out = x.shape[1:], values.shape[1:]
     number = np.zeros(values.shape, np.uint8 if np.prod(kernel) < 256 else np.int32)
     taken = np.zeros(values.shape, bool)
@@ -104,6 +142,10 @@ def _finite(array: Any) -> bool:
 @quiet
 def max_pool_backward(grad: Any, x: Any, values: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Each gradient goes to where its maximum lay."""
+    ready = _ready(grad, x, values)
+    if ready is not None:
+        table = _table(len(x), x.shape[1:], kernel, stride, padding, dilation, values.shape[1:], False, 0)
+        return library.max_pool_backward(_KINDS[x.dtype])(np.empty(x.shape, x.dtype), *ready, table)
     if grad.dtype.itemsize < 4 or not (_finite(grad) and _finite(values)):
         indices = max_pool_indices(x, values, kernel, stride, padding, dilation)
         return scatter(grad, indices, x.shape[1:])
@@ -181,6 +223,10 @@ def _divide(
 @quiet
 def avg_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, out: Ints, include_padding: bool, divisor: int | None) -> Any:
     """The mean of each window: its sum over the number of its elements, or over `divisor`."""
+    ready = _ready(x)
+    if ready is not None:
+        table = _table(len(x), x.shape[1:], kernel, stride, padding, (1,) * len(out), out, include_padding, divisor or 0)
+        return library.avg_pool(_KINDS[x.dtype])(np.empty((len(x), *out), x.dtype), *ready, table)
     low, spatial = x.dtype, x.shape[1:]
     if low.itemsize == 2 and low.kind in "fV":
         x = x.astype(_F32)
@@ -194,6 +240,10 @@ def avg_pool_backward(
     grad: Any, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, include_padding: bool, divisor: int | None
 ) -> Any:
     """Each gradient is spread evenly over its window."""
+    ready = _ready(grad)
+    if ready is not None and 0 not in spatial:
+        table = _table(len(grad), spatial, kernel, stride, padding, (1,) * len(spatial), grad.shape[1:], include_padding, divisor or 0)
+        return library.avg_pool_backward(_KINDS[grad.dtype])(np.empty((len(grad), *spatial), grad.dtype), *ready, table)
     low, out = grad.dtype, grad.shape[1:]
     grad = grad.astype(_F32 if low.itemsize == 2 else low)
     grad = _divide(grad, spatial, kernel, stride, padding, out, include_padding, divisor)

@@ -226,7 +226,7 @@ def products(kind: str, rows: int) -> Callable[..., Any]:
     element = ELEMENT[kind]
     block, others = _products(element, rows)
     pack_weight = _pack_weight(element)
-    names = {n: "ptr" for n in ("out", "x", "weights", "work", "flags", "table")}
+    names = dict.fromkeys(("out", "x", "weights", "work", "flags", "table"), "ptr")
     body = Code("blocks", **names, begin="i64", end="i64")
     out, x, weights, work, flags, table, begin, end = body.arguments
     t = _named(body, table, HEADER)
@@ -235,7 +235,7 @@ def products(kind: str, rows: int) -> Callable[..., Any]:
         scratch = body.at(packed, t.packed + t.slack, element)
         with body.loop(begin, end) as task:
             body.call(block, out, x, weights, packed, scratch, table, task)
-    main = Code("main", **{n: "ptr" for n in ("out", "x", "weight", "bias", "weights", "work", "flags", "table")})
+    main = Code("main", **dict.fromkeys(("out", "x", "weight", "bias", "weights", "work", "flags", "table"), "ptr"))
     out, x, weight, bias, weights, work, flags, table = main.arguments
     with main.unlocked():
         main.call(pack_weight, weights, weight, bias, table)
@@ -399,7 +399,7 @@ def weight_gradient(kind: str, vectors: int) -> Callable[..., Any]:
     """`kernel(out, x, grad, sums, work, flags, table)` for f32 or f64, by tiles of `vectors` vectors of channels."""
     element = ELEMENT[kind]
     chunk, others = _weight_chunk(element, vectors)
-    body = Code("chunks", **{n: "ptr" for n in ("sums", "x", "grad", "work", "flags", "table")}, begin="i64", end="i64")
+    body = Code("chunks", **dict.fromkeys(("sums", "x", "grad", "work", "flags", "table"), "ptr"), begin="i64", end="i64")
     sums, x, grad, work, flags, table, begin, end = body.arguments
     t = _named(body, table, WEIGHT_HEADER)
     with body.claimed(flags, t.slots) as slot:
@@ -407,7 +407,7 @@ def weight_gradient(kind: str, vectors: int) -> Callable[..., Any]:
         with body.loop(begin, end) as task:
             body.call(chunk, sums, x, grad, packed, body.at(packed, t.packed + t.slack, element), table, task)
     total = _weight_total(element)
-    main = Code("main", **{n: "ptr" for n in ("out", "x", "grad", "sums", "work", "flags", "table")})
+    main = Code("main", **dict.fromkeys(("out", "x", "grad", "sums", "work", "flags", "table"), "ptr"))
     out, x, grad, sums, work, flags, table = main.arguments
     with main.unlocked():
         t = _named(main, table, WEIGHT_HEADER)

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Callable, Iterator
 
+from ..compiler.expression import Expression
+from ..compiler.llvm import PRELUDE, Block
+
 ELEMENT = {"f32": "float", "f64": "double", "i64": "i64", "i32": "i32", "i16": "i16", "i8": "i8"}
 SIZE = {"float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1}
 _SHORT = {"float": "f32", "double": "f64"}
@@ -91,6 +94,9 @@ class Value:
     def __or__(self, other: Any) -> "Value":
         return self._binary("|", other)
 
+    def __invert__(self) -> "Value":
+        return self._binary("^", self.code.value(True, "i1") if self.type == "i1" else -1)
+
     __radd__, __rmul__ = __add__, __mul__
 
     def plus(self, other: Any) -> "Value":
@@ -158,6 +164,7 @@ class Code:
         self.lines: list[str] = []
         self.stack: list[str] = []
         self.declared: set[str] = set()
+        self.expressions = False
         self.functions: list[Code] = []
         """Those that this one brought along."""
         self.count = 0
@@ -201,6 +208,12 @@ class Code:
         made.value = initial
         return made
 
+    def array(self, element: str, count: int) -> Value:
+        """Memory on the stack."""
+        name = self.fresh("%m")
+        self.stack.append(f"  {name} = alloca [{count} x {element}], align 64")
+        return Value(self, name, "ptr")
+
     def where(self, condition: Value, a: Any, b: Any) -> Value:
         """`a` where the condition holds, else `b`."""
         type_ = a.type if isinstance(a, Value) else b.type
@@ -237,6 +250,15 @@ class Code:
         self.declared.add(f"declare {t} @llvm.fmuladd.{short}({t}, {t}, {t})")
         a, b = self.value(a, t), self.value(b, t)
         return self.emit(f"call {t} @llvm.fmuladd.{short}({t} {a.name}, {t} {b.name}, {t} {c.name})", t)
+
+    def expression(self, function: Callable[..., Any], *values: Value) -> Value:
+        """What a function of the kernel compiler's expressions makes of scalars: `tanh`, `sigmoid`, ..."""
+        block = Block(self.fresh)
+        result = function(*[Expression("named", _SHORT[v.type], v.name) for v in values])
+        name = block.value(result)
+        self.lines += block.lines
+        self.expressions = True
+        return Value(self, name, ELEMENT[result.type])
 
     def root(self, x: Value) -> Value:
         """The square root of a scalar."""
@@ -390,18 +412,20 @@ class Code:
 
 
 def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
-    """The built-in function `kernel(array, ...)` that calls `main` with the arrays' data pointers; it returns the first array."""
+    """The built-in function that calls `main` with the data pointers of ndarrays (`ptr`) and with Python floats (`double`); it
+    returns its first argument."""
     from ..compiler.jit import python_function
 
     loads, arguments = [], []
-    for i in range(len(main.parameters)):
+    for i, type_ in enumerate(main.parameters.values()):
         loads += [f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %o{i} = load ptr, ptr %at{i}",
-                  f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load ptr, ptr %data_at{i}"]  # fmt: skip
-        arguments.append(f"ptr %data{i}")
+                  f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load {type_}, ptr %data_at{i}"]  # fmt: skip
+        arguments.append(f"{type_} %data{i}")
     entry = "\n".join(loads)
     functions = [g for f in (*others, main) for g in (*f.functions, f)]
-    declared = "\n".join(sorted(set().union(*(f.declared for f in functions))))
-    ir = f"""{declared}
+    prelude = PRELUDE if any(f.expressions for f in functions) else ""
+    declared = "\n".join(sorted(d for d in set().union(*(f.declared for f in functions)) if f"{d}\n" not in prelude))
+    ir = f"""{prelude}{declared}
 {"".join(f.text() for f in functions)}
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 {entry}

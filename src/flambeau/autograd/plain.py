@@ -4,13 +4,16 @@ It is one loop without calls of its own, because its Python steps are what a tra
 """
 
 from heapq import heappop, heappush
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from ..kernels.elementwise import cast
 from ..kernels.memory import sum_to
 from .node import Node, Output, arrays
+
+native: Callable[..., Any] | None = None
+"""The same walk in machine code, where there is a compiler: takes (edges, results, retain_graph)."""
 
 ndarray = np.ndarray
 as_array = np.asarray
@@ -30,6 +33,13 @@ def goes_once(array: Any, results: Sequence[Any]) -> bool:
     return True
 
 
+def fitted(grad: Any, shape: Any, dtype: Any) -> Any:
+    """A gradient in the shape and dtype of what it goes to: summed over what was broadcast, and cast."""
+    if grad.shape != shape:
+        grad = sum_to(grad, shape)
+    return cast(grad, dtype) if grad.dtype is not dtype and grad.dtype != dtype else grad
+
+
 def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks: Any) -> list[list[Any]]:
     """Hands the gradients `results` to `edges` and on to the leaves: [leaf, gradient, owned] each.
 
@@ -40,7 +50,17 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
     waiting: dict[int, list[Any]] = {}  # [node, gradient, owned], lists of them for a node with several outputs
     leaves: dict[int, list[Any]] = {}
     grad: Any = None
-    incoming = False
+    incoming: Any = False
+    if native is not None:
+        nodes, found, rest = native(edges, results, retain_graph)
+        if rest is None:
+            return found
+        for entry in nodes:
+            number = entry[0].sequence
+            waiting[number] = entry
+            heappush(heap, -number)
+        leaves = {id(entry[0]): entry for entry in found}
+        edges, results, grad, incoming = rest
     while True:
         single = len(results) == 1
         for edge, result in zip(edges, results):
@@ -71,10 +91,11 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
                 array = edge._array
                 shape, dtype, number = array.shape, array.dtype, -1
                 entry = leaves.get(id(edge))
-            if result.shape != shape:
-                result, owned = sum_to(result, shape), True
-            if result.dtype is not dtype and result.dtype != dtype:
-                result, owned = cast(result, dtype), True
+            if result.shape != shape or result.dtype is not dtype and result.dtype != dtype:
+                given = result
+                result = fitted(result, shape, dtype)
+                if result is not given:  # where only sizes of one come or go, it is a view of what came
+                    owned = result.base is None or result.base is not given and result.base is not given.base
             if several:
                 held = entry[1][index]  # type: ignore[index]
                 if held is None:

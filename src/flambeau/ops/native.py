@@ -14,6 +14,7 @@ without a compiler. So this file adds speed and no behaviour; `FLAMBEAU_KERNELS=
 
 from typing import TYPE_CHECKING, Any, Callable
 
+from ..autograd import plain
 from ..kernels.compiler.code import Code
 from ..kernels.compiler.expression import Expression
 from ..tensor import Tensor
@@ -356,7 +357,7 @@ class _OperatorWriter(Writer):
         code.set_field(node, node_at["sequence"], code.call("ptr", "PyObject_CallNoArgs", f"ptr {table.read(code, 'next')}"))
         for hooks in ("pre_hooks", "post_hooks"):
             code.set_field(node, node_at[hooks], self.new_reference(code, "None"))
-        code.set_field(node, node_at["edges"], self._tuple(code, [self._taken(code, code.get(edges[n], "ptr")) for n in differentiable]))
+        code.set_field(node, node_at["edges"], self.tuple_of(code, [self._taken(code, code.get(edges[n], "ptr")) for n in differentiable]))
         code.set_field(node, node_at["dtype"], self._taken(code, code.field("%result", 56)))
         code.set_field(node, node_at["shape"], code.call("ptr", "shape_tuple", "ptr %result"))
         saved, versions = [], []
@@ -380,7 +381,7 @@ class _OperatorWriter(Writer):
                 saved.append(self._shape_or_empty(code, base))
             else:  # a parameter that is not an operand has its default
                 saved.append(self.new_reference(code, f"default_{n}"))
-        code.set_field(node, node_at["saved"], self._tuple(code, saved))
+        code.set_field(node, node_at["saved"], self.tuple_of(code, saved))
         code.set_field(node, node_at["versions"], self._versions(code, versions))
         code.back(node)
         code.mark("failed")
@@ -400,12 +401,6 @@ class _OperatorWriter(Writer):
         """The value with a reference of its own."""
         code.call("void", "Py_IncRef", f"ptr {value}")
         return value
-
-    def _tuple(self, code: Code, values: list[str]) -> str:
-        made = code.call("ptr", "PyTuple_New", f"i64 {len(values)}")
-        for i, value in enumerate(values):
-            code.set_field(made, 24 + 8 * i, value)
-        return made
 
     def _versions(self, code: Code, wanted: list[tuple[str, str]]) -> str:
         """A tuple of counters and their values, for the Tensors whose condition holds."""
@@ -597,7 +592,7 @@ class _OperatorWriter(Writer):
             code.mark(after)
             results.append(code.get(result, "ptr"))
         results += [self.new_reference(code, "None") for _ in op.differentiable_params[len(params) :]]
-        code.back(self._tuple(code, results))
+        code.back(self.tuple_of(code, results))
         code.mark("decline")
         code.back(_DECLINED)
         self.done(code)
@@ -660,7 +655,7 @@ class _OperatorWriter(Writer):
                     value = code.op(f"fdiv {type_} {value}, {code.op(f'sitofp i64 {count} to {type_}')}")
                 code.put(number, type_, value)
         self._run(code, "back0", code.field(made, 16), [f"ptr {number}, i64 0, i64 0"], dtype, "1", count, str(FULL))
-        code.back(self._tuple(code, [made]))
+        code.back(self.tuple_of(code, [made]))
         code.mark("decline")
         code.back(_DECLINED)
         self.done(code)
@@ -748,6 +743,10 @@ def install(native: Native) -> dict[str, Any]:
     places = fields()
     if places is None:
         return {}
+    if plain.native is None:
+        from .native_walk import install_walk
+
+        install_walk()
     op = native.op
     from ..autograd.node import Node, Output
 

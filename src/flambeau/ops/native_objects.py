@@ -162,6 +162,13 @@ class Writer:
     def isnt(self, code: Code, value: str, name: str) -> str:
         return code.op(f"icmp ne ptr {value}, {self.table.read(code, name)}")
 
+    def tuple_of(self, code: Code, values: list[str]) -> str:
+        """A tuple that takes over references."""
+        made = code.call("ptr", "PyTuple_New", f"i64 {len(values)}")
+        for i, value in enumerate(values):
+            code.set_field(made, 24 + 8 * i, value)
+        return made
+
     def new_reference(self, code: Code, name: str) -> str:
         """An object of the table, with a reference of its own."""
         value = self.table.read(code, name)

@@ -37,13 +37,13 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
     """Switches anomaly detection on or off."""
-    from ..ops.modes import stacks
+    from ..ops.modes import stacks, stop_watching_nodes, watch_nodes
 
     watching = remember in stacks.node_hooks
     if enabled and not watching:
-        stacks.node_hooks.append(remember)
+        watch_nodes(remember)
     elif not enabled and watching:
-        stacks.node_hooks.remove(remember)
+        stop_watching_nodes(remember)
     anomaly.enabled, anomaly.check_nan = bool(enabled), bool(check_nan)
 
 

@@ -51,20 +51,20 @@ class saved_tensors_hooks:
         self.unpack_hook = unpack_hook
 
     def __enter__(self) -> None:
-        from ..ops.modes import stacks
+        from ..ops.modes import watch_nodes
 
         if saving.forbidden is not None:
             raise RuntimeError(saving.forbidden)
         if not saving.hooks:
-            stacks.node_hooks.append(pack_node)
+            watch_nodes(pack_node)
         saving.hooks.append((self.pack_hook, self.unpack_hook))
 
     def __exit__(self, *exception: object) -> None:
-        from ..ops.modes import stacks
+        from ..ops.modes import stop_watching_nodes
 
         saving.hooks.pop()
         if not saving.hooks:
-            stacks.node_hooks.remove(pack_node)
+            stop_watching_nodes(pack_node)
 
 
 @public("torch.autograd.graph")

@@ -26,7 +26,7 @@ class _Stack(threading.local):
 
 saving = _Stack()
 
-_NEVER_CHANGED = ([0], 0)  # keeps the engine asking the node for what it saved; packed tensors have no version to compare
+NEVER_CHANGED = ([0], 0)  # keeps the engine asking the node for what it saved; packed tensors have no version to compare
 
 
 class Packed:
@@ -68,7 +68,7 @@ def pack_node(node: Node) -> None:
             value, found = Packed(tensor), True
         saved.append(value)
     if found:
-        node.saved, node.versions = tuple(saved), _NEVER_CHANGED
+        node.saved, node.versions = tuple(saved), NEVER_CHANGED
         kind_of_node: Any = type(node)
         node.__class__ = _unpacking(kind_of_node)
 

@@ -1,7 +1,7 @@
 """What makes operators leave their straight path: modes, counted in one flag that every operator tests first."""
 
 import threading
-from typing import Any
+from typing import Any, Callable
 
 
 class _Modes:
@@ -27,3 +27,15 @@ class _Stacks(threading.local):
 
 
 stacks = _Stacks()
+
+
+def watch_nodes(hook: Callable[[Any], None]) -> None:
+    """From now on `hook` is called with each new node of this thread; machine code, which calls nobody, is passed by."""
+    stacks.node_hooks.append(hook)
+    modes.active += 1
+
+
+def stop_watching_nodes(hook: Callable[[Any], None]) -> None:
+    """Ends `watch_nodes`."""
+    stacks.node_hooks.remove(hook)
+    modes.active -= 1

@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 from ..autograd import plain
 from ..autograd.node import Node
+from ..autograd.saving import NEVER_CHANGED
 from ..kernels.compiler.code import Code
 from .native_objects import DECLARATIONS, Table, Writer, common_table, fields
 
@@ -381,9 +382,11 @@ class _WalkWriter(Writer):
         check, apply, raise_ = (code.fresh(x) for x in ("check", "apply", "raise"))
         code.do(f"br i1 {self.is_(code, kept, 'None')}, label %{raise_}, label %{check}")
         code.mark(check)
-        good = code.call("i1", "unchanged", f"ptr {code.field(node, node_at['versions'])}")
+        versions = code.field(node, node_at["versions"])
+        code.leave(self.is_(code, versions, "packed"), raise_)
+        good = code.call("i1", "unchanged", f"ptr {versions}")
         code.do(f"br i1 {good}, label %{apply}, label %{raise_}")
-        code.mark(raise_)  # raises: what was saved is gone or was changed
+        code.mark(raise_)  # unpacks what a hook has packed, or raises: what was saved is gone or was changed
         code.call("void", "Py_DecRef", f"ptr {kept}")
         code.put(arguments, "ptr", node)
         name = table.read(code, "unpack")
@@ -461,7 +464,7 @@ def _walk_table() -> Table:
     table = common_table()
     for name, value in {
         "Node": Node, "tuple": tuple, "add": plain.add, "as_array": plain.as_array, "fitted": plain.fitted, "unpack": "unpack",
-        "apply_name": "apply",
+        "apply_name": "apply", "packed": NEVER_CHANGED,
     }.items():  # fmt: skip
         table.add(name, value)
     return table

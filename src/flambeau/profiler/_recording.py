@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.naming import public
 from ..ops.definition import NAMES, composite
-from ..ops.modes import modes, stacks
+from ..ops.modes import modes, stacks, stop_watching_nodes, watch_nodes
 from ..overrides import TorchFunctionMode
 from ..tensor import Tensor
 from ._events import EventList, FunctionEvent, FunctionEventAvg
@@ -145,7 +145,7 @@ class Recorder:
         current.recorder = self
         self.mode = _Mode(self)
         self.mode.__enter__()
-        stacks.node_hooks.append(self._watch_node)
+        watch_nodes(self._watch_node)
         self._handles = [
             register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: self._step_begins(optimizer)),
             register_optimizer_step_post_hook(lambda optimizer, args, kwargs: self._step_ends()),
@@ -155,7 +155,7 @@ class Recorder:
         """Ends, with whatever is still running."""
         for handle in self._handles:
             handle.remove()
-        stacks.node_hooks.remove(self._watch_node)
+        stop_watching_nodes(self._watch_node)
         stacks.function_modes.remove(self.mode)
         modes.active -= 1
         while self.open:

@@ -1,10 +1,11 @@
-"""Layer, batch, group and RMS normalisation and their gradients, in their NumPy lowering."""
+"""Layer, group and RMS normalisation and their gradients, in their NumPy lowering."""
 
 import math
 from typing import Any
 
 import numpy as np
 
+from .batch_norm import channel_dots, channel_totals, channels_of
 from .compiler import chunks_of_rows, compiled_for
 from .library import normalization as library
 from .quiet import quiet
@@ -97,121 +98,6 @@ def _layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, n
     return cast(grad_x), cast(grad_weight), cast(grad_bias)
 
 
-# --- batch normalisation ----------------------------------------------------------------------------------------------
-
-_CHUNK = 1 << 16
-"""Elements that stay in the cache while several passes run over them."""
-
-
-def _chunks(x: Any) -> Any:
-    """Slices of samples of (N, C, L), each about as large as the cache likes."""
-    step = max(1, _CHUNK // max(x.shape[1] * x.shape[2], 1))
-    return [slice(i, i + step) for i in range(0, len(x), step)]
-
-
-def _channels(x: Any) -> Any:
-    """x (N, C, ...) as (N, C, L), half precision in float32."""
-    x = x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x[:, :, None]
-    return x.astype(_F32) if x.dtype.itemsize == 2 else x
-
-
-def _channel_sums(x: Any) -> Any:
-    """The sum of each channel of (N, C, L)."""
-    if x.shape[2] == 1:
-        return np.add.reduce(x[:, :, 0], 0)
-    return np.add.reduce(np.matmul(x, np.ones(x.shape[2], x.dtype)), 0, np.float64).astype(x.dtype)
-
-
-def _channel_dots(x: Any, y: Any) -> Any:
-    """The sum of x * y over each channel of two (N, C, L)."""
-    if x.shape[2] == 1:
-        return np.einsum("nc,nc->c", x[:, :, 0], y[:, :, 0])
-    return np.add.reduce(np.vecdot(x, y), 0)
-
-
-@quiet
-def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float) -> Any:
-    """(x - mean) / sqrt(var + eps) * weight + bias per channel of (N, C, ...): the result, the mean and 1 / sqrt(var + eps).
-
-    In training the statistics are those of x, and the running ones move towards them in place (the variance by the unbiased
-    estimate); else they are the running ones.
-    """
-    low, shape = x.dtype, x.shape
-    if not x.size:
-        channels = shape[1] if len(shape) > 1 else 0
-        return x.copy(), np.zeros(channels, low), np.zeros(channels, low)
-    x = _channels(x)
-    dtype = x.dtype
-    if training:
-        count = x.shape[0] * x.shape[2]
-        mean = _channel_sums(x) / dtype.type(count)
-        centre = mean[:, None]
-        squares = np.zeros(x.shape[1], dtype)
-        for part in _chunks(x):
-            centred = x[part] - centre
-            squares += _channel_dots(centred, centred)
-        var = squares / dtype.type(count)
-        if running_mean is not None:
-            running_mean *= 1 - momentum
-            running_mean += (momentum * mean).astype(running_mean.dtype)
-        if running_var is not None:
-            running_var *= 1 - momentum
-            running_var += (momentum / (count - 1) * squares if count > 1 else momentum * squares / 0.0).astype(running_var.dtype)
-    else:
-        mean, var = running_mean.astype(dtype), running_var.astype(dtype, copy=False)
-    rstd = 1 / np.sqrt(var + dtype.type(eps))
-    scale = rstd if weight is None else rstd * weight.astype(dtype, copy=False)
-    shift = -mean * scale
-    if bias is not None:
-        shift += bias
-    scale, shift = scale[:, None], shift[:, None]
-    result = np.empty(x.shape, dtype)
-    for part in _chunks(x):
-        target = result[part]
-        np.multiply(x[part], scale, out=target)
-        target += shift
-    result = result.reshape(shape)
-    return (result if result.dtype == low else result.astype(low)), mean, rstd
-
-
-@quiet
-def batch_norm_backward(grad: Any, x: Any, weight: Any, mean: Any, rstd: Any, training: bool, needs: Any) -> tuple[Any, Any, Any]:
-    """The gradients of x, weight and bias; None where `needs` is False."""
-    low, shape = x.dtype, x.shape
-    if not x.size:
-        return np.zeros_like(x), None if weight is None else np.zeros_like(weight), np.zeros(shape[1] if len(shape) > 1 else 0, low)
-    x, grad = _channels(x), _channels(grad)
-    dtype = x.dtype
-    centre = mean[:, None]
-    sums: Any = _channel_sums(grad) if needs[2] or (training and needs[0]) else None
-    dots: Any = None
-    if needs[1] or (training and needs[0]):
-        dots = np.zeros(x.shape[1], dtype)
-        for part in _chunks(x):
-            dots += _channel_dots(grad[part], x[part] - centre)
-    grad_x = None
-    if needs[0]:
-        scale = rstd if weight is None else rstd * weight.astype(dtype, copy=False)
-        scale = scale[:, None]
-        grad_x = np.empty(x.shape, dtype)
-        if training:
-            count = dtype.type(x.shape[0] * x.shape[2])
-            slope = (-dots * rstd * rstd / count)[:, None]
-            mean_grad = (sums / count)[:, None]
-            for part in _chunks(x):
-                target = grad_x[part]
-                np.subtract(x[part], centre, out=target)
-                target *= slope
-                target += grad[part]
-                target -= mean_grad
-                target *= scale
-        else:
-            np.multiply(grad, scale, out=grad_x)
-        grad_x = grad_x.reshape(shape)
-    grad_weight = None if not needs[1] else (dots * rstd).astype(weight.dtype, copy=False)
-    return (grad_x if grad_x is None or low == dtype else grad_x.astype(low)), grad_weight, sums if needs[2] else None
-
-
 # --- group and RMS normalisation --------------------------------------------------------------------------------------
 
 
@@ -247,13 +133,13 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
             low, copy=False
         )
     if needs[1] or needs[2]:
-        g = _channels(grad)
+        g = channels_of(grad)
         if needs[1]:
             count = x.size // max(mean.size, 1)
             normal = (x.reshape(mean.size, count) - mean.reshape(-1, 1)) * rstd.reshape(-1, 1)
-            grad_weight = _channel_dots(g, normal.reshape(g.shape))
+            grad_weight = channel_dots(g, normal.reshape(g.shape))
         if needs[2]:
-            grad_bias = _channel_sums(g)
+            grad_bias = channel_totals(g)
     return grad_x, grad_weight, grad_bias
 
 

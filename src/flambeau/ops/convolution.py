@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import convolution as k
+from ..kernels.batch_norm import channel_sums
 from ..tensor import Tensor
 from .definition import NUMBERS, Array, composite, formula_function, operator
 
@@ -234,6 +235,7 @@ def _gradients_over_tensors(grad: Any, x: Any, weight: Any, x_shape: Any, weight
     )
 
 
+formula_function("channel_sums", channel_sums, lambda x: x.sum((0, *range(2, x.dim()))))
 formula_function("convolution_gradients", k.convolution_backward, _gradients_over_tensors)
 
 
@@ -255,7 +257,7 @@ def _convolution_gradients(
         else:
             w = F.conj(weight) if needs[0] else None
             gx, gw = F.convolution_gradients(grad, x, w, tuple(input.shape), tuple(weight.shape), *how)
-    return gx, gw, F.sum(grad, (0, *range(2, dims + 2))) if needs[2] else None
+    return gx, gw, F.channel_sums(grad) if needs[2] else None
 
 
 # --- the public functions --------------------------------------------------------------------------------------------

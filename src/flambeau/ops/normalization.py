@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from ..tensor import bump_version
 from .definition import Array, composite, formula_function, operator, tensors
@@ -136,7 +137,7 @@ def _batch_norm_backward_tensors(grad: Any, x: Any, weight: Any, mean: Any, rstd
     return grad_x, grad_weight, grad.sum(axes) if needs[2] else None
 
 
-formula_function("batch_norm_backward", k.batch_norm_backward, _batch_norm_backward_tensors)
+formula_function("batch_norm_backward", batch_norm_kernels.batch_norm_backward, _batch_norm_backward_tensors)
 
 
 def _check_batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool) -> None:
@@ -174,7 +175,7 @@ def batch_norm(
 ) -> Array:
     """Normalises each channel of (N, C, ...): see `F.batch_norm`. The running statistics change in place."""
     _check_batch_norm(input, weight, bias, running_mean, running_var, training)
-    return k.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    return batch_norm_kernels.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
 @batch_norm.joint("input", "weight", "bias")
@@ -253,7 +254,7 @@ def batch_norm_with_statistics(
 ) -> Array:
     """Batch normalisation together with the mean and 1 / sqrt(var + eps)."""
     _check_batch_norm(input, weight, bias, running_mean, running_var, training)
-    return k.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    return batch_norm_kernels.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
 batch_norm_with_statistics.joint("input", "weight", "bias")(_batch_norm_gradients)

@@ -154,7 +154,7 @@ def _squares(code: Code, element: str, t: Any, image: Value, result: Value, valu
         targets = [code.at(result, (h * 2 + i) * t.size_w, element) for i in range(2)]
         value_row, grad_row = code.at(values, h * t.out_w, element), code.at(grads, h * t.out_w, element)
         full: Any = code.value(0)
-        for size in (lanes(element), lanes(element) // 2, lanes(element) // 4):
+        for size in [n for n in (lanes(element), lanes(element) // 2, lanes(element) // 4) if n > 1]:
             start, full = full, full + (t.out_w - full) // size * size
             with code.loop(start, full, size) as j:
                 taps = []

@@ -44,9 +44,22 @@ class Generator:
     Raises RuntimeError for any device other than the CPU, TypeError for what is no device.
     """
 
-    __slots__ = ("__weakref__", "_device", "_engine", "_integers", "_legacy", "_next_float_normal", "_seed", "_words", "next_normal", "raw")
+    __slots__ = (
+        "__weakref__",
+        "_device",
+        "_engine",
+        "_integers",
+        "_legacy",
+        "_next_float_normal",
+        "_seed",
+        "_words",
+        "lock",
+        "next_normal",
+        "raw",
+    )
 
     raw: Any
+    lock: Any
     next_normal: float | None
     _next_float_normal: float | None
 
@@ -84,10 +97,11 @@ class Generator:
         self._integers = Generator(engine).integers
         self.raw = engine.random_raw
         self._engine = engine
+        self.lock = engine.lock
         self._legacy = legacy
 
     def words(self) -> Any:
-        """The engine's state as it lies in memory, 624 words and the position: compiled kernels draw from it directly."""
+        """The engine's state as it lies in memory, 624 words and the position: compiled kernels draw from it, holding `lock`."""
         if self._words is None:
             self._make_engine()
             import ctypes

@@ -17,6 +17,7 @@ import numpy as np
 from ..core.generator import default_generator
 from .box_muller import LOW_24, PAIRS, Workspace, transform
 from .compiler import usable
+from .library import fill
 from .library.twister import bernoulli
 from .quiet import quiet
 from .random_support import (
@@ -51,6 +52,14 @@ from .random_support import (
     store,
     u53,
 )
+
+
+def drawn(kernel: Callable[..., Any], flat: Any, generator: Any, *numbers: float) -> Any:
+    """A compiled kernel that fills `flat` from the generator's state, which no other thread touches meanwhile."""
+    words = generator.words()
+    with generator.lock:
+        return kernel(flat, words, *numbers)
+
 
 # Continuous distributions
 
@@ -109,6 +118,9 @@ def uniform32(flat: Any, low: float, high: float, generator: Any, clamped: bool 
     """Fills a contiguous float32 array with fma(U24, high - low, low); the bounds are float32 values."""
     unit = low == 0 and high == 1
     width = 1.0 if unit else float(np.float32(high) - np.float32(low))
+    if usable():
+        drawn(fill.uniform32(), flat, generator, low, width, high if clamped else math.nan)
+        return
     # The product k * width * 2^-24 has 48 bits. If the sum has at most 53, float64 holds it, and there is one rounding.
     exact = unit or (max(abs(low), abs(high)) <= 16 * width and (low == 0 or abs(low) >= width * 2.0**-28))
     if flat.size <= SMALL and exact:
@@ -144,6 +156,9 @@ def uniform32(flat: Any, low: float, high: float, generator: Any, clamped: bool 
 
 def uniform64(flat: Any, low: float, high: float, generator: Any) -> None:
     """Fills a contiguous float64 array with fma(U53, high - low, low)."""
+    if usable():
+        drawn(fill.uniform64(), flat, generator, low, high - low, high)
+        return
     for start, stop in chunks(flat.size):
         part = flat[start:stop]
         words = generator.raw64(stop - start)
@@ -200,6 +215,15 @@ def normal_blocks32(flat: Any, mean: float, std: float, generator: Any) -> None:
     size = flat.size
     full = size & ~15
     small = flat.dtype != F32
+    if usable():
+        if not small:
+            drawn(fill.normal32(), flat, generator, mean, std)
+            return
+        numbers = drawn(fill.normal32(), np.empty(full, F32), generator, mean, std)
+        flat[:full] = numbers
+        if size != full:
+            flat[size - 16 :] = drawn(fill.normal32(), np.empty(16, F32), generator, mean, std)
+        return
     if size != full and size <= SMALL:  # the last 16 elements go along in the same transformation
         numbers = np.empty(full + 16, F32)
         words = numbers.view(np.int32)
@@ -354,6 +378,13 @@ def exponential_(array: Any, lambd: float = 1.0, generator: Any = None) -> Any:
     if array.dtype == F64:
         return one_by_one(array, lambda n: libm("log1p")(-u53(generator, n)) * factor)
     flat, target = memory_order(array)
+    if usable():
+        numbers = drawn(fill.exponential32(), flat if flat.dtype == F32 else np.empty(flat.size, F32), generator, factor)
+        if numbers is not flat:
+            flat[...] = numbers
+        if target is not None:
+            target[...] = flat.reshape(target.shape)
+        return array
 
     def draw() -> Iterator[tuple[int, int, Any]]:
         for start, stop in chunks(flat.size):
@@ -424,7 +455,7 @@ def bernoulli_(array: Any, p: float = 0.5, generator: Any = None) -> Any:
     generator = generator or default_generator
     limit = np.uint64(math.ceil(p * 2.0**53))  # U53 < p says that the 53 bits, as an integer, lie below p * 2^53
     if flat.dtype == BOOL and usable():
-        bernoulli()(flat, generator.words(), float(limit))
+        drawn(bernoulli(), flat, generator, float(limit))
         if target is not None:
             target[...] = flat.reshape(target.shape)
         return array
@@ -598,6 +629,14 @@ def fill_integers(array: Any, low: int, width: int, two_words: bool, generator: 
     """low + r mod width, cast to the dtype; width 0 stands for 2^64."""
     generator = generator or default_generator
     flat, target = memory_order(array)
+    if not two_words and usable() and 0 < width <= 2**32 and -(2**50) < low < 2**50:
+        numbers = flat if flat.dtype == INT64 else np.empty(flat.size, INT64)
+        drawn(fill.integers(), numbers, generator, float(low), float(width), 1.0 / width)
+        if numbers is not flat:
+            store(flat, numbers)
+        if target is not None:
+            target[...] = flat.reshape(target.shape)
+        return array
     draw = generator.raw64 if two_words else generator.raw
     for start, stop in chunks(flat.size):
         words = draw(stop - start)

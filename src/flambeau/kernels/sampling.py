@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..core.generator import default_generator
+from .compiler import usable
+from .library import fill
 from .quiet import quiet
-from .random import exponential_, standard_normal
+from .random import drawn, exponential_, standard_normal
 from .random_support import (
     BF16,
     BOOL,
@@ -62,6 +64,8 @@ def randperm(n: int, dtype: Any = INT64, generator: Any = None) -> Any:
     generator = generator or default_generator
     if n >= HUGE:
         numbers = inside_out(n, generator)
+    elif usable():
+        numbers = drawn(fill.permute(), np.empty(n, INT64), generator)
     elif n <= ONE_BY_ONE:
         numbers = swap_one_by_one(n, generator)
     else:

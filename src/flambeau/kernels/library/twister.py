@@ -7,7 +7,7 @@ The state is NumPy's own: 624 words and the position, which the kernels advance 
 from functools import cache
 from typing import Any, Callable
 
-_STATE = """
+STATE = """
 define internal i32 @twisted(i32 %this, i32 %next, i32 %far) alwaysinline {
   %upper = and i32 %this, -2147483648
   %lower = and i32 %next, 2147483647
@@ -77,6 +77,50 @@ last:
   ret void
 }
 
+; Copies the next words as they are in the state, not tempered.
+define internal void @draw(ptr noalias %key, ptr noalias %pos_at, ptr noalias %to, i64 %count) noinline {
+entry:
+  br label %again
+again:
+  %done = phi i64 [0, %entry], [%done1, %next]
+  %left = sub i64 %count, %done
+  %more = icmp sgt i64 %left, 0
+  br i1 %more, label %look, label %finish
+look:
+  %pos = load i32, ptr %pos_at
+  %empty = icmp sge i32 %pos, 624
+  br i1 %empty, label %fill, label %copy
+fill:
+  call void @refill(ptr %key)
+  br label %copy
+copy:
+  %p = phi i32 [%pos, %look], [0, %fill]
+  %p64 = sext i32 %p to i64
+  %rest = sub i64 624, %p64
+  %less = icmp slt i64 %rest, %left
+  %n = select i1 %less, i64 %rest, i64 %left
+  %from = getelementptr i32, ptr %key, i64 %p64
+  %at = getelementptr i32, ptr %to, i64 %done
+  br label %word
+word:
+  %k = phi i64 [0, %copy], [%k1, %word]
+  %k_from = getelementptr i32, ptr %from, i64 %k
+  %k_at = getelementptr i32, ptr %at, i64 %k
+  %k_word = load i32, ptr %k_from
+  store i32 %k_word, ptr %k_at
+  %k1 = add nuw nsw i64 %k, 1
+  %copied = icmp eq i64 %k1, %n
+  br i1 %copied, label %next, label %word
+next:
+  %n32 = trunc i64 %n to i32
+  %p1 = add i32 %p, %n32
+  store i32 %p1, ptr %pos_at
+  %done1 = add i64 %done, %n
+  br label %again
+finish:
+  ret void
+}
+
 define internal i32 @next_word(ptr %key, ptr %pos_at) {
 entry:
   %pos = load i32, ptr %pos_at
@@ -102,7 +146,7 @@ def _numbers(name: str, element: str, compute: str) -> str:
 
     `compute` is the IR from `%number` (i64, the first word in the upper half) and `%limit` to `%value`.
     """
-    return f"""{_STATE}
+    return f"""{STATE}
 define internal {element} @element(i64 %number, i64 %limit) alwaysinline {{
 {compute}
   ret {element} %value

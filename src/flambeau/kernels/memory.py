@@ -109,3 +109,15 @@ keep_freed_memory()
 def no_index() -> Any:
     """The index 0 of a tensor without dimensions."""
     return np.zeros((), np.int64)
+
+
+def shares_dense(a: Any, b: Any) -> bool:
+    """Whether two arrays without gaps, each in some order of dimensions, reach into the same memory. Arrays without memory do not."""
+    if a.__class__ is not np.ndarray or b.__class__ is not np.ndarray or not np.may_share_memory(a, b):
+        return False
+    return all(x.flags.forc or x.transpose(np.argsort([-s for s in x.strides], kind="stable")).flags.c_contiguous for x in (a, b))
+
+
+def same_elements(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same view of the same memory."""
+    return a.shape == b.shape and a.strides == b.strides and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]

@@ -266,9 +266,7 @@ def softmin(input: Tensor, dim: int, *, dtype: Any = None, mask: Tensor | None =
     return tensors.softmax(-kept, _dims(dim, input.ndim)[0], dtype=dtype or input.dtype)
 
 
-def normalize(
-    input: Tensor, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Tensor | None = None
-) -> Tensor:
+def normalize(input: Tensor, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Tensor | None = None) -> Tensor:
     """The input over its `ord`-norm along `dim`, or over `eps` where that is larger; masked-out elements are 0."""
     length = norm(input, ord, dim, keepdim=True, dtype=dtype or input.dtype, mask=mask)
     return _filled(input, mask, 0) / length.clamp(min=eps)

@@ -454,6 +454,14 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
             "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
             f"{len(size)} is not equal to len(physical_layout) = {len(physical_layout)}"
         )
+    for i, d in enumerate(physical_layout):
+        if not 0 <= d < len(size):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {d} at index {i}).  NB: negative dims not "
+                "currently supported; file an issue if you want it."
+            )
+    if len(set(physical_layout)) < len(size):
+        raise RuntimeError("Duplicate dim not allowed")
     made = empty([size[d] for d in physical_layout], **options)
     back = [0] * len(size)
     for i, d in enumerate(physical_layout):
@@ -578,12 +586,11 @@ def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
 
 
 def _integer_linspace(start: int, end: int, steps: int) -> Any:
-    """In float32, cut off towards zero: the bounds are integers already."""
-    f32 = np.float32
-    step = f32(f32(end) - f32(start)) / f32(steps - 1)
+    """In float64, cut off towards zero: the bounds are integers already."""
+    step = (float(end) - float(start)) / (steps - 1)
     half = steps // 2
-    ahead = f32(start) + step * memory.arange(half).astype(f32)
-    back = f32(end) - step * (steps - 1 - memory.arange(half, steps)).astype(f32)
+    ahead = start + step * memory.arange(half)
+    back = end - step * (steps - 1 - memory.arange(half, steps))
     return trunc(memory.concatenate([ahead, back])).astype(np.int64)
 
 

@@ -250,10 +250,20 @@ def householder_product(A: Any, tau: Any, *, out: Any = None) -> Any:
         raise RuntimeError("torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]")
     if n < tau.shape[-1]:
         raise RuntimeError("torch.linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]")
-    if not A.numel():
-        return A.clone() if out is None else write_out(A.clone(), out)
+    if not A.numel() or not tau.numel():
+        result = _without_reflections.function(A, tau)
+        return result if out is None else write_out(result, out)
     result = _reflected(A, tau, tensors.wrap(k.eye(m, n, dtype=A._array.dtype)).expand(*A.shape[:-2], m, n))
     return result if out is None else write_out(result, out)
+
+
+@operator(node="LinalgHouseholderProductBackward0", out=False)
+def _without_reflections(A: Array, tau: Array) -> Array:
+    """`householder_product` of no reflections: the first columns of the identity. Nothing has a gradient."""
+    return np.broadcast_to(k.eye(*A.shape[-2:], dtype=A.dtype), A.shape).copy()
+
+
+_without_reflections.derivative(A=lambda F, grad: None, tau=lambda F, grad: None)
 
 
 def _reflected(A: Any, tau: Any, x: Any, last_first: bool = True, conjugate: bool = False) -> Any:

@@ -109,8 +109,52 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
             raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
     if op.takes_numbers and not any(isinstance(value, Tensor) for value in args) and op.takes_numbers < 2:
         raise invalid_combination(op, args)
+    if out is None:
+        return op.body(*checked)
+    refuse_shared_memory(op.name, args, out)
     result = op.body(*checked)
-    return result if out is None else write_out(result, out, f"{op.name}(): functions with ")
+    if op.name in _OUT_DTYPE:
+        check_out_dtype(op.name, result, out)
+    return write_out(result, out, f"{op.name}(): functions with ")
+
+
+_SEPARATE_OUT = frozenset(("cat", "gather", "index_select", "kthvalue", "masked_select", "scatter", "scatter_add", "take"))
+"""Operators that do not write into one of their own inputs, not even as a whole."""
+
+_EXPECTED_OUT = "Expected out tensor to have dtype {0}, but got {1} instead"
+_SAME_OUT = "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype."
+_OUT_DTYPE = {
+    "amax": _SAME_OUT,
+    "amin": _SAME_OUT,
+    "aminmax": _EXPECTED_OUT,
+    "complex": "Expected object of scalar type {2} but got scalar type {3} for argument 'out'",
+    "gather": _EXPECTED_OUT,
+}
+"""What is said where `out` has another dtype than the result, by the operators that do not convert."""
+
+
+def refuse_shared_memory(name: str, args: tuple[Any, ...], out: Any) -> None:
+    """Raises RuntimeError where `out` shares memory with an input in a way that PyTorch refuses."""
+    inputs = [v._array for value in args for v in (value if isinstance(value, (list, tuple)) else (value,)) if isinstance(v, Tensor)]
+    for target in out if isinstance(out, (tuple, list)) else (out,):
+        for array in inputs:
+            # Where an array has gaps PyTorch does not look closer either.
+            a, b = target._array, array
+            if not memory.shares_dense(a, b) or (memory.same_elements(a, b) and name not in _SEPARATE_OUT):
+                continue
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
+                "Please clone() the tensor before performing the operation."
+            )
+
+
+def check_out_dtype(name: str, result: Any, out: Any) -> None:
+    """Raises RuntimeError where `out` has another dtype than the result."""
+    pairs = zip(result, out) if isinstance(result, tuple) else ((result, out),)
+    for found, given in pairs:
+        if found._array.dtype != given._array.dtype:
+            names = [SCALAR_NAMES[OF_NUMPY[t._array.dtype]] for t in (found, given)]
+            raise RuntimeError(_OUT_DTYPE[name].format(*(n.lower() for n in names), *names))
 
 
 def legacy_call(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

@@ -9,7 +9,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from ..tensor import bump_version
-from .definition import Array, composite, formula_function, operator, tensors
+from .definition import Array, composite, formula_function, operator, tensors, write_out
 
 
 def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
@@ -36,9 +36,9 @@ def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight
 formula_function("layer_norm_backward", k.layer_norm_backward, _layer_norm_backward_tensors)
 
 
-@operator("torch.native_layer_norm", outputs=3, hidden=0, out=False)
-def native_layer_norm(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
-    """Layer normalisation with its statistics: (result, mean, 1 / sqrt(var + eps))."""
+@operator(outputs=3, node="NativeLayerNormBackward0", out=False)
+def layer_norm_with_statistics(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
+    """Layer normalisation together with the mean and 1 / sqrt(var + eps)."""
     check_normalized_shape(input.shape, tuple(normalized_shape), weight, bias)
     return k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
 
@@ -48,7 +48,9 @@ def _layer_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: An
     if grad is None:
         return None, None, None
     gx, gw, gb = F.layer_norm_backward(grad, input, result1, result2, weight, needs)
-    return gx, gw, gb if gb is None else gb.reshape(bias_shape)
+    if gb is not None:  # without rows the kernel cannot tell how long they would be
+        gb = gb.reshape(bias_shape) if math.prod(gb.shape) == math.prod(bias_shape) else F.zeros(bias_shape, gb.dtype)
+    return gx, gw, gb
 
 
 def check_normalized_shape(shape: tuple[int, ...], normalized: tuple[int, ...], weight: Any, bias: Any) -> None:
@@ -86,8 +88,22 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None,
     return k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
 
 
-for _op in (native_layer_norm, layer_norm):
+for _op in (layer_norm_with_statistics, layer_norm):
     _op.joint("input", "weight", "bias")(_layer_norm_gradients)
+
+
+def _statistics_dtype(input: Any, *parameters: Any) -> Any:
+    """The dtype that mean and deviation are returned in: the input's, unless the parameters are kept in float32."""
+    return next((p.dtype for p in parameters if p is not None), input.dtype)
+
+
+@composite("torch.native_layer_norm")
+def native_layer_norm(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """Layer normalisation with its statistics: (result, mean, 1 / sqrt(var + eps)); these have no gradient."""
+    normalized = tuple(normalized_shape)
+    result, *statistics = layer_norm_with_statistics.function(input, normalized, weight, bias, eps)
+    shape, dtype = (*input.shape[: input.dim() - len(normalized)], *[1] * len(normalized)), _statistics_dtype(input, weight, bias)
+    return result, *[s.detach().reshape(shape).to(dtype) for s in statistics]
 
 
 @composite("F.layer_norm", "torch.layer_norm", hot=True)
@@ -262,16 +278,26 @@ batch_norm_with_statistics.joint("input", "weight", "bias")(_batch_norm_gradient
 
 @composite("torch.native_batch_norm")
 def native_batch_norm(
-    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    *,
+    out: Any = None,
 ) -> Any:
     """Batch normalisation with its statistics: (result, mean, 1 / sqrt(var + eps)), empty ones outside training."""
-    result, mean, rstd = batch_norm_with_statistics.function(input, weight, bias, running_mean, running_var, bool(training), momentum, eps)
+    result, *statistics = batch_norm_with_statistics.function(input, weight, bias, running_mean, running_var, bool(training), momentum, eps)
     if training:
         for buffer in (running_mean, running_var):
             if buffer is not None:
                 bump_version(buffer)
-        return result, mean.detach(), rstd.detach()
-    return result, mean.detach()[:0], rstd.detach()[:0]
+    dtype = _statistics_dtype(input, weight, bias, running_mean, running_var)
+    made = (result, *[(s if training else s[:0]).detach().to(dtype) for s in statistics])
+    return made if out is None else write_out(made, out)
 
 
 # --- instance, group, RMS and local response normalisation ------------------------------------------------------------
@@ -374,24 +400,48 @@ def group_norm(input: Array, num_groups: Any, weight: Array | None, bias: Array 
     return k.group_norm(input, num_groups, weight, bias, eps)
 
 
-@operator("torch.native_group_norm", outputs=3, node="NativeGroupNormBackward0", out=False)
-def native_group_norm(input: Array, weight: Array | None, bias: Array | None, N: Any, C: Any, HxW: Any, group: Any, eps: Any) -> Array:
-    """Group normalisation with its statistics: (result, mean, 1 / sqrt(var + eps))."""
+@operator(outputs=3, node="NativeGroupNormBackward0", out=False)
+def group_norm_with_statistics(
+    input: Array, weight: Array | None, bias: Array | None, N: Any, C: Any, HxW: Any, group: Any, eps: Any
+) -> Array:
+    """Group normalisation together with the mean and 1 / sqrt(var + eps)."""
     _check_group_norm((N, C), group, weight, bias)
     result, mean, rstd = k.group_norm(input.reshape(N, C, HxW), group, weight, bias, eps)
     return result.reshape(input.shape), mean, rstd
 
 
 def _group_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any) -> Any:
-    if grads[1] is not None or grads[2] is not None:
-        raise NotImplementedError("native_group_norm: the derivative for its mean and rstd is not implemented")
-    if grads[0] is None:
-        return None, None, None
-    return F.group_norm_backward(grads[0], input, result1, result2, weight, needs)
+    found: Any = (None, None, None)
+    if grads[0] is not None:
+        found = F.group_norm_backward(grads[0], input, result1, result2, weight, needs)
+    if needs[0] and not grads[1] is grads[2] is None:
+        statistics = _statistics_gradient(grads[1], grads[2], input, result1, result2)
+        found = (statistics if found[0] is None else found[0] + statistics, *found[1:])
+    return found
 
 
-for _op in (group_norm, native_group_norm):
+def _statistics_gradient(grad_mean: Any, grad_rstd: Any, x: Any, mean: Any, rstd: Any) -> Any:
+    """The gradient of x by way of its groups' means and 1 / sqrt(var + eps)."""
+    groups = math.prod(mean.shape)
+    rows = x.reshape(groups, math.prod(x.shape) // max(groups, 1))
+    total = 0
+    if grad_mean is not None:
+        total = grad_mean.reshape(groups, 1)
+    if grad_rstd is not None:
+        total = total - grad_rstd.reshape(groups, 1) * rstd.reshape(groups, 1) ** 3 * (rows - mean.reshape(groups, 1))
+    return (rows * 0 + total / max(rows.shape[1], 1)).reshape(tuple(x.shape))
+
+
+for _op in (group_norm, group_norm_with_statistics):
     _op.joint("input", "weight", "bias")(_group_norm_gradients)
+
+
+@composite("torch.native_group_norm")
+def native_group_norm(input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float) -> Any:
+    """Group normalisation of (N, C, ...) with its statistics, (N, group): (result, mean, 1 / sqrt(var + eps))."""
+    result, *statistics = group_norm_with_statistics.function(input, weight, bias, N, C, HxW, group, eps)
+    dtype = _statistics_dtype(input, weight, bias)
+    return result, *[s if s.dtype is dtype else s.to(dtype) for s in statistics]
 
 
 @composite("F.group_norm", "torch.group_norm")
@@ -504,3 +554,25 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
 
     divisor = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
     return input / divisor if out is None else NAMES["torch"]["div"](input, divisor, out=out)
+
+
+# --- weight normalisation ---------------------------------------------------------------------------------------------
+
+
+@composite("torch.norm_except_dim")
+def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
+    """The `pow`-norm of v over all dimensions but `dim`, kept with size 1; over all for -1."""
+    if dim == -1:
+        return tensors.norm(v, pow)
+    if dim not in (0, v.dim() - 1):  # PyTorch looks at the first or the last dimension of a transposed view
+        return norm_except_dim(v.transpose(0, dim), pow, 0).transpose(0, dim)
+    line = [1] * v.dim()
+    line[dim] = v.shape[dim]
+    rows = v.contiguous().reshape(line[0], -1) if dim == 0 else v.contiguous().reshape(-1, line[-1])
+    return tensors.norm(rows, pow, 1 if dim == 0 else 0).view(line)
+
+
+@composite("torch._weight_norm")
+def _weight_norm(v: Any, g: Any, dim: int = 0) -> Any:
+    """The direction of v in the length g: `v * g / norm_except_dim(v, 2, dim)`. Salimans and Kingma, 2016."""
+    return v * (g / norm_except_dim(v, 2, dim))

@@ -212,7 +212,8 @@ def _steps(input: Any, spacing: Any, dim: Any, edge_order: int) -> tuple[list[in
         for step in given:
             if hasattr(step, "dim") and step.dim() != 1:
                 raise RuntimeError(
-                    f"torch.gradient expected each element of spacing to have one dimension, but got an element with {step.dim()} dimensions!"
+                    "torch.gradient expected each element of spacing to have one dimension, but got an element with "
+                    f"{step.dim()} dimensions!"
                 )
     return dims, [1 if step is None else step for step in given]
 

@@ -140,6 +140,13 @@ narrow_copied.derivative(input=lambda F, grad, input_shape, dim, start, stop: F.
 @composite("torch.narrow_copy", "Tensor.narrow_copy")
 def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Any = None) -> Tensor:
     """A copy of `length` parts from `start` on along a dimension."""
+    if input.dim() <= dim and input.dim():
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error message be improved?  If "
+            "so, please report an enhancement request to PyTorch.)"
+        )
+    if isinstance(length, int) and length < 0 and isinstance(start, int):
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({input.shape[dim]}).")
     dim, start, length = _narrowing(input, dim, start, length)
     return narrow_copied.function(input, dim, start, start + length, out=out)
 

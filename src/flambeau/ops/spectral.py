@@ -471,7 +471,7 @@ def istft(
     index = tensors.wrap((k.arange(count)[:, None] * hop_length + k.arange(n_fft)).reshape(-1))
     batch = frames.shape[0]
     signal = frames.new_zeros((batch, expected)).index_add(1, index, frames.reshape(batch, -1))
-    squares = (full * full).real if full.is_complex() else full * full
+    squares = full * full
     envelope = squares.new_zeros(expected).index_add(0, index, squares.expand(count, n_fft).reshape(-1))
     start = n_fft // 2 if center else 0
     end = start + length if length is not None else expected - n_fft // 2 if center else expected

@@ -4,24 +4,11 @@ import warnings
 from typing import Any
 
 from ...core.naming import public
+from ...ops.normalization import _weight_norm, norm_except_dim
 from ..modules.module import Module
 from ..parameter import Parameter, UninitializedParameter
 
 __all__ = ["WeightNorm", "weight_norm", "remove_weight_norm"]
-
-
-def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
-    """The norm of order `pow` over all dimensions but `dim`, which stay as 1; over everything, a 0-dim tensor, for -1."""
-    if dim == -1:
-        return v.norm(pow)
-    if dim != 0:
-        return norm_except_dim(v.transpose(0, dim), pow, 0).transpose(0, dim)
-    return v.reshape(v.size(0), -1).norm(pow, 1).view(-1, *(1,) * (v.dim() - 1))
-
-
-def _weight_norm(v: Any, g: Any, dim: int = 0) -> Any:
-    """`g * v / ||v||`, the norm over all dimensions but `dim` (Salimans and Kingma 2016)."""
-    return v * (g / norm_except_dim(v, 2, dim))
 
 
 @public("torch.nn.utils.weight_norm")

@@ -39,6 +39,7 @@ class Compiler:
         target = llvm.Target.from_default_triple()
         self.machine = target.create_target_machine(cpu=self.cpu, features=self.features, opt=3, jit=True)
         self.lljit = llvm.create_lljit_compiler(self.machine)
+        self.offered: dict[str, int] = {}
         self.identity = "|".join((
             "1", llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)), self.cpu, self.features, sys.version, _numpy_version(),
         ))  # fmt: skip
@@ -57,7 +58,7 @@ class Compiler:
         return self.machine.emit_object(module)
 
     def link(self, code: bytes, name: str, *symbols: str) -> list[int]:
-        """The addresses of `symbols` in object code; what it calls itself is the process's, or the pool of `threads.py`."""
+        """The addresses of `symbols` in object code; what it calls itself is the process's, the pool of `threads.py`, or offered."""
         library = self.llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
         for symbol in symbols:
             library.export_symbol(symbol)
@@ -66,6 +67,9 @@ class Compiler:
 
             for imported, address in of_the_pool().items():
                 library.import_symbol(imported, address)
+        for offered, address in self.offered.items():
+            if offered not in symbols and offered.encode() in code:
+                library.import_symbol(offered, address)
         resource = library.link(self.lljit, name)
         _alive.append(resource)
         return [resource[symbol] for symbol in symbols]
@@ -154,10 +158,11 @@ def python_function(ir: str, name: str) -> Callable[..., Any]:
     return python_functions(ir, name)[0]
 
 
-def python_functions(ir: str, *names: str) -> list[Callable[..., Any]]:
-    """The built-in functions that one module holds."""
+def python_functions(ir: str, *names: str, offers: tuple[str, ...] = ()) -> list[Callable[..., Any]]:
+    """The built-in functions that one module holds. offers: functions in it that modules linked later may call by name."""
     with lock:
-        addresses = compiler().link(cached_object(ir), f"{names[0]}.{len(_alive)}", *names)
+        addresses = compiler().link(cached_object(ir), f"{names[0]}.{len(_alive)}", *names, *offers)
+        compiler().offered |= zip(offers, addresses[len(names) :])
         make = ctypes.pythonapi.PyCFunction_NewEx
         make.restype = ctypes.py_object
         make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.c_void_p, ctypes.c_void_p]

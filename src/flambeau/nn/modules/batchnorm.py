@@ -224,7 +224,10 @@ class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
 
 @_here
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation over the batches of all processes. Here there is one process, for which it is `BatchNorm`."""
+    """Batch normalisation over the batches of all processes. Without a process group it is `BatchNorm`.
+
+    With one, training raises ValueError for a tensor on the CPU, as in PyTorch: statistics are only shared between GPUs.
+    """
 
     def __init__(
         self,
@@ -239,8 +242,6 @@ class SyncBatchNorm(_BatchNorm):
         *,
         bias: bool = True,
     ) -> None:
-        if process_group is not None:
-            raise NotImplementedError("SyncBatchNorm over several processes is not supported")
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
@@ -249,6 +250,15 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
         if input.size(1) == 0:
             raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    def forward(self, input: Any) -> Any:
+        if self.training:
+            from ...distributed.groups import is_initialized
+
+            if is_initialized():
+                self._check_input_dim(input)
+                raise ValueError("SyncBatchNorm expected input tensor to be on GPU or XPU or privateuseone")
+        return super().forward(input)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Any, process_group: Any = None) -> Any:

@@ -1,0 +1,9 @@
+"""Modules that spread their work: over processes (`DistributedDataParallel`) and over devices (`DataParallel`), one of each here."""
+
+from .data_parallel import DataParallel, data_parallel
+from .distributed import DistributedDataParallel
+from .parallel_apply import parallel_apply
+from .replicate import replicate
+from .scatter_gather import gather, scatter
+
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel", "gather", "parallel_apply", "replicate", "scatter"]

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .compiler import usable
+from .library import recurrent as library
 from .quiet import quiet
 
+KINDS = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 dot, add, subtract, multiply, tanh = np.dot, np.add, np.subtract, np.multiply, np.tanh
 
 
@@ -51,6 +54,56 @@ def _with_bias(product: Any, *biases: Any) -> Any:
     return product
 
 
+# --- the compiled lowering ----------------------------------------------------------------------------------------------
+
+
+def _compiles(*arrays: Any) -> bool:
+    """Whether the compiled kernels take arrays of this dtype."""
+    dtype = arrays[0].dtype
+    return dtype in KINDS and usable() and arrays[0].size > 0 and all(a is None or (a.dtype == dtype and a.size > 0) for a in arrays)
+
+
+def _table(steps: list[tuple[int, int]], rows: int, width: int, padded: int, has_grad: bool, backwards: bool) -> Any:
+    """The steps as the compiled kernels take them: the rows of each and of the step before it."""
+    befores = [(0, 0), *steps[:-1]]
+    lines = [(*now, *before) for now, before in zip(steps, befores)]
+    work = max(1, len(steps) * width * padded)
+    grain = max(1, min(8, rows), -(-100_000 // work))
+    table = [len(steps), rows, width, grain, padded, int(has_grad)]
+    for line in reversed(lines) if backwards else lines:
+        table += line
+    return np.array(table, np.int64)
+
+
+def _panels(weight: Any) -> Any:
+    """A weight (k, columns) packed in panels of columns, the last one filled up with zeros."""
+    size = library.panel(KINDS[weight.dtype])
+    k, columns = weight.shape
+    count = -(-columns // size)
+    if count * size != columns:
+        wide = np.zeros((k, count * size), weight.dtype)
+        wide[:, :columns] = weight
+        weight = wide
+    return weight.reshape(k, count, size).swapaxes(0, 1).copy("C")
+
+
+def _run(
+    kernel: Any, arrays: list[Any], weight: Any, steps: list[tuple[int, int]], rows: int, width: int, has_grad: bool, backwards: bool
+) -> None:
+    panels = _panels(weight)
+    padded = panels.shape[0] * panels.shape[2]
+    kernel(*arrays, np.empty((rows, padded), weight.dtype), panels, _table(steps, rows, width, padded, has_grad, backwards))
+
+
+def _or_zeros(grad: Any, width: int, dtype: Any) -> Any:
+    return np.zeros(width, dtype) if grad is None else np.ascontiguousarray(grad)
+
+
+def _total(rows: Any) -> Any:
+    """The sum of the rows, as a product: BLAS is faster than a reduction."""
+    return dot(np.ones(len(rows), rows.dtype), rows)
+
+
 @quiet
 def lstm(
     x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, sizes: list[int], reverse: bool
@@ -58,6 +111,13 @@ def lstm(
     """The outputs of all rows, the last h and c of each sequence, the gates (i, f, g, o) and the cells of all rows."""
     width = c0.shape[1]
     dtype = x.dtype
+    if w_hr is None and _compiles(x, h0, c0, w_ih, w_hh, b_ih, b_hh):
+        gates = _with_bias(dot(x, w_ih.T), b_ih, b_hh)
+        h, c = h0.copy("C"), c0.copy("C")
+        outputs, cells = np.empty((len(x), width), dtype), np.empty((len(x), width), dtype)
+        arrays = [outputs, cells, gates, h, c]
+        _run(library.lstm(KINDS[dtype]), arrays, w_hh.T, steps_of(sizes, reverse), len(h), width, False, False)
+        return outputs, h, c, gates, cells
     half = np.full(4 * width, 0.5, dtype)
     half[2 * width : 3 * width] = 1  # g is a tanh already
     shift = half.copy()
@@ -96,6 +156,24 @@ def lstm_backward(
     """The gradients of x, h0, c0, w_ih, w_hh, both biases and w_hr, given those of the outputs and the last h and c."""
     rows, width = cells.shape
     steps = steps_of(sizes, reverse)
+    if w_hr is None and _compiles(x, h0, c0, w_ih, w_hh, grad, grad_h, grad_c, outputs, gates, cells):
+        slopes, previous = np.empty(gates.shape, x.dtype), np.empty(outputs.shape, x.dtype)
+        dh = np.zeros(h0.shape, x.dtype) if grad_h is None else grad_h.copy("C")
+        dc = np.zeros(c0.shape, x.dtype) if grad_c is None else grad_c.copy("C")
+        arrays = [slopes, previous, dh, dc, _or_zeros(grad, width, x.dtype)]
+        arrays += [np.ascontiguousarray(a) for a in (outputs, gates, cells, h0, c0)]
+        _run(library.lstm_backward(KINDS[x.dtype]), arrays, w_hh, steps, len(h0), width, grad is not None, True)
+        bias = _total(slopes) if needs[5] or needs[6] else None
+        return (
+            dot(slopes, w_ih) if needs[0] else None,
+            dh,
+            dc,
+            dot(slopes.T, x) if needs[3] else None,
+            dot(slopes.T, previous) if needs[4] else None,
+            bias if needs[5] else None,
+            bias.copy() if needs[6] else None,
+            None,
+        )
     i, f, g, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
     t = tanh(cells)
     # What multiplies the gradients of c (first three) and of h (the last) to give those of the gates' arguments.
@@ -155,6 +233,17 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: list
     """The outputs of all rows, the last h of each sequence, the gates (r, z, n), the recurrent part of n before r."""
     width = h0.shape[1]
     dtype = x.dtype
+    if _compiles(x, h0, w_ih, w_hh, b_ih, b_hh):
+        gates = _with_bias(dot(x, w_ih.T), b_ih)
+        last = np.zeros(width, dtype)
+        if b_hh is not None:
+            gates[:, : 2 * width] += b_hh[: 2 * width]
+            last[...] = b_hh[2 * width :]
+        h = h0.copy("C")
+        outputs, parts = np.empty((len(x), width), dtype), np.empty((len(x), width), dtype)
+        arrays = [outputs, gates, parts, h, last]
+        _run(library.gru(KINDS[dtype]), arrays, w_hh.T, steps_of(sizes, reverse), len(h), width, False, False)
+        return outputs, h, gates, parts
     half = np.full(3 * width, 0.5, dtype)
     half[2 * width :] = 1
     gates = dot(x, (w_ih * half[:, None]).T)
@@ -200,6 +289,24 @@ def gru_backward(
     """The gradients of x, h0, w_ih, w_hh and both biases, given those of the outputs and the last h."""
     rows, width = outputs.shape
     steps = steps_of(sizes, reverse)
+    if _compiles(x, h0, w_ih, w_hh, grad, grad_h, outputs, gates, parts):
+        slopes = np.empty(gates.shape, x.dtype)
+        news, previous = np.empty(outputs.shape, x.dtype), np.empty(outputs.shape, x.dtype)
+        dh = np.zeros(h0.shape, x.dtype) if grad_h is None else grad_h.copy("C")
+        arrays = [slopes, news, previous, dh, _or_zeros(grad, width, x.dtype)]
+        arrays += [np.ascontiguousarray(a) for a in (outputs, gates, parts, h0)]
+        _run(library.gru_backward(KINDS[x.dtype]), arrays, w_hh, steps, len(h0), width, grad is not None, True)
+        recurrent = dot(slopes.T, previous) if needs[3] else None
+        b_hh = _total(slopes) if needs[5] else None
+        slopes[:, 2 * width :] = news
+        return (
+            dot(slopes, w_ih) if needs[0] else None,
+            dh,
+            dot(slopes.T, x) if needs[2] else None,
+            recurrent,
+            _total(slopes) if needs[4] else None,
+            b_hh,
+        )
     r, z, new = (gates[:, k * width : (k + 1) * width] for k in range(3))
     before = previous_rows(outputs, h0, steps)
     slopes = np.empty((rows, 3, width), x.dtype)
@@ -238,7 +345,10 @@ def gru_backward(
 def rnn(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, sizes: list[int], reverse: bool) -> tuple[Any, Any]:
     """The outputs of all rows and the last h of each sequence."""
     outputs = _with_bias(dot(x, w_ih.T), b_ih, b_hh)
-    h = h0.copy()
+    h = h0.copy("C")
+    if _compiles(x, h0, w_ih, w_hh, b_ih, b_hh):
+        _run(library.rnn(KINDS[x.dtype], bool(relu)), [outputs, h], w_hh.T, steps_of(sizes, reverse), len(h), h.shape[1], False, False)
+        return outputs, h
     product, recurrent, zero = np.empty_like(h), w_hh.T, x.dtype.type(0)
     for start, n in steps_of(sizes, reverse):
         out, now = outputs[start : start + n], h[:n]
@@ -257,6 +367,21 @@ def rnn_backward(
 ) -> tuple[Any, ...]:
     """The gradients of x, h0, w_ih, w_hh and both biases, given those of the outputs and the last h."""
     steps = steps_of(sizes, reverse)
+    if _compiles(x, h0, w_ih, w_hh, grad, grad_h, outputs):
+        width = h0.shape[1]
+        slopes, previous = np.empty(outputs.shape, x.dtype), np.empty(outputs.shape, x.dtype)
+        dh = np.zeros(h0.shape, x.dtype) if grad_h is None else grad_h.copy("C")
+        arrays = [slopes, previous, dh, _or_zeros(grad, width, x.dtype), np.ascontiguousarray(outputs), np.ascontiguousarray(h0)]
+        _run(library.rnn_backward(KINDS[x.dtype], bool(relu)), arrays, w_hh, steps, len(h0), width, grad is not None, True)
+        bias = _total(slopes) if needs[4] or needs[5] else None
+        return (
+            dot(slopes, w_ih) if needs[0] else None,
+            dh,
+            dot(slopes.T, x) if needs[2] else None,
+            dot(slopes.T, previous) if needs[3] else None,
+            bias if needs[4] else None,
+            bias.copy() if needs[5] else None,
+        )
     slopes = (outputs > 0).astype(x.dtype) if relu else 1 - outputs * outputs
     dh = np.zeros_like(h0) if grad_h is None else grad_h.copy()
     for start, n in reversed(steps):

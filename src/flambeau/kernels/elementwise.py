@@ -494,7 +494,7 @@ def _large_where(condition: Any, x: Any, y: Any) -> Any:
     if not library.where.takes(dtype) or any(z.dtype is not dtype for z in arrays):
         return None
     if len(arrays) == 2:
-        kernel, numbers = library.where, []
+        kernel, numbers = library.where, list[Any]()
     else:
         kernel, numbers = (library.where_else_number, [y]) if arrays[0] is x else (library.where_number, [x])
     if any(n.__class__ not in (float, int) for n in numbers) or dtype.itemsize == 2 and any(n != 0 for n in numbers):

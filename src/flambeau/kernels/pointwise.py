@@ -57,6 +57,7 @@ def two_operands(kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) 
     """A compiled kernel over two arrays, or one and a number, broadcast; None where it cannot take them."""
     if not usable():
         return None
+    operands: tuple[Any, ...]
     if x.__class__ is not ndarray:  # a number comes first
         if y.__class__ is not ndarray or not _is_number(x, y.dtype):
             return None
@@ -146,7 +147,7 @@ def one_operand(kernel: Kernel, x: Any, out: Any) -> Any:
         result = mapped(kernel, x.dtype, out, x)
         if result is not None:
             return result
-    out[...] = kernel.version(x.dtype)(empty(x.shape, x.dtype), np.require(x, None, "CA"))
+    out[...] = kernel.version(x.dtype)(empty(x.shape, x.dtype), np.require(x, None, ["C", "A"]))
     return out
 
 
@@ -176,7 +177,7 @@ def _contiguous(kernels: Two, x: Any, y: Any, out: Any) -> Any:
     if out is not None and out.dtype is not x.dtype:
         return None
     wide = np.broadcast_arrays(x, y)
-    result = kernels[0].version(x.dtype)(empty(wide[0].shape, x.dtype), *[np.require(a, None, "CA") for a in wide])
+    result = kernels[0].version(x.dtype)(empty(wide[0].shape, x.dtype), *[np.require(a, None, ["C", "A"]) for a in wide])
     if out is None:
         return result
     out[...] = result

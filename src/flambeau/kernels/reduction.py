@@ -1,12 +1,18 @@
 """Reductions along axes, in their NumPy lowering. `axes`: a tuple, or None for all."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from .compiler import usable
+from .compiler.launch import takes_float
+from .library import reduction as library
 from .quiet import SILENT, quiet, restore, silence
 
 _F32 = np.dtype(np.float32)
+LARGE = 1 << 16
+"""From so many elements on reductions are compiled."""
 add_reduce: Any = np.add.reduce
 multiply_reduce: Any = np.multiply.reduce
 maximum_reduce: Any = np.maximum.reduce
@@ -15,11 +21,86 @@ logical_or_reduce: Any = np.logical_or.reduce
 logical_and_reduce: Any = np.logical_and.reduce
 
 
+def reduced(reduction: Any, x: Any, axes: Any, *extras: Any) -> Any:
+    """A compiled reduction over `axes`: the accumulated values with size 1 there; None where it cannot be compiled.
+
+    extras: arrays of that shape that it depends on.
+    """
+    if x.__class__ is not np.ndarray or not takes_float(x.dtype) or not x.size or not usable():
+        return None
+    ndim, shape = x.ndim, x.shape
+    over = set(range(ndim)) if axes is None else {axis % ndim for axis in ((axes,) if axes.__class__ is int else axes)}
+    if x.flags.c_contiguous:
+        order = list(range(ndim))
+    else:
+        order = sorted(range(ndim), key=lambda d: -x.strides[d])
+        x = x.transpose(order)
+        if not x.flags.c_contiguous:
+            if 0 in x.strides:  # broadcast: a copy may be far larger
+                return None
+            x = np.ascontiguousarray(x)
+    runs: list[list[int]] = []  # neighbours that are all reduced, or all kept: reduced?, size
+    for d in order:
+        if shape[d] != 1:
+            if runs and runs[-1][0] == (d in over):
+                runs[-1][1] *= shape[d]
+            else:
+                runs.append([d in over, shape[d]])
+    reduced_runs = [i for i, (is_reduced, _) in enumerate(runs) if is_reduced]
+    if not reduced_runs:
+        return None
+    last = reduced_runs[-1]
+    outer, n, inner = (math.prod([size for _, size in part]) for part in (runs[:last], runs[last : last + 1], runs[last + 1 :]))
+    if outer * inner == 1 and reduction.combine != "sum" and reduction is not library.largest_size:
+        return None  # NumPy is as fast
+    if len(reduced_runs) > 1 and (extras or outer * inner * 64 > x.size):
+        return None  # what a first pass leaves is not small
+    joined = 1
+    if 1 < inner < 64 and outer == 1:  # short rows are joined; what is left over is added below
+        joined = min(-(-64 // inner), n // 64)
+    if joined < 2:
+        joined = 1
+    flat = [np.ascontiguousarray(extra.transpose(order), reduction.accumulates(x.dtype)) for extra in extras]
+    if joined == 1:
+        parts = reduction.launch(x, outer, n, inner, *flat)
+    else:
+        lines, rest = n // joined, n % joined
+        x = x.reshape(n, inner)
+        wide = reduction.launch(x[: lines * joined], 1, lines, joined * inner, *[np.tile(extra.reshape(-1), joined) for extra in flat])
+        parts = wide.reshape(1, -1, inner)
+        if rest:
+            parts = np.concatenate([parts, reduction.launch(x[lines * joined :], 1, rest, inner, *flat)], 1)
+    combine = {"sum": add_reduce, "maximum": maximum_reduce, "minimum": minimum_reduce}[reduction.combine]
+    parts = parts.reshape(outer, inner) if parts.shape[1] == 1 else combine(parts, 1)
+    if len(reduced_runs) > 1:
+        sizes = [size for _, size in runs[:last]]
+        parts = combine(parts.reshape(*sizes, inner), tuple(reduced_runs[:-1]))
+    kept = parts.reshape([1 if d in over else shape[d] for d in order])
+    return kept if order[0] == 0 and order == list(range(ndim)) else kept.transpose(np.argsort(order))
+
+
+def _finished(values: Any, x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
+    """Accumulated values as a result: in the dtype, with or without the dimensions that were reduced."""
+    if not keepdims:
+        ndim = x.ndim
+        over = range(ndim) if axes is None else [axis % ndim for axis in ((axes,) if axes.__class__ is int else axes)]
+        values = values.reshape([size for d, size in enumerate(x.shape) if d not in over])
+    return values.astype(dtype, copy=False)
+
+
 def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """The sum over `axes`; half precision adds in float32."""
     kind = x.dtype
     if dtype is not None and dtype is not kind:
         return _cast_sum(x, axes, keepdims, dtype)
+    if x.size >= LARGE:
+        token = silence(SILENT)
+        try:
+            values = reduced(library.total, x, axes)
+            if values is not None:
+                return _finished(values, x, axes, keepdims, kind)
+        finally:
+            restore(token)
     if kind.itemsize == 2 and kind.kind in "fV":
         return _cast_sum(x, axes, keepdims, kind)
     if axes == (0,) and kind is _F32 and x.ndim == 2 and x.size > 1024 and x.flags.c_contiguous:
@@ -52,6 +133,10 @@ def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
     """The sum over `axes` divided by `count`."""
     token = silence(SILENT)
     try:
+        if x.size >= LARGE:
+            values = reduced(library.total, x, axes)
+            if values is not None:
+                return _finished(values / count, x, axes, keepdims, x.dtype)
         if x.dtype.itemsize == 2:
             return np.divide(add_reduce(x, axes, _F32, None, keepdims), _F32.type(count)).astype(x.dtype)
         total = add_reduce(x, axes, None, None, keepdims)
@@ -85,6 +170,10 @@ def maximum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """The largest element over `axes`; NaN where there is one."""
     token = silence(SILENT)
     try:
+        if x.size >= LARGE:
+            values = reduced(library.largest, x, axes)
+            if values is not None:
+                return _finished(values, x, axes, keepdims, x.dtype)
         return maximum_reduce(x, axes, None, None, keepdims)
     finally:
         restore(token)
@@ -94,6 +183,10 @@ def minimum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """The smallest element over `axes`; NaN where there is one."""
     token = silence(SILENT)
     try:
+        if x.size >= LARGE:
+            values = reduced(library.smallest, x, axes)
+            if values is not None:
+                return _finished(values, x, axes, keepdims, x.dtype)
         return minimum_reduce(x, axes, None, None, keepdims)
     finally:
         restore(token)
@@ -127,6 +220,15 @@ def count_nonzero(x: Any, axes: Any = None) -> Any:
 @quiet
 def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tuple[Any, Any]:
     """The variance over `axes`, its sum of squares divided by `count - correction`; and the mean, both in float32 at least."""
+    if x.size >= LARGE:
+        centre = reduced(library.total, x, axes)
+        if centre is not None:
+            centre = centre / count
+            total = reduced(library.deviations, x, axes, centre)
+            if total is not None:
+                dtype = _F32 if x.dtype.itemsize == 2 else x.dtype
+                result = _finished(total / max(count - correction, 0), x, axes, keepdims, dtype)
+                return result, _finished(centre, x, axes, keepdims, dtype)
     work = x.astype(_F32) if x.dtype.itemsize == 2 else x
     real = work.real.dtype
     mean_kept = add_reduce(work, axes, keepdims=True) / real.type(count)
@@ -141,6 +243,10 @@ def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tup
 def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
     """The p-norm over `axes`; half precision in float32, complex by magnitudes."""
     low = x.dtype
+    if x.size >= LARGE and p in (1, 2, np.inf):
+        values = reduced(library.squares if p == 2 else library.size if p == 1 else library.largest_size, x, axes)
+        if values is not None:
+            return _finished(np.sqrt(values) if p == 2 else values, x, axes, keepdims, low)
     if low.itemsize == 2:
         x = x.astype(_F32)
     if p == 2 and x.dtype.kind != "c":
@@ -171,6 +277,13 @@ def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
 def logsumexp(x: Any, axes: Any, keepdims: bool) -> Any:
     """log(sum(exp(x))) over `axes`, without overflow."""
     low = x.dtype
+    if x.size >= LARGE:
+        peak = reduced(library.largest, x, axes)
+        if peak is not None:
+            peak = np.where(np.isinf(peak), 0, peak)
+            total = reduced(library.exponentials, x, axes, peak)
+            if total is not None:
+                return _finished(np.log(total) + peak, x, axes, keepdims, low)
     if low.itemsize == 2:
         x = x.astype(_F32)
     if x.size == 0:

@@ -66,7 +66,7 @@ define internal void @body({signature}, i64 %begin, i64 %end) noinline {{
         PRELUDE
         + code
         + _part(fields, arrays, partial)
-        + _entry(name, arrays, numbers, fields, cycles, partial, rows, access, row.serial, grain)
+        + _entry(name, arrays, numbers, fields, cycles, partial, rows, access is not None, row.serial, grain)
     )
 
 

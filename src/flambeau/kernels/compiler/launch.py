@@ -93,6 +93,11 @@ class Kernel:
         return dtype in _FLOATS or self.halves and dtype in _HALVES and halves_compile()
 
 
+def takes_float(dtype: Any) -> bool:
+    """Whether kernels can read this dtype as floating-point numbers."""
+    return dtype in _FLOATS or dtype in _HALVES and halves_compile()
+
+
 def map_kernel(parameters: str, numbers: int = 0, halves: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Decorator: the function of `(row, arrays..., numbers...)` is one loop over all elements."""
     return lambda build: Kernel(build, parameters, numbers, False, halves)

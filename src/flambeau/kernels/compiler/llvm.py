@@ -73,6 +73,7 @@ define internal i64 @last_size(ptr %array) alwaysinline {
   %n = load i64, ptr %at
   ret i64 %n
 }
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare void @flambeau_parallel(ptr, ptr, i64, i64)
@@ -301,6 +302,10 @@ class Row:
         """The largest `body(i)` of the row; NaN is passed over (what is computed from it becomes NaN all the same)."""
         return self._loop(body, "max", float("-inf"))
 
+    def fold(self, body: Callable[[Expression], Expression], combine: str) -> Expression:
+        """The "sum", "maximum" or "minimum" of `body(i)` over the row; NaN if one is."""
+        return self._loop(body, combine, {"sum": 0.0, "maximum": float("-inf"), "minimum": float("inf")}[combine])
+
     def _loop(self, body: Callable[[Expression], Any], reduction: str | None, initial: float | None, when: Expression | None = None) -> Any:
         number = self.fresh("")
         last = "%last"
@@ -318,6 +323,8 @@ class Row:
             accumulated = f"%sum{number}"
             if reduction == "sum":
                 update = block.emit(f"fadd reassoc {kind} {accumulated}, {name}")
+            elif reduction != "max":
+                update = block.emit(f"call {kind} @llvm.{reduction}.{result.type}({kind} {accumulated}, {kind} {name})")
             else:
                 larger = block.emit(f"fcmp nnan nsz ogt {kind} {name}, {accumulated}")
                 update = block.emit(f"select nnan nsz i1 {larger}, {kind} {name}, {kind} {accumulated}")

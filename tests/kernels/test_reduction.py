@@ -1,0 +1,118 @@
+"""Compiled reductions: over any dimensions of any order, precise, and the same for every number of threads."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from flambeau.kernels import reduction as k
+from flambeau.kernels.compiler import threads, usable
+from flambeau.kernels.quiet import quiet
+
+
+@pytest.fixture(autouse=True)
+def small_is_large(monkeypatch):
+    """Arrays of some thousand elements take the way of large ones."""
+    monkeypatch.setattr(k, "LARGE", 1000)
+
+
+pytestmark = pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+
+DTYPES = [np.dtype(t) for t in (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)]
+CASES = [
+    ((300, 200), None),
+    ((300, 200), (0,)),
+    ((300, 200), (1,)),
+    ((300, 200), (-1,)),
+    ((70000,), None),
+    ((3, 40000), (1,)),
+    ((40001, 3), (0,)),
+    ((40, 50, 60), (1,)),
+    ((40, 50, 60), (0, 2)),
+    ((40, 50, 60), (0, 1)),
+    ((40, 50, 60), (2,)),
+    ((32, 1, 64, 30), (0, 3)),
+    ((2, 70000), (0,)),
+    ((33000, 2), (1,)),
+    ((5, 9000, 20), (1,)),
+    ((4001, 20), (0,)),
+    ((1025, 1030), (0,)),
+    ((1025, 1030), (1,)),
+    ((1, 40000), (0,)),
+]
+ORDERS = ["rows", "columns", "gaps"]
+
+
+def laid_out(x, order):
+    if order == "rows":
+        return x
+    if order == "columns":
+        return np.asfortranarray(x)
+    return np.repeat(x, 2, -1)[..., ::2]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape,axes", CASES, ids=str)
+@quiet
+def test_against_longer_numbers(shape, axes, dtype, order):
+    x = laid_out(np.random.default_rng(0).standard_normal(shape).astype(dtype), order)
+    wide = x.astype(np.longdouble)
+    eps = float(ml_dtypes.finfo(dtype).eps)
+    for keepdims in (False, True):
+        total = np.sum(wide, axes, keepdims=keepdims)
+        sizes = np.sum(abs(wide), axes, keepdims=keepdims)
+        count = x.size // max(total.size, 1)
+
+        def close(name, ours, theirs, scale):
+            ours = np.asarray(ours)
+            assert ours.shape == theirs.shape, name
+            assert ours.dtype == dtype or name == "var" and ours.dtype == np.float32, name
+            assert (abs(ours.astype(np.longdouble) - theirs) <= scale).all(), name
+
+        half_ulp, sums = eps * abs(total), 12 * float(np.finfo(np.float32 if dtype.itemsize < 8 else np.float64).eps) * sizes
+        close("sum", k.sum(x, axes, keepdims), total, half_ulp + sums)
+        close("mean", k.mean(x, axes, keepdims, count), total / count, (half_ulp + sums) / count)
+        close("maximum", k.maximum(x, axes, keepdims), np.max(wide, axes, keepdims=keepdims), 0)
+        close("minimum", k.minimum(x, axes, keepdims), np.min(wide, axes, keepdims=keepdims), 0)
+        spread = np.var(wide, axes, keepdims=keepdims)
+        close("var", k.var(x, axes, keepdims, count, 0)[0], spread, (4 * eps if dtype.itemsize > 2 else 1e-5) * (spread + 1))
+        length = np.sqrt(np.sum(wide * wide, axes, keepdims=keepdims))
+        close("norm", k.norm(x, 2, axes, keepdims), length, 8 * eps * length)
+        close("norm 1", k.norm(x, 1, axes, keepdims), sizes, 8 * eps * sizes)
+        close("norm inf", k.norm(x, np.inf, axes, keepdims), np.max(abs(wide), axes, keepdims=keepdims), 0)
+        peak = np.max(wide, axes, keepdims=True)
+        expected = (np.log(np.sum(np.exp(wide - peak), axes, keepdims=True)) + peak).reshape(total.shape)
+        close("logsumexp", k.logsumexp(x, axes, keepdims), expected, 8 * eps * (1 + abs(expected)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+@quiet
+def test_thread_count_changes_nothing(dtype):
+    x = np.random.default_rng(0).standard_normal((1100, 1300)).astype(dtype)
+    results, before = [], threads.count()
+    for count in (1, 2, 5):
+        threads.set_count(count)
+        results.append([np.asarray(f(y, axes)).tobytes() for f in (k.sum, k.maximum) for axes in (None, (0,), (1,)) for y in (x, x.T)])
+    threads.set_count(before)
+    assert results[0] == results[1] == results[2]
+
+
+@quiet
+def test_not_a_number_and_infinities():
+    x = np.random.default_rng(0).standard_normal((300, 200)).astype(np.float32)
+    x[3, 5], x[4, 6] = np.nan, np.inf
+    assert np.isnan(k.maximum(x)) and np.isnan(k.sum(x)) and np.isnan(k.norm(x, np.inf, None, False))
+    for f in (k.sum, k.maximum, k.minimum):
+        assert np.isnan(f(x, (0,))[5]) and np.isnan(f(x, (1,))[3]) and not np.isnan(f(x, (1,))[4])
+    assert k.maximum(x, (1,))[4] == np.inf == k.sum(x, (0,))[6]
+    x = np.full((300, 200), -np.inf, np.float32)
+    assert (k.logsumexp(x, (1,), False) == -np.inf).all()
+    x[:, 3] = np.inf
+    assert (k.logsumexp(x, (0,), False)[3] == np.inf) and (k.logsumexp(x, (1,), False) == np.inf).all()
+
+
+@quiet
+def test_many_equal_numbers_add_up():
+    x = np.full(1 << 22, np.float32(0.1))
+    assert k.sum(x) == np.float32(float(np.float32(0.1)) * (1 << 22))
+    assert abs(float(k.sum(x.reshape(-1, 4), (0,))[1]) - 0.1 * (1 << 20)) < 0.01

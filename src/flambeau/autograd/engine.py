@@ -312,7 +312,9 @@ def rebuild_saved(node: Node, saved: Any) -> list[Any]:
         if kind == "value" or value is None:
             rebuilt.append(value)
         elif kind == "result":
-            rebuilt.append(_attach(value, node if node.outputs == 1 else Output(node, number)))
+            # Of a node with one output, the results behind the first are hidden: they have no place in the graph.
+            edge = Output(node, number) if node.outputs != 1 else node if number == 0 else None
+            rebuilt.append(_attach(value, edge))
         elif kind == "list":
             rebuilt.append([_attach(v, e) for v, e in zip(value, node.edges[number : number + len(value)])])
         else:

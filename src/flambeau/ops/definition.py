@@ -122,6 +122,7 @@ class Operator:
         self.outputs = outputs
         self.result_type = result_type
         self.hidden = hidden
+        self.visible = outputs - hidden  # a node with one visible output is a node with one output
         code = forward.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         defaults = dict(zip(names[code.co_argcount - len(forward.__defaults__ or ()) : code.co_argcount], forward.__defaults__ or ()))
@@ -566,7 +567,7 @@ class Operator:
         """The class of this operator's nodes."""
         if self._node_class is None:
             cls = node_class(self.node_name)
-            cls.outputs = max(self.outputs, 1) if self.outputs else 0
+            cls.outputs = 1 if self.visible == 1 else self.outputs
             cls.spec = tuple(self._spec(n) for n in self._saved_names())
             cls.apply = self._apply_function()  # type: ignore[method-assign]
             self._node_class = cls
@@ -592,6 +593,8 @@ class Operator:
         gradient = "grads" if self.outputs != 1 else "grad"
         if self.outputs == 0:
             lines += ["    if self.outputs == 1:", "        grads = [grads]"]
+        elif self.visible == 1 and self.outputs > 1:
+            lines.append(f"    grads = [grads{', None' * self.hidden}]")
         params = self.differentiable_params
         if self.joint_formula is not None:
             args = ", ".join(
@@ -706,6 +709,8 @@ class Operator:
         if self.outputs == 1:
             r = "result._array" if "result" in names else "result"
             lines += [f"node.shape = {r}.shape", f"node.dtype = {r}.dtype"]
+        elif self.visible == 1:
+            lines += ["node.shape = result[0].shape", "node.dtype = result[0].dtype"]
         else:
             lines += ["node.shape = [r.shape for r in result]", "node.dtype = [r.dtype for r in result]"]
             if self.outputs == 0:

@@ -331,7 +331,8 @@ def power(x: Expression, y: Expression, short: bool) -> Expression:
     whole_y = floor(y).equals(y)
     half = y * 0.5
     even = floor(half).equals(half)
-    result = where(even, result, where(whole_y, copysign(result, x), where(x < 0.0, where(x > -INF, NAN, result), result)))
+    signed = where(even, result, copysign(result, x))
+    result = where(whole_y, signed, where(x < 0.0, where(x > -INF, NAN, result), result))
     return where(y.equals(0.0), 1.0, where(x.equals(1.0), 1.0, result))
 
 

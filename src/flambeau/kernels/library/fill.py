@@ -84,7 +84,7 @@ def _normal32(u: Expression, v: Expression, mean: Expression, std: Expression) -
     e = where(small, e - 1.0, e)
     m = where(small, (m - 1.0) + m, m - 1.0)
     z = m * m
-    y: Any = 7.0376836292e-2
+    y: Any = 7.0376836292e-2  # ln(1 + m) by Horner's scheme
     for c in (-1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1,
               3.3333331174e-1):  # fmt: skip
         y = fma(y, m, c)
@@ -97,10 +97,10 @@ def _normal32(u: Expression, v: Expression, mean: Expression, std: Expression) -
     k = cast(j, "f32")
     r = fma(k, -3.77489497744594108e-8, fma(k, -2.4187564849853515625e-4, fma(k, -0.78515625, t)))
     z = r * r
-    c = fma(fma(z, 2.443315711809948e-5, -1.388731625493765e-3), z, 4.166664568298827e-2) * z
-    cosine = fma(c, z, -(z * 0.5)) + 1.0
-    s = fma(fma(z, -1.9515295891e-4, 8.3321608736e-3), z, -1.6666654611e-1) * z
-    sine = fma(s, r, r)
+    even = fma(fma(z, 2.443315711809948e-5, -1.388731625493765e-3), z, 4.166664568298827e-2) * z
+    cosine = fma(even, z, -(z * 0.5)) + 1.0
+    odd = fma(fma(z, -1.9515295891e-4, 8.3321608736e-3), z, -1.6666654611e-1) * z
+    sine = fma(odd, r, r)
     swapped = (j & 2).equals(2)
     sine, cosine = where(swapped, cosine, sine), where(swapped, sine, cosine)
     sine = bitcast(bitcast(sine, "i32") ^ ((j & 4) << 29), "f32")

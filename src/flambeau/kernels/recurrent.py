@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .batch_norm import channel_sums
 from .compiler import usable
 from .library import recurrent as library
+from .matmul import linear, linear_weight_gradient, matmul
 from .quiet import quiet
 
 KINDS = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
@@ -99,11 +101,6 @@ def _or_zeros(grad: Any, width: int, dtype: Any) -> Any:
     return np.zeros(width, dtype) if grad is None else np.ascontiguousarray(grad)
 
 
-def _total(rows: Any) -> Any:
-    """The sum of the rows, as a product: BLAS is faster than a reduction."""
-    return dot(np.ones(len(rows), rows.dtype), rows)
-
-
 @quiet
 def lstm(
     x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, sizes: list[int], reverse: bool
@@ -112,7 +109,7 @@ def lstm(
     width = c0.shape[1]
     dtype = x.dtype
     if w_hr is None and _compiles(x, h0, c0, w_ih, w_hh, b_ih, b_hh):
-        gates = _with_bias(dot(x, w_ih.T), b_ih, b_hh)
+        gates = linear(x, w_ih, b_ih if b_hh is None else b_ih + b_hh)
         h, c = h0.copy("C"), c0.copy("C")
         outputs, cells = np.empty((len(x), width), dtype), np.empty((len(x), width), dtype)
         arrays = [outputs, cells, gates, h, c]
@@ -163,13 +160,13 @@ def lstm_backward(
         arrays = [slopes, previous, dh, dc, _or_zeros(grad, width, x.dtype)]
         arrays += [np.ascontiguousarray(a) for a in (outputs, gates, cells, h0, c0)]
         _run(library.lstm_backward(KINDS[x.dtype]), arrays, w_hh, steps, len(h0), width, grad is not None, True)
-        bias = _total(slopes) if needs[5] or needs[6] else None
+        bias = channel_sums(slopes) if needs[5] or needs[6] else None
         return (
-            dot(slopes, w_ih) if needs[0] else None,
+            matmul(slopes, w_ih) if needs[0] else None,
             dh,
             dc,
-            dot(slopes.T, x) if needs[3] else None,
-            dot(slopes.T, previous) if needs[4] else None,
+            linear_weight_gradient(slopes, x) if needs[3] else None,
+            linear_weight_gradient(slopes, previous) if needs[4] else None,
             bias if needs[5] else None,
             bias.copy() if needs[6] else None,
             None,
@@ -234,7 +231,7 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: list
     width = h0.shape[1]
     dtype = x.dtype
     if _compiles(x, h0, w_ih, w_hh, b_ih, b_hh):
-        gates = _with_bias(dot(x, w_ih.T), b_ih)
+        gates = linear(x, w_ih, b_ih)
         last = np.zeros(width, dtype)
         if b_hh is not None:
             gates[:, : 2 * width] += b_hh[: 2 * width]
@@ -296,15 +293,15 @@ def gru_backward(
         arrays = [slopes, news, previous, dh, _or_zeros(grad, width, x.dtype)]
         arrays += [np.ascontiguousarray(a) for a in (outputs, gates, parts, h0)]
         _run(library.gru_backward(KINDS[x.dtype]), arrays, w_hh, steps, len(h0), width, grad is not None, True)
-        recurrent = dot(slopes.T, previous) if needs[3] else None
-        b_hh = _total(slopes) if needs[5] else None
+        recurrent = linear_weight_gradient(slopes, previous) if needs[3] else None
+        b_hh = channel_sums(slopes) if needs[5] else None
         slopes[:, 2 * width :] = news
         return (
-            dot(slopes, w_ih) if needs[0] else None,
+            matmul(slopes, w_ih) if needs[0] else None,
             dh,
-            dot(slopes.T, x) if needs[2] else None,
+            linear_weight_gradient(slopes, x) if needs[2] else None,
             recurrent,
-            _total(slopes) if needs[4] else None,
+            channel_sums(slopes) if needs[4] else None,
             b_hh,
         )
     r, z, new = (gates[:, k * width : (k + 1) * width] for k in range(3))
@@ -373,12 +370,12 @@ def rnn_backward(
         dh = np.zeros(h0.shape, x.dtype) if grad_h is None else grad_h.copy("C")
         arrays = [slopes, previous, dh, _or_zeros(grad, width, x.dtype), np.ascontiguousarray(outputs), np.ascontiguousarray(h0)]
         _run(library.rnn_backward(KINDS[x.dtype], bool(relu)), arrays, w_hh, steps, len(h0), width, grad is not None, True)
-        bias = _total(slopes) if needs[4] or needs[5] else None
+        bias = channel_sums(slopes) if needs[4] or needs[5] else None
         return (
-            dot(slopes, w_ih) if needs[0] else None,
+            matmul(slopes, w_ih) if needs[0] else None,
             dh,
-            dot(slopes.T, x) if needs[2] else None,
-            dot(slopes.T, previous) if needs[3] else None,
+            linear_weight_gradient(slopes, x) if needs[2] else None,
+            linear_weight_gradient(slopes, previous) if needs[3] else None,
             bias if needs[4] else None,
             bias.copy() if needs[5] else None,
         )

@@ -210,13 +210,6 @@ def test_float64_as_default_dtype_gives_float64_step_counts(torch):
         torch.set_default_dtype(torch.float32)
 
 
-def test_differentiable_steps_are_refused():
-    params, optimizer = build(flambeau, "Adam", differentiable=True)
-    give_gradients(flambeau, params, 0)
-    with pytest.raises(NotImplementedError, match="differentiable"):
-        optimizer.step()
-
-
 FUSED = {"SGD": dict(lr=0.1, momentum=0.9), "Adam": {}, "AdamW": dict(amsgrad=True), "Adagrad": {}}
 
 

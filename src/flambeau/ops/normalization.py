@@ -232,6 +232,8 @@ def batch_norm_function(
         shape = input.shape
         if input.numel() == (shape[1] if len(shape) > 1 else 0) and shape[0] == 1:
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
+    elif eps < 0.0:
+        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
     return _run_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 

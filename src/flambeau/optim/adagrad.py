@@ -36,7 +36,7 @@ class Adagrad(KernelOptimizer):
         initial_accumulator_value: where `s` begins.
         maximize: ascend instead.
         foreach, fused: accepted; every step is one kernel call for each group.
-        differentiable: not supported; a step raises NotImplementedError.
+        differentiable: record the step, so that gradients flow through it; parameters must not be leaves.
 
     Raises ValueError for options out of range.
     """

@@ -39,7 +39,7 @@ class Adam(KernelOptimizer):
         decoupled_weight_decay: shrink `p` by `1 - lr * weight_decay` instead of changing the gradient (AdamW).
         foreach, fused: accepted; every step is one kernel call for each group.
         capturable: for graphs on an accelerator; a step on the CPU raises AssertionError, as PyTorch's does.
-        differentiable: not supported; a step raises NotImplementedError.
+        differentiable: record the step, so that gradients flow through it; parameters must not be leaves.
 
     Raises ValueError for options out of range.
     """

@@ -33,7 +33,7 @@ class ASGD(KernelOptimizer):
         maximize: ascend instead.
         foreach: accepted; every step is one kernel call for each group.
         capturable: for graphs on an accelerator; a step on the CPU raises AssertionError, as PyTorch's does.
-        differentiable: not supported; a step raises NotImplementedError.
+        differentiable: record the step, so that gradients flow through it; parameters must not be leaves.
 
     Raises ValueError for options out of range.
     """

@@ -458,7 +458,10 @@ class KernelOptimizer(Optimizer):
         state = self.state
         for group in self.param_groups:
             if group.get("differentiable"):
-                raise NotImplementedError("flambeau's optimizers do not support differentiable=True")
+                from ._differentiable import step_group
+
+                step_group(self, group)
+                continue
             params, grads, states = [], [], []
             for p in group["params"]:
                 grad = p._grad

@@ -27,7 +27,7 @@ class SGD(KernelOptimizer):
         momentum, dampening, weight_decay, nesterov: see above.
         maximize: ascend instead.
         foreach, fused: accepted; every step is one kernel call for each group.
-        differentiable: not supported; a step raises NotImplementedError.
+        differentiable: record the step, so that gradients flow through it; parameters must not be leaves.
 
     Raises ValueError for options out of range, and for `nesterov` without momentum or with dampening.
     """
@@ -84,7 +84,10 @@ class SGD(KernelOptimizer):
                 loss = closure()
         for group in self.param_groups:
             if group["differentiable"]:
-                raise NotImplementedError("flambeau's optimizers do not support differentiable=True")
+                from ._differentiable import step_group
+
+                step_group(self, group)
+                continue
             with_grad = [p for p in group["params"] if p._grad is not None]
             if not with_grad or not self._unscale([p._grad._array for p in with_grad], group["fused"]):
                 continue

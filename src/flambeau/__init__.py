@@ -60,7 +60,7 @@ has_lapack = has_mkl = has_openmp = has_spectral = True
 
 _SUBMODULES = frozenset((
     "__config__", "__future__", "_C", "accelerator", "amp", "backends", "cli", "compiler", "cpu", "cuda", "distributed", "distributions",
-    "fft", "func", "functional", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler",
+    "_dynamo", "_inductor", "fft", "func", "functional", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler",
     "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types", "utils", "xpu",
 ))  # fmt: skip
 """Imported when they are first named, so that `import flambeau` stays light."""
@@ -74,6 +74,7 @@ _LAZY = {
         "is_warn_always_enabled set_default_device get_default_device set_default_tensor_type get_device_module typename is_storage "
         "compiled_with_cxx11_abi is_vulkan_available compile",
         "amp": "autocast GradScaler",
+        "autograd.anomaly_mode": "is_anomaly_enabled is_anomaly_check_nan_enabled set_anomaly_enabled",
         "amp.state": "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled "
         "set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting is_autocast_cpu_enabled "
         "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",

@@ -220,17 +220,35 @@ def compile(
     options: Any = None,
     disable: bool = False,
 ) -> Any:
-    """Returns `model` as it is, a decorator where none is given: operators run eagerly, nothing is compiled.
+    """A function as it is, a module in an `OptimizedModule`; a decorator where no model is given. Nothing is compiled.
 
-    Raises RuntimeError where both `mode` and `options` are given, as PyTorch does.
+    Raises RuntimeError for an unknown mode, and where both `mode` and `options` are given; InvalidBackend for an unknown backend.
     """
     if mode is not None and options is not None:
         raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
     if model is None:
-        return lambda function: function
+        return lambda model: compile(
+            model, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
+        )
     if not callable(model):
-        raise RuntimeError(f"torch.compile: expected a callable, but got {type(model).__name__}")
+        raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
+    if mode is not None and mode not in _COMPILE_MODES:
+        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_COMPILE_MODES)}")
+    if isinstance(backend, str) and backend not in _COMPILE_BACKENDS:
+        from ._dynamo import InvalidBackend
+
+        raise InvalidBackend(backend)
+    from .nn.modules.module import Module
+
+    if isinstance(model, Module) and not disable:
+        from ._dynamo.eval_frame import OptimizedModule
+
+        return OptimizedModule(model)
     return model
+
+
+_COMPILE_MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
+_COMPILE_BACKENDS = ("inductor", "eager", "aot_eager", "aot_eager_decomp_partition", "cudagraphs", "openxla", "tvm", "onnxrt")
 
 
 __all__ = [name for name, value in list(globals().items()) if getattr(value, "__module__", None) == __name__ and name[0] != "_"]

@@ -17,7 +17,7 @@ __all__ = [
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
 
-_SUBMODULES = frozenset(("forward_ad", "functional", "graph", "profiler"))
+_SUBMODULES = frozenset(("forward_ad", "functional", "graph", "profiler", "profiler_util"))
 """Imported when they are first named."""
 
 

@@ -36,7 +36,10 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 
 def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
-    """Switches anomaly detection on or off."""
+    """Switches anomaly detection on or off. Raises TypeError unless both are bools."""
+    for position, (name, value) in enumerate((("enabled", enabled), ("check_nan", check_nan)), 1):
+        if not isinstance(value, bool):
+            raise TypeError(f"set_anomaly_enabled(): argument '{name}' (position {position}) must be bool, not {type(value).__name__}")
     from ..ops.modes import stacks, stop_watching_nodes, watch_nodes
 
     watching = remember in stacks.node_hooks

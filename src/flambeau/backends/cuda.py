@@ -17,6 +17,9 @@ class _Matmul:
         self.allow_fp16_accumulation = False
         self.fp32_precision = "none"
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError("Unknown attribute " + name)
+
 
 matmul = _Matmul()
 _switches = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "reduction": False}

@@ -8,4 +8,22 @@ def is_available() -> bool:
     return True
 
 
+VERBOSE_OFF, VERBOSE_ON = 0, 1
+
+
+class verbose:
+    """A block in which MKL would print each call; it does no work here, so there is nothing to print."""
+
+    __module__ = "torch.backends.mkl"
+
+    def __init__(self, enable: int) -> None:
+        self.enable = enable
+
+    def __enter__(self) -> "verbose":
+        return self
+
+    def __exit__(self, *exception: object) -> bool:
+        return False
+
+
 __getattr__ = missing_name(__name__)

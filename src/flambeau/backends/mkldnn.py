@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.missing import missing_name
 
+VERBOSE_OFF, VERBOSE_ON, VERBOSE_ON_CREATION = 0, 1, 2
 enabled = True
 deterministic = False
 allow_tf32: bool | None = None
@@ -18,7 +19,7 @@ def is_available() -> bool:
 
 def set_flags(_enabled: Any = None, _deterministic: Any = None, _allow_tf32: Any = None, _fp32_precision: Any = "none") -> tuple[Any, ...]:
     """Sets the switches that are given; returns them as they were."""
-    before = (enabled, deterministic, allow_tf32)
+    before = (enabled, deterministic, allow_tf32, "none")
     given = {"enabled": _enabled, "deterministic": _deterministic, "allow_tf32": _allow_tf32}
     globals().update({name: value for name, value in given.items() if value is not None})
     return before
@@ -32,6 +33,21 @@ def flags(enabled: bool = False, deterministic: bool = False, allow_tf32: bool =
         yield
     finally:
         globals().update(zip(("enabled", "deterministic", "allow_tf32"), before))
+
+
+class verbose:
+    """A block in which oneDNN would print each call; it does no work here, so there is nothing to print."""
+
+    __module__ = "torch.backends.mkldnn"
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def __enter__(self) -> "verbose":
+        return self
+
+    def __exit__(self, *exception: object) -> bool:
+        return False
 
 
 __getattr__ = missing_name(__name__)

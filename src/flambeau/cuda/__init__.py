@@ -18,17 +18,32 @@ _NO_CUDA = "Torch not compiled with CUDA enabled"
 globals().update(
     raising(
         "torch.cuda",
-        "_lazy_init init synchronize current_device get_device_name get_device_properties get_device_capability set_device current_stream "
+        "_lazy_init init synchronize current_device get_device_name get_device_properties get_device_capability current_stream "
         "default_stream can_device_access_peer initial_seed get_rng_state ipc_collect mem_get_info set_per_process_memory_fraction "
         "get_per_process_memory_fraction cudart current_blas_handle current_solver_handle set_sync_debug_mode get_sync_debug_mode "
-        "memory_snapshot memory_summary graph_pool_handle make_graphed_callables caching_allocator_alloc caching_allocator_delete "
-        "get_stream_from_external get_allocator_backend reset_peak_memory_stats reset_accumulated_memory_stats "
-        "reset_max_memory_allocated reset_max_memory_cached utilization temperature power_draw clock_rate memory_usage "
-        "device_memory_used change_current_allocator",
+        "make_graphed_callables caching_allocator_alloc caching_allocator_delete "
+        "get_stream_from_external get_allocator_backend change_current_allocator",
         AssertionError,
         _NO_CUDA,
     )
 )
+globals().update(
+    raising(
+        "torch.cuda",
+        "utilization temperature power_draw clock_rate memory_usage device_memory_used",
+        ModuleNotFoundError,
+        "nvidia-ml-py does not seem to be installed or it can't be imported.",
+    )
+)
+for _names, _missing in (
+    ("reset_peak_memory_stats", "_cuda_resetPeakMemoryStats"),
+    ("reset_accumulated_memory_stats", "_cuda_resetAccumulatedMemoryStats"),
+    ("memory_snapshot", "_cuda_memorySnapshot"),
+    ("set_device", "_cuda_setDevice"),
+):
+    globals().update(raising("torch.cuda", _names, AttributeError, f"module 'torch._C' has no attribute '{_missing}'"))
+globals().update(raising("torch.cuda", "memory_summary", KeyError, "allocated_bytes.all.current"))
+globals().update(raising("torch.cuda", "graph_pool_handle", RuntimeError, "Tried to instantiate dummy base class _graph_pool_handle"))
 globals().update(
     answering("torch.cuda", "memory_allocated max_memory_allocated memory_reserved max_memory_reserved", int, "0: there is no memory.")
 )
@@ -92,12 +107,28 @@ def _renamed(old: str, new: str) -> Any:
     return renamed
 
 
+def _peak_reset(name: str) -> Any:
+    def reset(device: Any = None) -> None:
+        import warnings
+
+        text = f"torch.cuda.{name} now calls torch.cuda.reset_peak_memory_stats, which resets /all/ peak memory stats."
+        warnings.warn(text, FutureWarning, stacklevel=2)
+        globals()["reset_peak_memory_stats"](device)
+
+    reset.__name__ = reset.__qualname__ = name
+    reset.__module__, reset.__doc__ = "torch.cuda", "`reset_peak_memory_stats` by an older name."
+    return reset
+
+
+reset_max_memory_allocated = _peak_reset("reset_max_memory_allocated")
+reset_max_memory_cached = _peak_reset("reset_max_memory_cached")
 memory_cached = _renamed("memory_cached", "memory_reserved")
 max_memory_cached = _renamed("max_memory_cached", "max_memory_reserved")
 
 Stream = absent_class("torch.cuda.streams", "Stream", "torch.cuda.Stream requires CUDA support")
 ExternalStream = absent_class("torch.cuda.streams", "ExternalStream", "torch.cuda.Stream requires CUDA support")
 Event = absent_class("torch.cuda.streams", "Event", "Tried to instantiate dummy base class Event")
+graph = absent_class("torch.cuda.graphs", "graph", "torch.cuda.Stream requires CUDA support")
 CUDAGraph = absent_class("torch.cuda.graphs", "CUDAGraph", "Tried to instantiate dummy base class CUDAGraph")
 
 

@@ -4,10 +4,17 @@ from typing import Any
 
 from ..core.missing import missing_name
 
-_SUBMODULES = ("_pytree", "checkpoint", "data", "dlpack", "hooks")
+_SUBMODULES = ("_pytree", "benchmark", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks", "tensorboard")
 """Imported when they are first named, so that `import flambeau` stays light."""
 
 _missing = missing_name(__name__)
+
+
+def set_module(obj: Any, mod: str) -> None:
+    """Sets `__module__` of an object. Raises TypeError unless `mod` is a string."""
+    if not isinstance(mod, str):
+        raise TypeError("The mod argument should be a string")
+    obj.__module__ = mod
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ backward asks for runs the function again, with hooks that fill the holders in t
 """
 
 import contextlib
+import enum
 import warnings
 import weakref
 from typing import Any, Callable
@@ -18,7 +19,10 @@ from ..core.naming import public
 from ..ops.modes import modes, stacks
 from ..tensor import Tensor
 
-__all__ = ["CheckpointError", "CheckpointFunction", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+__all__ = [
+    "CheckpointError", "CheckpointFunction", "CheckpointPolicy", "SelectiveCheckpointContext", "checkpoint", "checkpoint_sequential",
+    "create_selective_checkpoint_contexts", "noop_context_fn", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop",
+]  # fmt: skip
 
 
 @public("torch.utils.checkpoint")
@@ -42,6 +46,44 @@ def set_checkpoint_early_stop(enable: bool) -> Any:
         yield
     finally:
         _early_stop = previous
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Any:
+    """Context manager in place of the argument `debug`. Neither changes anything: a failed second run says what it always says."""
+    yield
+
+
+class CheckpointPolicy(enum.Enum):
+    """What to do with the result of an operator inside a selective checkpoint."""
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+
+
+CheckpointPolicy.__module__ = "torch.utils.checkpoint"
+
+
+class SelectiveCheckpointContext:
+    """What a policy is told beside the operator: whether this is the second run."""
+
+    __module__ = "torch.utils.checkpoint"
+
+    def __init__(self, *, is_recompute: bool) -> None:
+        self.is_recompute = is_recompute
+
+
+def create_selective_checkpoint_contexts(policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False) -> tuple[Any, Any]:
+    """Two context managers for `context_fn`. Whatever the policy says, everything is computed again: gradients are the same.
+
+    Raises TypeError unless the policy is a function or a list of operators.
+    """
+    if not callable(policy_fn_or_list) and not isinstance(policy_fn_or_list, list):
+        raise TypeError("policy_fn_or_list must be either a function or a list of ops.")
+    return noop_context_fn()
 
 
 def noop_context_fn() -> tuple[Any, Any]:
@@ -245,8 +287,6 @@ def checkpoint(
         return CheckpointFunction.apply(function, preserve, *args)
     if determinism_check not in _CHECKS:
         raise ValueError(f"determinism_check should be one of {list(_CHECKS)} but got {determinism_check}")
-    if debug:
-        raise NotImplementedError("flambeau does not support checkpoint(..., debug=True)")
     first, second = context_fn()
     if not grad_mode.enabled:
         with first:

@@ -17,7 +17,7 @@ import numpy as np
 from ..core.generator import default_generator
 from .box_muller import LOW_24, PAIRS, Workspace, transform
 from .compiler import usable
-from .library import fill
+from .library import fill, sampler
 from .library.twister import bernoulli
 from .quiet import quiet
 from .random_support import (
@@ -268,6 +268,9 @@ def normal_blocks32(flat: Any, mean: float, std: float, generator: Any) -> None:
 
 def normal_blocks64(flat: Any, mean: float, std: float, generator: Any) -> None:
     """Blocks of 16 in float64: cos and sin of 2 pi v times sqrt(-2 ln(1 - u))."""
+    if usable():
+        drawn(fill.normal64(), flat, generator, mean, std)
+        return
     log = libm("log")
     sin, cos = libm("sin"), libm("cos")
 
@@ -299,6 +302,12 @@ def standard_normal(n: int, generator: Any) -> Any:
     waiting = generator.next_normal
     missing = n - (waiting is not None)
     pairs = (missing + 1) // 2
+    if usable():
+        both = np.empty(2 * pairs + 1)
+        both[0] = 0.0 if waiting is None else waiting
+        drawn(sampler.normal_pairs(), both[1:], generator)
+        generator.next_normal = float(both[-1]) if missing & 1 else None
+        return both[1 : n + 1] if waiting is None else both[:n]
     words = generator.raw64(2 * pairs)
     words &= LOW_53
     if pairs < 16:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.generator import default_generator
 from .compiler import usable
-from .library import fill
+from .library import fill, sampler
 from .quiet import quiet
 from .random import drawn, exponential_, standard_normal
 from .random_support import (
@@ -214,7 +214,16 @@ def poisson(rate: Any, generator: Any = None) -> Any:
     """
     if rate.dtype not in FLOATS:
         raise not_implemented("poisson_cpu", rate.dtype)
-    uniform = draw_u53(generator or default_generator)
+    generator = generator or default_generator
+    if usable():
+        numbers = rate.astype(F64).reshape(-1)
+        valid = numbers >= 0
+        n = numbers.size if valid.all() else int(valid.argmin())
+        drawn(sampler.poisson(), numbers[:n], generator)
+        if n < numbers.size:
+            raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+        return (numbers.astype(F32) if rate.dtype in (F16, BF16) else numbers).astype(rate.dtype).reshape(rate.shape)
+    uniform = draw_u53(generator)
     numbers = [poisson_one(mean, uniform) for mean in rate.astype(F64).ravel().tolist()]
     return np.array(numbers, F64).astype(F32 if rate.dtype in (F16, BF16) else rate.dtype).astype(rate.dtype).reshape(rate.shape)
 

@@ -5,10 +5,11 @@ what one element is made of: expressions over its words, as they come out of the
 `box_muller.py` for the same arithmetic in NumPy.
 """
 
+import math
 from functools import cache
 from typing import Any, Callable
 
-from ..compiler.expression import Expression, bitcast, cast, constant, fma, rint, shift_right, sqrt, where
+from ..compiler.expression import Expression, bitcast, cast, constant, external, fma, rint, shift_right, sqrt, where
 from ..compiler.maths import natural_log
 from .twister import STATE
 
@@ -109,6 +110,13 @@ def _normal32(u: Expression, v: Expression, mean: Expression, std: Expression) -
     return [fma(radius * cosine, std, mean), fma(radius * sine, std, mean)]
 
 
+def _normal64(u0: Expression, u1: Expression, v0: Expression, v1: Expression, mean: Expression, std: Expression) -> list[Expression]:
+    """The pair in float64, by the C library's functions: they are called one number at a time."""
+    radius = sqrt(external("llvm.log.f64", 1.0 - unit53(u0, u1)) * -2.0)
+    angle = unit53(v0, v1) * (2 * math.pi)
+    return [fma(radius * external(f"llvm.{f}.f64", angle), std, mean) for f in ("cos", "sin")]
+
+
 # --- the kernels ------------------------------------------------------------------------------------------------------
 
 
@@ -138,11 +146,15 @@ def _function(name: str, words: int, numbers: int, element: Callable[..., list[E
 
 
 def _module(name: str, words: int, out: str, numbers: int, element: Callable[..., list[Expression]], kind: str = "") -> str:
-    """A fill: `kernel(out, state, numbers...)`. kind "pairs": eight words, eight words, and sixteen results in their places,
-    the last sixteen drawn anew if they are no full block; kind "checked": a piece with doubtful results is done again."""
+    """A fill: `kernel(out, state, numbers...)`, with so many `words` for each number.
+
+    kind "pairs": eight numbers and the eight behind them make sixteen results in their places; the last sixteen are drawn anew if
+    they are no full block. kind "checked": a piece with doubtful results is done again, see `_exact`.
+    """
     from ..compiler.llvm import PRELUDE
 
-    results = {"pairs": ["float", "float"], "checked": [LLVM[out], "i32"]}.get(kind, [LLVM[out]])
+    pairs = kind == "pairs"
+    results = [LLVM[out], LLVM[out]] if pairs else [LLVM[out], "i32"] if kind == "checked" else [LLVM[out]]
     struct = "{ " + ", ".join(results) + " }"
     fields = ["ptr %key", "ptr %out", "ptr %now", "ptr %next", "i64 %count", "i64 %next_count"]
     fields += [f"double %number{i}" for i in range(numbers)]
@@ -152,7 +164,7 @@ def _module(name: str, words: int, out: str, numbers: int, element: Callable[...
         f"  {f.split()[1]}_at = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {f} = load {f.split()[0]}, ptr {f.split()[1]}_at\n"
         for i, f in enumerate(fields)
     ).replace("  ptr %", "  %").replace("  i64 %", "  %").replace("  double %", "  %")  # fmt: skip
-    piece = _pairs(struct, given) if kind == "pairs" else _elements(words, LLVM[out], struct, given, kind == "checked")
+    piece = _pairs(words, LLVM[out], struct, given) if pairs else _elements(words, LLVM[out], struct, given, kind == "checked")
     read = "".join(
         f"  %at{i} = getelementptr ptr, ptr %args, i64 {i + 2}\n  %o{i} = load ptr, ptr %at{i}\n"
         f"  %float_at{i} = getelementptr i8, ptr %o{i}, i64 16\n  %number{i} = load double, ptr %float_at{i}\n"
@@ -160,10 +172,10 @@ def _module(name: str, words: int, out: str, numbers: int, element: Callable[...
         for i in range(numbers)
     )
     size = 8 if out in ("f64", "i64") else 4
-    per_word = "1" if kind == "pairs" else str(words)
-    least = "declare i64 @llvm.smin.i64(i64, i64)\n"
-    return f"""{PRELUDE}{"" if least in PRELUDE else least}{STATE}
-{_function("element", words, numbers, element, results)}
+    per_word = words
+    declared = "declare i64 @llvm.smin.i64(i64, i64)", "declare double @llvm.cos.f64(double)", "declare double @llvm.sin.f64(double)"
+    return f"""{PRELUDE}{chr(10).join(d for d in declared if d not in PRELUDE)}{STATE}
+{_function("element", 2 * words if pairs else words, numbers, element, results)}
 {_exact() if kind == "checked" else ""}
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -225,7 +237,7 @@ entry:
   %next_field = getelementptr %context, ptr %context, i32 0, i32 3
   %count_field = getelementptr %context, ptr %context, i32 0, i32 4
   %next_count_field = getelementptr %context, ptr %context, i32 0, i32 5
-  %total = {"and i64 %size, -16" if kind == "pairs" else "add i64 %size, 0"}
+  %total = {"and i64 %size, -16" if pairs else "add i64 %size, 0"}
   %all_words = mul i64 %total, {per_word}
   %small = icmp sle i64 %all_words, 2048
   br i1 %small, label %here, label %large
@@ -236,7 +248,7 @@ here:
 large:
   %buffers = call ptr @malloc(i64 {2 * 4 * BLOCK})
   %other = getelementptr i32, ptr %buffers, i64 {BLOCK}
-  %first_count = call i64 @llvm.smin.i64(i64 %total, i64 {BLOCK // int(per_word)})
+  %first_count = call i64 @llvm.smin.i64(i64 %total, i64 {BLOCK // per_word})
   %first_words = mul i64 %first_count, {per_word}
   call void @draw(ptr %key, ptr %pos_at, ptr %buffers, i64 %first_words)
   br label %blocks
@@ -250,7 +262,7 @@ blocks:
 compute:
   %start1 = add i64 %start, %count
   %left = sub i64 %total, %start1
-  %next_count = call i64 @llvm.smin.i64(i64 %left, i64 {BLOCK // int(per_word)})
+  %next_count = call i64 @llvm.smin.i64(i64 %left, i64 {BLOCK // per_word})
   %to = getelementptr i8, ptr %out, i64 0
   %offset = mul i64 %start, {size}
   %to_here = getelementptr i8, ptr %to, i64 %offset
@@ -268,7 +280,7 @@ release:
   call void @free(ptr %buffers)
   br label %done
 done:
-{_tail(given) if kind == "pairs" else "  br label %finished"}
+{_tail(words, LLVM[out], given) if pairs else "  br label %finished"}
 finished:
   %references = load i64, ptr %object
   %more_references = add i64 %references, 1
@@ -315,8 +327,15 @@ step:
 {end}"""
 
 
-def _pairs(struct: str, given: str) -> str:
+def _pairs(words: int, out: str, struct: str, given: str) -> str:
     """The loops over a piece in blocks of sixteen."""
+    loads, names = "", []
+    for which in ("first", "second"):
+        for i in range(words):
+            n = f"{which}{i}"
+            loads += f"  %{n}_base = mul nsw i64 %{which}, {words}\n  %{n}_word = add nsw i64 %{n}_base, {i}\n"
+            loads += f"  %{n}_at = getelementptr i32, ptr %words, i64 %{n}_word\n  %{n} = load i32, ptr %{n}_at\n"
+            names.append(f"i32 %{n}")
     return f"""entry:
   br label %test
 test:
@@ -329,17 +348,13 @@ pair:
   %j = phi i64 [0, %block], [%j1, %pair]
   %first = add nsw i64 %b, %j
   %second = add nsw i64 %first, 8
-  %u_at = getelementptr i32, ptr %words, i64 %first
-  %v_at = getelementptr i32, ptr %words, i64 %second
-  %u = load i32, ptr %u_at
-  %v = load i32, ptr %v_at
-  %made = call {struct} @element(i32 %u, i32 %v{given})
+{loads}  %made = call {struct} @element({", ".join(names)}{given})
   %x = extractvalue {struct} %made, 0
   %y = extractvalue {struct} %made, 1
-  %x_at = getelementptr float, ptr %out, i64 %first
-  %y_at = getelementptr float, ptr %out, i64 %second
-  store float %x, ptr %x_at
-  store float %y, ptr %y_at
+  %x_at = getelementptr {out}, ptr %out, i64 %first
+  %y_at = getelementptr {out}, ptr %out, i64 %second
+  store {out} %x, ptr %x_at
+  store {out} %y, ptr %y_at
   %j1 = add nuw nsw i64 %j, 1
   %last = icmp eq i64 %j1, 8
   br i1 %last, label %next_block, label %pair
@@ -350,20 +365,21 @@ finished:
   ret void"""
 
 
-def _tail(given: str) -> str:
-    """The last sixteen numbers drawn anew, where they are no full block; first PyTorch draws one word for each that is left."""
+def _tail(words: int, out: str, given: str) -> str:
+    """The last sixteen numbers drawn anew, where they are no full block; PyTorch first draws for those that are left."""
     return f"""  %rest = sub i64 %size, %total
   %ragged = icmp sgt i64 %rest, 0
   br i1 %ragged, label %tail, label %finished
 tail:
-  %numbers = alloca [16 x float], align 64
-  call void @draw(ptr %key, ptr %pos_at, ptr %few, i64 %rest)
-  call void @draw(ptr %key, ptr %pos_at, ptr %few, i64 16)
-  call void @piece(ptr %few, ptr %numbers, i64 0, i64 16{given})
+  %last_numbers = alloca [16 x {out}], align 64
+  %rest_words = mul i64 %rest, {words}
+  call void @draw(ptr %key, ptr %pos_at, ptr %few, i64 %rest_words)
+  call void @draw(ptr %key, ptr %pos_at, ptr %few, i64 {16 * words})
+  call void @piece(ptr %few, ptr %last_numbers, i64 0, i64 16{given})
   %last_start = sub i64 %size, 16
-  %last_at = getelementptr float, ptr %out, i64 %last_start
-  %last16 = load <16 x float>, ptr %numbers, align 4
-  store <16 x float> %last16, ptr %last_at, align 4
+  %last_at = getelementptr {out}, ptr %out, i64 %last_start
+  %last16 = load <16 x {out}>, ptr %last_numbers, align 8
+  store <16 x {out}> %last16, ptr %last_at, align 4
   br label %finished"""
 
 
@@ -441,7 +457,13 @@ def exponential32() -> Callable[..., Any]:
 @cache
 def normal32() -> Callable[..., Any]:
     """`kernel(out, state, mean, std)`: blocks of sixteen normal numbers, out float32 with 16 elements at least."""
-    return _compiled("normal32", 2, "f32", 2, _normal32, "pairs")
+    return _compiled("normal32", 1, "f32", 2, _normal32, "pairs")
+
+
+@cache
+def normal64() -> Callable[..., Any]:
+    """The same for a float64 array."""
+    return _compiled("normal64", 2, "f64", 2, _normal64, "pairs")
 
 
 _PERMUTE = """

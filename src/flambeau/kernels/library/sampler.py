@@ -1,0 +1,210 @@
+"""Samplers that draw one number after the other, with the C library's functions: as compiled kernels.
+
+All take the generator's 625 words as `state`. What they compute is said in `kernels/sampling.py` and `kernels/random.py`.
+"""
+
+from functools import cache
+from typing import Any, Callable
+
+from .twister import STATE
+
+_HEAD = """
+declare double @exp(double)
+declare double @log(double)
+declare double @log1p(double)
+declare double @sin(double)
+declare double @cos(double)
+declare double @lgamma(double)
+declare double @llvm.sqrt.f64(double)
+declare double @llvm.fabs.f64(double)
+declare double @llvm.floor.f64(double)
+
+; U53
+define internal double @uniform(ptr %key, ptr %pos_at) {
+  %high = call i32 @next_word(ptr %key, ptr %pos_at)
+  %low = call i32 @next_word(ptr %key, ptr %pos_at)
+  %h = zext i32 %high to i64
+  %l = zext i32 %low to i64
+  %shifted = shl i64 %h, 32
+  %number = or i64 %shifted, %l
+  %low53 = and i64 %number, 9007199254740991
+  %float = uitofp i64 %low53 to double
+  %u = fmul double %float, 0x3CA0000000000000
+  ret double %u
+}
+"""
+
+_ENTRY = """
+define ptr @NAME(ptr %self, ptr %args, i64 %nargs) {
+entry:
+  %object = load ptr, ptr %args
+  %state_at = getelementptr ptr, ptr %args, i64 1
+  %state_object = load ptr, ptr %state_at
+  %out_data = getelementptr i8, ptr %object, i64 16
+  %out = load ptr, ptr %out_data
+  %state_data = getelementptr i8, ptr %state_object, i64 16
+  %key = load ptr, ptr %state_data
+  %pos_at = getelementptr i32, ptr %key, i64 624
+  %dims_at = getelementptr i8, ptr %object, i64 32
+  %dims = load ptr, ptr %dims_at
+  %n = load i64, ptr %dims
+  br label %test
+test:
+  %i = phi i64 [0, %entry], [%i1, %next]
+  %more = icmp slt i64 %i, %n
+  br i1 %more, label %one, label %finished
+one:
+BODY
+next:
+  %i1 = add nsw i64 %i, STEP
+  br label %test
+finished:
+  %references = load i64, ptr %object
+  %more_references = add i64 %references, 1
+  store i64 %more_references, ptr %object
+  ret ptr %object
+}
+"""
+
+_NORMAL = """
+  %u = call double @uniform(ptr %key, ptr %pos_at)
+  %v = call double @uniform(ptr %key, ptr %pos_at)
+  %minus = fneg double %v
+  %log = call double @log1p(double %minus)
+  %twice = fmul double %log, -2.0
+  %r = call double @llvm.sqrt.f64(double %twice)
+  %angle = fmul double %u, 0x401921FB54442D18
+  %cos = call double @cos(double %angle)
+  %sin = call double @sin(double %angle)
+  %a = fmul double %r, %cos
+  %b = fmul double %r, %sin
+  %a_at = getelementptr double, ptr %out, i64 %i
+  %b_at = getelementptr double, ptr %a_at, i64 1
+  store double %a, ptr %a_at
+  store double %b, ptr %b_at
+  br label %next
+"""
+
+_POISSON = """
+define internal double @poisson(double %rate, ptr %key, ptr %pos_at) {
+entry:
+  %none = fcmp oeq double %rate, 0.0
+  br i1 %none, label %zero, label %some
+zero:
+  ret double 0.0
+some:
+  %few = fcmp olt double %rate, 10.0
+  br i1 %few, label %product, label %rejection
+
+product:
+  %minus = fneg double %rate
+  %limit = call double @exp(double %minus)
+  %first = call double @uniform(ptr %key, ptr %pos_at)
+  br label %product_test
+product_test:
+  %p = phi double [%first, %product], [%p1, %product_step]
+  %count = phi double [0.0, %product], [%count1, %product_step]
+  %above = fcmp ogt double %p, %limit
+  br i1 %above, label %product_step, label %product_end
+product_step:
+  %factor = call double @uniform(ptr %key, ptr %pos_at)
+  %p1 = fmul double %p, %factor
+  %count1 = fadd double %count, 1.0
+  br label %product_test
+product_end:
+  ret double %count
+
+rejection:
+  %log_rate = call double @log(double %rate)
+  %root = call double @llvm.sqrt.f64(double %rate)
+  %b0 = fmul double %root, {2.53}
+  %b = fadd double %b0, {0.931}
+  %a0 = fmul double %b, {0.02483}
+  %a = fadd double %a0, {-0.059}
+  %i0 = fsub double %b, {3.4}
+  %i1 = fdiv double {1.1328}, %i0
+  %inverse_alpha = fadd double %i1, {1.1239}
+  %v0 = fsub double %b, 2.0
+  %v1 = fdiv double {3.6224}, %v0
+  %v_r = fsub double {0.9277}, %v1
+  %log_inverse = call double @log(double %inverse_alpha)
+  br label %again
+again:
+  %u0 = call double @uniform(ptr %key, ptr %pos_at)
+  %u = fsub double %u0, 0.5
+  %v = call double @uniform(ptr %key, ptr %pos_at)
+  %size = call double @llvm.fabs.f64(double %u)
+  %us = fsub double 0.5, %size
+  %k0 = fmul double %a, 2.0
+  %k1 = fdiv double %k0, %us
+  %k2 = fadd double %k1, %b
+  %k3 = fmul double %k2, %u
+  %k4 = fadd double %k3, %rate
+  %k5 = fadd double %k4, {0.43}
+  %k = call double @llvm.floor.f64(double %k5)
+  %wide = fcmp oge double %us, {0.07}
+  %low = fcmp ole double %v, %v_r
+  %at_once = and i1 %wide, %low
+  br i1 %at_once, label %accept, label %look
+look:
+  %negative = fcmp olt double %k, 0.0
+  %narrow = fcmp olt double %us, {0.013}
+  %high = fcmp ogt double %v, %us
+  %outside = and i1 %narrow, %high
+  %no = or i1 %negative, %outside
+  br i1 %no, label %again, label %compare
+compare:
+  %log_v = call double @log(double %v)
+  %square = fmul double %us, %us
+  %d0 = fdiv double %a, %square
+  %d1 = fadd double %d0, %b
+  %log_d = call double @log(double %d1)
+  %left0 = fadd double %log_v, %log_inverse
+  %left = fsub double %left0, %log_d
+  %next = fadd double %k, 1.0
+  %gamma = call double @lgamma(double %next)
+  %kl = fmul double %k, %log_rate
+  %minus_rate = fneg double %rate
+  %right0 = fadd double %minus_rate, %kl
+  %right = fsub double %right0, %gamma
+  %good = fcmp ole double %left, %right
+  br i1 %good, label %accept, label %again
+accept:
+  ret double %k
+}
+"""
+
+_POISSON_BODY = """
+  %at = getelementptr double, ptr %out, i64 %i
+  %rate = load double, ptr %at
+  %number = call double @poisson(double %rate, ptr %key, ptr %pos_at)
+  store double %number, ptr %at
+  br label %next
+"""
+
+
+def _with_constants(text: str) -> str:
+    """Decimal constants in braces become their bits: LLVM takes only decimals that are exact."""
+    import re
+    import struct
+
+    return re.sub(r"\{(-?[0-9.]+)\}", lambda m: "0x" + struct.pack(">d", float(m[1])).hex().upper(), text)
+
+
+def _compiled(name: str, functions: str, body: str, step: int) -> Callable[..., Any]:
+    from ..compiler.jit import python_function
+
+    entry = _ENTRY.replace("NAME", f"flambeau_{name}").replace("BODY", body).replace("STEP", str(step))
+    return python_function(STATE + _HEAD + _with_constants(functions) + entry, f"flambeau_{name}")
+
+
+@cache
+def normal_pairs() -> Callable[..., Any]:
+    """`kernel(out, state)`: normal numbers in pairs, out float64 with an even number of elements."""
+    return _compiled("normal_pairs", "", _NORMAL, 2)
+
+
+@cache
+def poisson() -> Callable[..., Any]:
+    """`kernel(out, state)`: each rate in `out` (float64, none negative or NaN) becomes a Poisson number."""
+    return _compiled("poisson", _POISSON, _POISSON_BODY, 1)

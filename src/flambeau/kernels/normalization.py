@@ -6,11 +6,23 @@ from typing import Any
 import numpy as np
 
 from .batch_norm import channel_dots, channel_totals, channels_of
-from .compiler import chunks_of_rows, compiled_for
+from .compiler import chunks_of_rows, compiled_for, mapped, usable
+from .elementwise import multiply
 from .library import normalization as library
+from .pointwise import LARGE
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
+
+
+def _rows(x: Any, count: int) -> Any:
+    """A row-major array as rows, else None."""
+    return x.reshape(-1, count) if x.size and x.flags.c_contiguous else None
+
+
+def _statistics(x: Any, rows: int, how_many: int) -> Any:
+    """Room for numbers per row, float32 at least."""
+    return np.empty((how_many, rows, 1), _F32 if x.dtype.itemsize == 2 else x.dtype)
 
 
 def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
@@ -18,12 +30,14 @@ def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple[
 
     Returns the result in x's shape, and per row the mean and 1 / sqrt(var + eps).
     """
-    if weight is not None and bias is not None and x.size and x.shape[-1:] == weight.shape == bias.shape == (count,):
-        kernel = compiled_for(library.layer_norm, x, weight, bias)
+    rows = _rows(x, count)
+    if rows is not None and (weight is not None or bias is None):
+        given = [w.reshape(-1) for w in (weight, bias) if w is not None]
+        kernel = compiled_for((library.layer_norm_plain, library.layer_norm_weight, library.layer_norm)[len(given)], rows, *given)
         if kernel is not None:
-            out = np.empty_like(x)
-            mean, rstd = np.empty((2, x.size // count, 1), x.dtype)
-            kernel(out, mean, rstd, x, weight, bias, 1 / count, float(eps))
+            out = np.empty(x.shape, x.dtype)
+            mean, rstd = _statistics(x, len(rows), 2)
+            kernel(out.reshape(-1, count), mean, rstd, rows, *given, 1 / count, float(eps))
             return out, mean, rstd
     return _layer_norm(x, count, weight, bias, eps)
 
@@ -54,16 +68,27 @@ def _layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple
 
 def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
-    if weight is not None and x.size and weight.shape == x.shape[-1:]:
-        kernel = compiled_for(library.layer_norm_backward, x, grad, mean, rstd, weight)
-        if kernel is not None:
-            count = x.shape[-1]
-            out = np.empty_like(x)
-            sums = np.zeros((2, chunks_of_rows(x.size // count, count), count), x.dtype)
-            kernel(out, sums[0], sums[1], grad, x, mean, rstd, weight, 1 / count)
-            sums = np.add.reduce(sums, 1)
-            return out if needs[0] else None, sums[0] if needs[1] else None, sums[1] if needs[2] else None
+    count = x.size // max(mean.size, 1)
+    rows, g = _rows(x, count), _rows(grad, count)
+    if rows is not None and g is not None and mean.flags.c_contiguous and rstd.flags.c_contiguous:
+        out = np.empty(x.shape, x.dtype)
+        if weight is not None:
+            kernel = compiled_for(library.layer_norm_backward, rows, g, weight.reshape(-1))
+            if kernel is not None and mean.dtype is rstd.dtype is _computed(x.dtype):
+                sums = np.zeros((2, chunks_of_rows(len(rows), count), count), mean.dtype)
+                kernel(out.reshape(-1, count), sums[0], sums[1], g, rows, mean, rstd, weight.reshape(-1), 1 / count)
+                grads = np.add.reduce(sums, 1).astype(x.dtype, copy=False)
+                return out if needs[0] else None, grads[0].reshape(weight.shape) if needs[1] else None, grads[1] if needs[2] else None
+        elif not needs[1] and not needs[2]:
+            kernel = compiled_for(library.layer_norm_plain_backward, rows, g)
+            if kernel is not None and mean.dtype is rstd.dtype is _computed(x.dtype):
+                kernel(out.reshape(-1, count), g, rows, mean, rstd, 1 / count)
+                return out, None, None
     return _layer_norm_backward(grad, x, mean, rstd, weight, needs)
+
+
+def _computed(dtype: Any) -> Any:
+    return _F32 if dtype.itemsize == 2 else dtype
 
 
 @quiet
@@ -112,6 +137,9 @@ def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple
     count = x.size // (x.shape[0] * groups)
     result, mean, rstd = layer_norm(x, count, None, None, eps)
     line = (-1, *[1] * (x.ndim - 2))
+    if weight is not None and bias is not None and x.size > LARGE and weight.dtype is bias.dtype is x.dtype and usable():
+        if mapped(library.scale_and_shift, x.dtype, result, result, weight.reshape(line), bias.reshape(line)) is not None:
+            weight = bias = None
     if weight is not None:
         result *= weight.reshape(line)
     if bias is not None:
@@ -128,7 +156,7 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
     line = (-1, *[1] * (x.ndim - 2))
     grad_x = grad_weight = grad_bias = None
     if needs[0]:
-        scaled = grad if weight is None else grad * weight.reshape(line)
+        scaled = grad if weight is None else multiply(grad, weight.astype(grad.dtype, copy=False).reshape(line))
         grad_x = layer_norm_backward(scaled, x, mean.reshape(-1, 1), rstd.reshape(-1, 1), None, (True, False, False))[0].astype(
             low, copy=False
         )
@@ -136,16 +164,34 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
         g = channels_of(grad)
         if needs[1]:
             count = x.size // max(mean.size, 1)
-            normal = (x.reshape(mean.size, count) - mean.reshape(-1, 1)) * rstd.reshape(-1, 1)
+            rows, centre, scale = x.reshape(mean.size, count), mean.reshape(-1, 1), rstd.reshape(-1, 1)
+            normal = None
+            if x.size > LARGE and mean.dtype is rstd.dtype is x.dtype and usable():
+                normal = mapped(library.centre_and_scale, x.dtype, np.empty_like(rows), rows, centre, scale)
+            if normal is None:
+                normal = (rows - centre) * scale
             grad_weight = channel_dots(g, normal.reshape(g.shape))
         if needs[2]:
             grad_bias = channel_totals(g)
     return grad_x, grad_weight, grad_bias
 
 
-@quiet
 def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
     """x / sqrt(mean(x^2) + eps) * weight over rows of `count` elements: the result, and 1 / sqrt(...) per row."""
+    rows = _rows(x, count)
+    if rows is not None:
+        given = [] if weight is None else [weight.reshape(-1)]
+        kernel = compiled_for(library.rms_norm if given else library.rms_norm_plain, rows, *given)
+        if kernel is not None:
+            out = np.empty(x.shape, x.dtype)
+            (rstd,) = _statistics(x, len(rows), 1)
+            kernel(out.reshape(-1, count), rstd, rows, *given, 1 / count, float(eps))
+            return out, rstd
+    return _rms_norm(x, count, weight, eps)
+
+
+@quiet
+def _rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
     shape, low = x.shape, x.dtype
     rows = x.reshape(x.size // max(count, 1), count)
     if low.itemsize == 2:
@@ -159,9 +205,27 @@ def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
     return result.reshape(shape).astype(low, copy=False), rstd
 
 
-@quiet
 def rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any]:
     """The gradients of x and weight; None where `needs` is False."""
+    count = x.size // max(rstd.size, 1)
+    rows, g = _rows(x, count), _rows(grad, count)
+    if rows is not None and g is not None and rstd.flags.c_contiguous and rstd.dtype is _computed(x.dtype):
+        given = [] if weight is None else [weight.reshape(-1)]
+        kernel = compiled_for(library.rms_norm_backward if given else library.rms_norm_plain_backward, rows, g, *given)
+        if kernel is not None:
+            out = np.empty(x.shape, x.dtype)
+            if weight is None:
+                kernel(out.reshape(-1, count), g, rows, rstd, 1 / count)
+                return out if needs[0] else None, None
+            sums = np.zeros((chunks_of_rows(len(rows), count), count), rstd.dtype)
+            kernel(out.reshape(-1, count), sums, g, rows, rstd, *given, 1 / count)
+            grad_weight = np.add.reduce(sums, 0).astype(x.dtype, copy=False).reshape(weight.shape)
+            return out if needs[0] else None, grad_weight if needs[1] else None
+    return _rms_norm_backward(grad, x, rstd, weight, needs)
+
+
+@quiet
+def _rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any]:
     if not x.size:
         return np.zeros_like(x), None if weight is None else np.zeros_like(weight)
     low, count = x.dtype, x.size // rstd.size

@@ -49,7 +49,7 @@ class Reduction:
         if inner == 1:
             chunk = 2048 if x.dtype.char == "d" else SHARE
         else:
-            chunk = min(1024, -(-max(SHARE // width, 1) // LANES) * LANES)
+            chunk = min(1024, -(-max(4 * SHARE // width, 1) // LANES) * LANES)
         chunk = min(chunk, n)
         chunks, blocks = -(-n // chunk), -(-inner // WIDTH)
         out = np.empty((outer, chunks, inner), accumulator)

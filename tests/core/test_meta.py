@@ -1,5 +1,6 @@
 """Tensors on the device meta: shapes and dtypes of results, and what is refused."""
 
+import numpy as np
 import pytest
 
 import flambeau
@@ -45,3 +46,14 @@ def test_what_needs_elements_names_the_operator():
     x = flambeau.empty(2, 3, device="meta")
     with pytest.raises(NotImplementedError, match=r"nonzero.*meta device"):
         x.nonzero()
+
+
+def test_a_product_is_not_computed():
+    """It would take terabytes."""
+    from flambeau.core.meta import MetaArray
+
+    a, b, v = MetaArray((10**6, 10**5), "float32"), MetaArray((10**5, 10**6), "float32"), MetaArray((10**5,), "float64")
+    assert np.dot(a, b).shape == (10**6, 10**6) and np.dot(a, b).dtype == np.float32
+    assert np.dot(a, v).shape == (10**6,) and np.dot(a, v).dtype == np.float64
+    with pytest.raises(ValueError):
+        np.dot(a, a)

@@ -191,6 +191,8 @@ class MetaArray:
             return MetaArray(self.shape, kwargs.get("dtype") or (args[1] if len(args) > 1 and function is not np.full_like else self.dtype))
         if function in (np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze, np.diagonal):
             return self._view(function(self._seen(), *args[1:], **kwargs))
+        if function is np.dot and len(args) == 2 and not kwargs and all(len(a.shape) in (1, 2) for a in args):
+            return _product(*args)
         if function is np.broadcast_to:
             return self._view(function(self._seen(), *args[1:], **kwargs))
         with np.errstate(all="ignore"):

@@ -33,7 +33,13 @@ def kinds(owner: str) -> dict[str, list[str]]:
 
 def kind(owner: str, name: str, member: Any) -> str:
     if owner == "torch.Tensor":
-        return "in place" if name.endswith("_") else "functions" if callable(member) or isinstance(member, (classmethod, staticmethod)) else "other"
+        return (
+            "in place"
+            if name.endswith("_")
+            else "functions"
+            if callable(member) or isinstance(member, (classmethod, staticmethod))
+            else "other"
+        )
     if isinstance(member, types.ModuleType):
         return "modules"
     return "classes" if isinstance(member, type) else "functions" if callable(member) else "other"
@@ -57,7 +63,9 @@ def page() -> str:
         functions, others = len(names["functions"]) + len(names["in place"]), len(names["modules"]) + len(names["other"])
         if not functions + others + len(names["classes"]):
             continue
-        rows.append(f"| [`{owner}`](#{owner.lower().replace('.', '')}) | {functions} | {len(names['classes'])} | {others} | {summary(owner)} |")
+        rows.append(
+            f"| [`{owner}`](#{owner.lower().replace('.', '')}) | {functions} | {len(names['classes'])} | {others} | {summary(owner)} |"
+        )
         lists.append(f"## {owner}\n")
         for title, entries in names.items():
             if entries:

@@ -1,4 +1,4 @@
-"""`python tools/figures.py [NAME ...]`: draws the site's figures into `docs/figures/`, from what the code itself says and from measurements.
+"""`python tools/figures.py [NAME ...]`: draws the site's figures into `docs/figures/`, from what the code says of itself.
 
     graph     the nodes behind a small loss, as `grad_fn` and `next_functions` show them
     floors    the source by floor: files, lines, and who imports from whom
@@ -38,10 +38,11 @@ class Drawing:
             f'<rect width="{width:g}" height="{height:g}" rx="8" fill="white"/>',
         ]
 
-    def text(self, x: float, y: float, text: str, anchor: str = "start", color: str = INK, size: float = 13, weight: str = "normal") -> None:
-        self.parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}" font-size="{size:g}" font-weight="{weight}">{escape(text)}</text>'
-        )
+    def text(
+        self, x: float, y: float, text: str, anchor: str = "start", color: str = INK, size: float = 13, weight: str = "normal"
+    ) -> None:
+        style = f'text-anchor="{anchor}" fill="{color}" font-size="{size:g}" font-weight="{weight}"'
+        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>')
 
     def box(self, x: float, y: float, width: float, height: float, fill: str = FILL, stroke: str = LINE, radius: float = 5) -> None:
         self.parts.append(
@@ -86,9 +87,17 @@ def graph() -> None:
     for node, level in depth.items():
         columns.setdefault(level, []).append(node)
     wide, high, gap, left, top = 140, 58, 26, 16, 54
-    drawing = Drawing(left * 2 + len(columns) * (wide + gap) - gap, top + max(map(len, columns.values())) * (high + 22) + 6, "The graph of a small loss")
+    drawing = Drawing(
+        left * 2 + len(columns) * (wide + gap) - gap, top + max(map(len, columns.values())) * (high + 22) + 6, "The graph of a small loss"
+    )
     drawing.text(left, 24, "loss = ((w * x + b).tanh() ** 2).mean()", weight="bold")
-    drawing.text(left, 42, "each node: name, number in order of creation, what its formula takes; arrows: the way of the gradient", color=QUIET, size=12)
+    drawing.text(
+        left,
+        42,
+        "each node: name, number in order of creation, what its formula takes; arrows: the way of the gradient",
+        color=QUIET,
+        size=12,
+    )
     place = {node: (left + level * (wide + gap), top + i * (high + 22)) for level, nodes in columns.items() for i, node in enumerate(nodes)}
     for node, (px, py) in place.items():
         for following, _ in node.next_functions:
@@ -228,7 +237,14 @@ def split() -> None:
         ("  with a node", [("everything", compiled["recorded"])]),
     ]
     scale = 470 / max(sum(value for _, value in parts) for _, parts in bars)
-    colors = {"the product": SHADES[0], "kernel": SHADES[0], "new Tensor": SHADES[1], "tests, promotion": SHADES[2], "node": SHADES[3], "everything": SHADES[4]}
+    colors = {
+        "the product": SHADES[0],
+        "kernel": SHADES[0],
+        "new Tensor": SHADES[1],
+        "tests, promotion": SHADES[2],
+        "node": SHADES[3],
+        "everything": SHADES[4],
+    }
     for i, (title, parts) in enumerate(bars):
         y, x = 48 + i * 34, 180.0
         drawing.text(170, y + 16, title.strip(), "end", QUIET if title.startswith(" ") else INK)

@@ -33,9 +33,11 @@ sparse_support_notes tf32_notes boolean_dispatch handle_torch_function has_torch
 has_torch_function_variadic is_tensor_like BroadcastingList1 BroadcastingList2 BroadcastingList3 GRID_SAMPLE_INTERPOLATION_MODES
 GRID_SAMPLE_PADDING_MODES assert_int_or_pair classproperty HAS_NUMPY OpaqueBase is_opaque_reference_type is_traceable_wrapper_subclass
 get_swap_module_params_on_conversion TorchDispatchMode Variable LoggingTensorMode capture_logs fx_traceback tree_map Text Storage
-IS_WINDOWS INT_SIZE LONG_SIZE SHORT_SIZE MAP_PRIVATE MAP_SHARED STORAGE_KEY_SEPARATOR DefaultDeviceType MappingProxyType get_source_lines_and_file
+IS_WINDOWS INT_SIZE LONG_SIZE SHORT_SIZE MAP_PRIVATE MAP_SHARED STORAGE_KEY_SEPARATOR
+DefaultDeviceType MappingProxyType get_source_lines_and_file
 PYTORCH_RELEASES_CODE_CC DEVICE_REQUIREMENT common_types factory_kwargs typename DeviceType Optimizer bind itt is_fbcode Future dist
-copy_method_params SAC_IGNORED_OPS m windows fwAD profiler_util register_optimizer_step_post_hook ContextProp PropModule inf builtins AggregationType SUM
+copy_method_params SAC_IGNORED_OPS m windows fwAD profiler_util register_optimizer_step_post_hook ContextProp PropModule inf builtins
+AggregationType SUM
 """.split()
 """Helpers and pieces of documentation that PyTorch's modules show and do not offer."""
 
@@ -85,8 +87,8 @@ def page() -> str:
         "<!-- Written by tools/missing_names.py: run `make reference`. -->",
         "",
         f"PyTorch {flambeau.__version__.split('+')[0]}'s public names, and how many of them flambeau has. Using one that is missing raises",
-        "`AttributeError`, which says that PyTorch has it and flambeau does not; `hasattr` answers False. That a name is there does not mean",
-        "that everything behind it is: what is refused is listed on [What differs from PyTorch](differences.md). The count includes names",
+        "`AttributeError`, which says that PyTorch has it and flambeau does not; `hasattr` answers False. That a name is there does not",
+        "mean that everything behind it is: what is refused is listed on [What differs from PyTorch](differences.md). The count includes names",
         "that PyTorch shows in its namespace and does not document, such as the classes of TorchScript's compiler in `torch`.",
         "",
         "| module | in PyTorch | in flambeau | missing |",

@@ -136,7 +136,9 @@ def same(printed: str, shown: str) -> bool:
 
 
 def close(a: str, b: str) -> bool:
-    return a == b or (not (a.lstrip("+-").isdigit() and b.lstrip("+-").isdigit()) and abs(float(a) - float(b)) <= 1.5e-4 + 1e-3 * abs(float(b)))
+    return a == b or (
+        not (a.lstrip("+-").isdigit() and b.lstrip("+-").isdigit()) and abs(float(a) - float(b)) <= 1.5e-4 + 1e-3 * abs(float(b))
+    )
 
 
 def pages() -> list[Path]:

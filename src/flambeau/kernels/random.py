@@ -70,6 +70,8 @@ def uniform_(array: Any, low: float = 0.0, high: float = 1.0, generator: Any = N
     A result that rounds to `high` becomes `low`. Complex: real and imaginary parts alternate. Raises NotImplementedError
     for other dtypes, RuntimeError for bounds that are out of order or that the dtype can't hold.
     """
+    if array.dtype is F32 and low == 0 and high == 1 and array.flags.c_contiguous and usable():
+        return drawn(fill.uniform32(), array, generator or default_generator, 0.0, 1.0, 1.0)
     dtype = REAL.get(array.dtype)
     if dtype is None:
         raise not_implemented("check_uniform_bounds", array.dtype)
@@ -170,7 +172,6 @@ def uniform64(flat: Any, low: float, high: float, generator: Any) -> None:
             clamp(part, low, high)
 
 
-@quiet
 def normal_(array: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
     """Normal numbers. Complex: each part has std / sqrt(2).
 
@@ -178,6 +179,13 @@ def normal_(array: Any, mean: float = 0.0, std: float = 1.0, generator: Any = No
     U53 in float64; if the last block is not full, the last 16 elements are drawn anew. Otherwise: one by one, see
     `standard_normal`. Raises RuntimeError if std < 0, NotImplementedError for dtypes that are not floating point.
     """
+    if array.dtype is F32 and array.size >= 16 and std >= 0 and array.flags.c_contiguous and usable():
+        return drawn(fill.normal32(), array, generator or default_generator, mean, std)
+    return _normal(array, mean, std, generator)
+
+
+@quiet
+def _normal(array: Any, mean: float, std: float, generator: Any) -> Any:
     if not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     size = array.size
@@ -463,8 +471,10 @@ def bernoulli_(array: Any, p: float = 0.5, generator: Any = None) -> Any:
     flat, target = memory_order(array)
     generator = generator or default_generator
     limit = np.uint64(math.ceil(p * 2.0**53))  # U53 < p says that the 53 bits, as an integer, lie below p * 2^53
-    if flat.dtype == BOOL and usable():
-        drawn(bernoulli(), flat, generator, float(limit))
+    if usable():
+        hits = drawn(bernoulli(), flat if flat.dtype == BOOL else np.empty(flat.size, np.bool_), generator, float(limit))
+        if hits is not flat:
+            flat[...] = hits
         if target is not None:
             target[...] = flat.reshape(target.shape)
         return array

@@ -19,6 +19,9 @@ BLOCK = 65536
 PIECE = 8192
 """Words of a thread's share."""
 
+ALONE = 32768
+"""Up to here waking another thread costs more than it gains."""
+
 LLVM = {"f32": "float", "f64": "double", "i64": "i64", "i32": "i32"}
 
 
@@ -228,9 +231,7 @@ entry:
   %state_data = getelementptr i8, ptr %state_object, i64 16
   %key = load ptr, ptr %state_data
   %pos_at = getelementptr i32, ptr %key, i64 624
-  %dims_at = getelementptr i8, ptr %object, i64 32
-  %dims = load ptr, ptr %dims_at
-  %size = load i64, ptr %dims
+  %size = call i64 @numel(ptr %object)
 {read}  store ptr %key, ptr %context
   %out_field = getelementptr %context, ptr %context, i32 0, i32 1
   %now_field = getelementptr %context, ptr %context, i32 0, i32 2
@@ -246,6 +247,8 @@ here:
   call void @piece(ptr %few, ptr %out, i64 0, i64 %total{given})
   br label %done
 large:
+  %alone = icmp sle i64 %all_words, {ALONE}
+  %share = select i1 %alone, i64 {ALONE}, i64 1
   %buffers = call ptr @malloc(i64 {2 * 4 * BLOCK})
   %other = getelementptr i32, ptr %buffers, i64 {BLOCK}
   %first_count = call i64 @llvm.smin.i64(i64 %total, i64 {BLOCK // per_word})
@@ -274,7 +277,7 @@ compute:
   %up = add i64 %count, {PIECE - 1}
   %pieces = sdiv i64 %up, {PIECE}
   %items = add i64 %pieces, 1
-  call void @flambeau_parallel(ptr @items, ptr %context, i64 %items, i64 1)
+  call void @flambeau_parallel(ptr @items, ptr %context, i64 %items, i64 %share)
   br label %blocks
 release:
   call void @free(ptr %buffers)
@@ -431,7 +434,7 @@ def _compiled(name: str, *what: Any) -> Callable[..., Any]:
 
 @cache
 def uniform32() -> Callable[..., Any]:
-    """`kernel(out, state, low, high - low, high)`: fma(U24, high - low, low), `low` where that is `high`. out: 1-d, float32;
+    """`kernel(out, state, low, high - low, high)`: fma(U24, high - low, low), `low` where that is `high`. out: row-major, float32;
     state: the generator's 625 words; the others Python floats, as in all kernels here."""
     return _compiled("uniform32", 1, "f32", 3, _uniform32)
 

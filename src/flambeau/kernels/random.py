@@ -54,11 +54,11 @@ from .random_support import (
 )
 
 
-def drawn(kernel: Callable[..., Any], flat: Any, generator: Any, *numbers: float) -> Any:
+def drawn(kernel: Callable[..., Any], flat: Any, generator: Any, *others: Any) -> Any:
     """A compiled kernel that fills `flat` from the generator's state, which no other thread touches meanwhile."""
     words = generator.words()
     with generator.lock:
-        return kernel(flat, words, *numbers)
+        return kernel(flat, words, *others)
 
 
 # Continuous distributions

@@ -377,12 +377,29 @@ def standard_gamma(shape: Any, generator: Any = None) -> Any:
     if dtype not in (F32, F64):
         raise not_implemented("gamma_cpu", dtype)
     generator = generator or default_generator
+    if usable():
+        return np.maximum(gamma_numbers(shape, generator).astype(dtype, copy=False), np.finfo(dtype).tiny)
     uniform = draw_u53(generator)
     result = np.empty(shape.shape, dtype)
     flat = result.reshape(-1)
     for i, alpha in enumerate(shape.ravel()):
         flat[i] = gamma_one(alpha, uniform, generator)
     return np.maximum(result, np.finfo(dtype).tiny)
+
+
+def gamma_numbers(shape: Any, generator: Any) -> Any:
+    """The same as `gamma_one` for an array, compiled."""
+    kind = shape.dtype.type
+    small = shape < 1
+    exponents = np.where(small, kind(1) / shape, kind(0)).astype(F64)
+    exponents[shape == 0] = -1
+    numbers = (np.where(small, shape + kind(1), shape) - kind(np.float32(1) / np.float32(3))).astype(F64)
+    numbers, exponents = np.ascontiguousarray(numbers), np.ascontiguousarray(exponents)
+    waiting = generator.next_normal
+    cache = np.array([0.0 if waiting is None else waiting, waiting is not None])
+    drawn(sampler.gamma(), numbers.reshape(-1), generator, exponents, cache)
+    generator.next_normal = float(cache[0]) if cache[1] else None
+    return numbers
 
 
 def gamma_one(alpha: Any, uniform: Any, generator: Any) -> float:

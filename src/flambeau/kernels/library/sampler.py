@@ -6,6 +6,8 @@ All take the generator's 625 words as `state`. What they compute is said in `ker
 from functools import cache
 from typing import Any, Callable
 
+import numpy as np
+
 from .twister import STATE
 
 _HEAD = """
@@ -183,6 +185,116 @@ _POISSON_BODY = """
 """
 
 
+_GAMMA = """
+; The next normal number: the one that waits, or the first of a pair, whose second waits then.
+define internal double @normal(ptr %key, ptr %pos_at, ptr %cache) {
+entry:
+  %flag_at = getelementptr double, ptr %cache, i64 1
+  %flag = load double, ptr %flag_at
+  %waits = fcmp one double %flag, 0.0
+  br i1 %waits, label %take, label %make
+take:
+  %waiting = load double, ptr %cache
+  store double 0.0, ptr %flag_at
+  ret double %waiting
+make:
+  %u = call double @uniform(ptr %key, ptr %pos_at)
+  %v = call double @uniform(ptr %key, ptr %pos_at)
+  %minus = fneg double %v
+  %log = call double @log1p(double %minus)
+  %twice = fmul double %log, -2.0
+  %r = call double @llvm.sqrt.f64(double %twice)
+  %angle = fmul double %u, 0x401921FB54442D18
+  %cos = call double @cos(double %angle)
+  %sin = call double @sin(double %angle)
+  %a = fmul double %r, %cos
+  %b = fmul double %r, %sin
+  store double %b, ptr %cache
+  store double 1.0, ptr %flag_at
+  ret double %a
+}
+
+declare double @pow(double, double)
+
+define internal double @gamma(double %d, double %exponent, ptr %key, ptr %pos_at, ptr %cache) {
+entry:
+  %none = fcmp olt double %exponent, 0.0
+  br i1 %none, label %zero, label %some
+zero:
+  ret double 0.0
+some:
+  %below_one = fcmp ogt double %exponent, 0.0
+  br i1 %below_one, label %small, label %prepare
+small:
+  %w = call double @uniform(ptr %key, ptr %pos_at)
+  %w1 = fsub double 1.0, %w
+  %power = call double @pow(double %w1, double %exponent)
+  br label %prepare
+prepare:
+  %scale = phi double [1.0, %some], [%power, %small]
+  %nine = fmul double %d, 9.0
+  %root = call double @llvm.sqrt.f64(double %nine)
+  %c = fdiv double 1.0, %root
+  br label %again
+again:
+  %x = call double @normal(ptr %key, ptr %pos_at, ptr %cache)
+  %cx = fmul double %c, %x
+  %y = fadd double %cx, 1.0
+  %positive = fcmp ogt double %y, 0.0
+  br i1 %positive, label %look, label %nan
+nan:
+  %unordered = fcmp uno double %y, 0.0
+  br i1 %unordered, label %look, label %again
+look:
+  %y2 = fmul double %y, %y
+  %v = fmul double %y2, %y
+  %u0 = call double @uniform(ptr %key, ptr %pos_at)
+  %u = fsub double 1.0, %u0
+  %xx = fmul double %x, %x
+  %s0 = fmul double SQUEEZE, %xx
+  %s1 = fmul double %s0, %xx
+  %s = fsub double 1.0, %s1
+  %inside = fcmp olt double %u, %s
+  br i1 %inside, label %accept, label %compare
+compare:
+  %log_u = call double @log(double %u)
+  %log_v = call double @log(double %v)
+  %half = fmul double %xx, 0.5
+  %minus_v = fsub double 1.0, %v
+  %sum = fadd double %minus_v, %log_v
+  %product = fmul double %d, %sum
+  %bound = fadd double %half, %product
+  %beyond = fcmp uge double %log_u, %bound
+  br i1 %beyond, label %never, label %accept
+never:
+  %hopeless = fcmp uno double %bound, 0.0
+  br i1 %hopeless, label %accept, label %again
+accept:
+  %dv0 = fmul double %scale, %d
+  %dv = fmul double %dv0, %v
+  ret double %dv
+}
+"""
+
+_GAMMA_BODY = """
+  %exponents_at = getelementptr ptr, ptr %args, i64 2
+  %exponents_object = load ptr, ptr %exponents_at
+  %exponents_data = getelementptr i8, ptr %exponents_object, i64 16
+  %exponents = load ptr, ptr %exponents_data
+  %cache_at = getelementptr ptr, ptr %args, i64 3
+  %cache_object = load ptr, ptr %cache_at
+  %cache_data = getelementptr i8, ptr %cache_object, i64 16
+  %cache = load ptr, ptr %cache_data
+  %at = getelementptr double, ptr %out, i64 %i
+  %exponent_at = getelementptr double, ptr %exponents, i64 %i
+  %d = load double, ptr %at
+  %exponent = load double, ptr %exponent_at
+  %number = call double @gamma(double %d, double %exponent, ptr %key, ptr %pos_at, ptr %cache)
+  store double %number, ptr %at
+  br label %next
+"""
+
+
 def _with_constants(text: str) -> str:
     """Decimal constants in braces become their bits: LLVM takes only decimals that are exact."""
     import re
@@ -208,3 +320,11 @@ def normal_pairs() -> Callable[..., Any]:
 def poisson() -> Callable[..., Any]:
     """`kernel(out, state)`: each rate in `out` (float64, none negative or NaN) becomes a Poisson number."""
     return _compiled("poisson", _POISSON, _POISSON_BODY, 1)
+
+
+@cache
+def gamma() -> Callable[..., Any]:
+    """`kernel(out, state, exponents, cache)`: each d in `out` (float64) becomes a gamma number of shape d + 1/3, times a power
+    of U53 where the exponent is positive; 0 where it is negative. cache: the normal number that waits, and whether one does."""
+    squeeze = float(np.float32(0.0331))
+    return _compiled("gamma", _GAMMA.replace("SQUEEZE", f"{{{squeeze!r}}}"), _GAMMA_BODY, 1)

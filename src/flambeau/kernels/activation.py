@@ -8,6 +8,7 @@ import numpy as np
 from ..core.generator import default_generator
 from .compiler import compiled_for
 from .library import activation as library
+from .pointwise import LARGE, applied
 from .quiet import quiet
 from .random_support import u53
 
@@ -31,24 +32,23 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def relu(x: Any, out: Any = None) -> Any:
     """max(x, 0); NaN stays NaN."""
+    if x.size > LARGE and out is None:
+        result = applied(library.relu, x)
+        if result is not None:
+            return result
     return maximum(x, 0, out=out)
 
 
 def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:
     """Zero where the result is not above the threshold, else the gradient; NaN lets it pass."""
-    kernel = compiled_for(library.threshold_backward, result, grad)
-    if kernel is not None:
-        return kernel(np.empty_like(grad), grad, result, float(threshold))
-    return np.where(result <= threshold, grad.dtype.type(0), grad)
+    found = applied(library.threshold_backward, grad, result, float(threshold))
+    return grad * ~(result <= threshold) if found is None else found
 
 
 def gelu(x: Any, approximate: str) -> Any:
     """x * Phi(x), with the normal distribution by erf or by the tanh approximation."""
-    if approximate == "none":
-        kernel = compiled_for(library.gelu, x)
-        if kernel is not None:
-            return kernel(np.empty_like(x), x)
-    return _gelu(x, approximate)
+    result = applied(library.gelu if approximate == "none" else library.gelu_tanh, x)
+    return _gelu(x, approximate) if result is None else result
 
 
 @in_float32
@@ -75,11 +75,8 @@ def _gelu(x: Any, approximate: str) -> Any:
 
 def gelu_backward(grad: Any, x: Any, approximate: str) -> Any:
     """grad * d gelu(x) / dx."""
-    if approximate == "none":
-        kernel = compiled_for(library.gelu_backward, x, grad)
-        if kernel is not None:
-            return kernel(np.empty_like(x), grad, x)
-    return _gelu_backward(grad, x, approximate)
+    result = applied(library.gelu_backward if approximate == "none" else library.gelu_tanh_backward, grad, x)
+    return _gelu_backward(grad, x, approximate) if result is None else result
 
 
 @in_float32
@@ -107,8 +104,8 @@ def _gelu_backward(grad: Any, x: Any, approximate: str) -> Any:
 
 def silu(x: Any) -> Any:
     """x * sigmoid(x)."""
-    kernel = compiled_for(library.silu, x)
-    return _silu(x) if kernel is None else kernel(np.empty_like(x), x)
+    result = applied(library.silu, x)
+    return _silu(x) if result is None else result
 
 
 @in_float32
@@ -118,8 +115,8 @@ def _silu(x: Any) -> Any:
 
 def silu_backward(grad: Any, x: Any) -> Any:
     """grad * sigmoid(x) * (1 + x * (1 - sigmoid(x)))."""
-    kernel = compiled_for(library.silu_backward, x, grad)
-    return _silu_backward(grad, x) if kernel is None else kernel(np.empty_like(x), grad, x)
+    result = applied(library.silu_backward, grad, x)
+    return _silu_backward(grad, x) if result is None else result
 
 
 @in_float32
@@ -128,27 +125,65 @@ def _silu_backward(grad: Any, x: Any) -> Any:
     return grad * s * (1 + x * (1 - s))
 
 
+def compiled_if_large(kernel: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel of arrays of one shape and of numbers: compiled for large arrays. For arithmetic: the bits are the same."""
+
+    def choose(x: Any, *others: Any) -> Any:
+        if x.size > LARGE:
+            result = applied(kernel, x, *[y if y.__class__ is np.ndarray else float(y) for y in others])
+            if result is not None:
+                return result
+        return plain(x, *others)
+
+    choose.__name__, choose.__doc__ = plain.__name__.lstrip("_"), plain.__doc__
+    return choose
+
+
+def compiled(kernel: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel of arrays of one shape and of numbers: compiled for every size, as its functions are."""
+
+    def choose(x: Any, *others: Any) -> Any:
+        result = applied(kernel, x, *[y if y.__class__ is np.ndarray else float(y) for y in others])
+        return plain(x, *others) if result is None else result
+
+    choose.__name__, choose.__doc__ = plain.__name__.lstrip("_"), plain.__doc__
+    return choose
+
+
 @in_float32
-def tanh_backward(grad: Any, result: Any) -> Any:
+def _tanh_backward(grad: Any, result: Any) -> Any:
     """grad * (1 - tanh(x)^2)."""
     return grad * (1 - result * result)
 
 
 @in_float32
-def sigmoid_backward(grad: Any, result: Any) -> Any:
+def _sigmoid_backward(grad: Any, result: Any) -> Any:
     """grad * s * (1 - s)."""
     return grad * ((1 - result) * result)
 
 
+tanh_backward = compiled_if_large(library.tanh_backward, _tanh_backward)
+sigmoid_backward = compiled_if_large(library.sigmoid_backward, _sigmoid_backward)
+
+
+def by_rows(kernel: Any, axis: int, *arrays: Any) -> Any:
+    """A compiled kernel over the rows along an axis; None if it cannot be compiled. The result is row-major."""
+    x = arrays[0]
+    if not x.ndim or not x.size:
+        return None
+    if axis in (-1, x.ndim - 1):
+        arrays = tuple([np.ascontiguousarray(a) for a in arrays])
+        found = compiled_for(kernel, *arrays)
+        return None if found is None else found(np.empty(x.shape, x.dtype), *arrays)
+    arrays = tuple([np.ascontiguousarray(a.swapaxes(axis, -1)) for a in arrays])
+    found = compiled_for(kernel, *arrays)
+    return None if found is None else np.ascontiguousarray(found(np.empty_like(arrays[0]), *arrays).swapaxes(axis, -1))
+
+
 def softmax(x: Any, axis: Any) -> Any:
     """exp(x) divided by its sum along the axis, computed after subtracting the maximum."""
-    if x.ndim > 1 and not x.flags.c_contiguous:
-        x = np.ascontiguousarray(x)
-    if axis == x.ndim - 1:
-        kernel = compiled_for(library.softmax, x)
-        if kernel is not None:
-            return kernel(np.empty_like(x), x)
-    return _softmax(x, axis)
+    result = by_rows(library.softmax, axis, x)
+    return _softmax(x if x.flags.c_contiguous else np.ascontiguousarray(x), axis) if result is None else result
 
 
 @in_float32
@@ -165,11 +200,8 @@ def _softmax(x: Any, axis: int) -> Any:
 
 def softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     """result * (grad - sum(grad * result))."""
-    if axis in (-1, result.ndim - 1):
-        kernel = compiled_for(library.softmax_backward, result, grad)
-        if kernel is not None:
-            return kernel(np.empty_like(result), grad, result)
-    return _softmax_backward(grad, result, axis)
+    found = by_rows(library.softmax_backward, axis, grad, result)
+    return _softmax_backward(grad, result, axis) if found is None else found
 
 
 @in_float32
@@ -181,7 +213,8 @@ def _softmax_backward(grad: Any, result: Any, axis: int) -> Any:
 
 def log_softmax(x: Any, axis: Any) -> Any:
     """x minus the logarithm of the sum of exp(x) along the axis."""
-    return _log_softmax(x if x.flags.c_contiguous else np.ascontiguousarray(x), axis)
+    result = by_rows(library.log_softmax, axis, x)
+    return _log_softmax(x if x.flags.c_contiguous else np.ascontiguousarray(x), axis) if result is None else result
 
 
 @in_float32
@@ -193,9 +226,14 @@ def _log_softmax(x: Any, axis: int) -> Any:
     return result
 
 
-@in_float32
 def log_softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     """grad - exp(result) * sum(grad)."""
+    found = by_rows(library.log_softmax_backward, axis, grad, result)
+    return _log_softmax_backward(grad, result, axis) if found is None else found
+
+
+@in_float32
+def _log_softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     return grad - np.exp(result) * np.add.reduce(grad, axis, keepdims=True)
 
 
@@ -205,28 +243,43 @@ def one_like(x: Any) -> Any:
 
 
 @in_float32
-def log_sigmoid(x: Any) -> Any:
+def _log_sigmoid(x: Any) -> Any:
     """min(x, 0) - log1p(exp(-|x|))."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
+log_sigmoid = compiled(library.log_sigmoid, _log_sigmoid)
+
+
 @in_float32
-def softplus(x: Any, beta: float, threshold: float) -> Any:
+def _softplus(x: Any, beta: float, threshold: float) -> Any:
     """log1p(exp(beta * x)) / beta, or x where beta * x exceeds the threshold."""
     scaled = x * beta
     return np.where(scaled > threshold, x, np.log1p(np.exp(np.minimum(scaled, threshold))) / x.dtype.type(beta))
 
 
-@in_float32
+softplus = compiled(library.softplus, _softplus)
+
+
 def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    """scale * (x if x > 0 else alpha * expm1(x * input_scale))."""
+    result = applied(library.elu, x, float(scale), float(input_scale), float(alpha * scale))
+    return _elu(x, alpha, scale, input_scale) if result is None else result
+
+
+@in_float32
+def _elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """scale * (x if x > 0 else alpha * expm1(x * input_scale))."""
     return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * input_scale) * x.dtype.type(alpha * scale))
 
 
 @in_float32
-def leaky_relu(x: Any, slope: float) -> Any:
+def _leaky_relu(x: Any, slope: float) -> Any:
     """x where positive, else slope * x."""
     return np.where(x > 0, x, x * x.dtype.type(slope))
+
+
+leaky_relu = compiled_if_large(library.leaky_relu, _leaky_relu)
 
 
 @quiet
@@ -236,21 +289,30 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 
 @in_float32
-def hardsigmoid(x: Any) -> Any:
+def _hardsigmoid(x: Any) -> Any:
     """min(max(x + 3, 0), 6) / 6."""
     return np.minimum(np.maximum(x + 3, 0), 6) / 6
 
 
+hardsigmoid = compiled_if_large(library.hardsigmoid, _hardsigmoid)
+
+
 @in_float32
-def hardswish(x: Any) -> Any:
+def _hardswish(x: Any) -> Any:
     """x * min(max(x + 3, 0), 6) / 6."""
     return x * np.minimum(np.maximum(x + 3, 0), 6) / 6
 
 
+hardswish = compiled_if_large(library.hardswish, _hardswish)
+
+
 @in_float32
-def mish(x: Any) -> Any:
+def _mish(x: Any) -> Any:
     """x * tanh(log1p(exp(x)))."""
     return x * np.tanh(np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, 20)))))
+
+
+mish = compiled(library.mish, _mish)
 
 
 @in_float32

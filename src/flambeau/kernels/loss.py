@@ -23,7 +23,7 @@ def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int
         count = int(np.count_nonzero(keep))
         if count < len(target):
             target = np.where(keep, target, -1)
-        losses, lse = np.empty((2, len(target)), x.dtype)
+        losses, lse = np.empty((2, len(target)), _F32 if x.dtype.itemsize == 2 else x.dtype)
         kernel(x, losses, lse, target)
         return losses, lse, count
     if x.dtype.itemsize == 2:
@@ -44,16 +44,16 @@ def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int
 def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_index: int) -> Any:
     """scale[row] * (softmax(x) - onehot(target)); zero in ignored rows. `scale`: one number, or one per row."""
     low = x.dtype
+    keep = target != ignore_index
+    kernel = compiled_for(library.cross_entropy_backward, x)
+    if kernel is not None and target.flags.carray and lse.flags.carray and lse.dtype is (_F32 if low.itemsize == 2 else low):
+        if keep.all():
+            rows = np.full(target.shape, scale, lse.dtype)
+        else:
+            rows, target = np.where(keep, scale, lse.dtype.type(0)).astype(lse.dtype, copy=False), np.where(keep, target, -1)
+        return kernel(np.empty_like(x), x, target, lse, rows)
     if low.itemsize == 2:
         x = x.astype(_F32)
-    keep = target != ignore_index
-    kernel = compiled_for(library.cross_entropy_backward, x, lse)
-    if kernel is not None and target.flags.carray:
-        if keep.all():
-            rows = np.full(target.shape, scale, x.dtype)
-        else:
-            rows, target = np.where(keep, scale, x.dtype.type(0)).astype(x.dtype, copy=False), np.where(keep, target, -1)
-        return kernel(np.empty_like(x), x, target, lse, rows)
     scale = np.broadcast_to(np.asarray(scale, x.dtype), target.shape)
     if not keep.all():
         scale = np.where(keep, scale, x.dtype.type(0))

@@ -182,3 +182,24 @@ def _contiguous(kernels: Two, x: Any, y: Any, out: Any) -> Any:
         return result
     out[...] = result
     return out
+
+
+def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
+    """A compiled map over `x` and further arrays of its shape and dtype (then floats), in x's memory order; None if it can't."""
+    dtype = x.dtype
+    if x.__class__ is not ndarray or not kernel.takes(dtype) or not usable():
+        return None
+    rows = x.flags.c_contiguous
+    for y in operands:
+        if y.__class__ is ndarray:
+            if y.dtype is not dtype or y.shape != x.shape:
+                return None
+            rows = rows and y.flags.c_contiguous
+    if rows:
+        return kernel.version(dtype)(empty(x.shape, dtype), x, *operands)
+    out = np.empty_like(x)
+    result = mapped(kernel, dtype, out, x, *operands)
+    if result is None:
+        copies = [np.require(y, None, ["C", "A"]) if y.__class__ is ndarray else y for y in (x, *operands)]
+        out[...] = kernel.version(dtype)(empty(x.shape, dtype), *copies)
+    return out

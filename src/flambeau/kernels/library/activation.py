@@ -1,100 +1,75 @@
-"""Activations and softmax."""
+"""Activations, their gradients, and softmax."""
 
 import math
-from typing import Any
+from typing import Any, Callable
 
-from ..compiler import map_kernel, row_kernel
-from ..compiler.expression import cast, erf, exp, sigmoid, tanh, where
+from ..compiler import Kernel, row_kernel
+from ..compiler import expression as e
+from ..compiler.expression import cast, erf, exp, expm1, log, log1p, maximum, minimum, sigmoid, tanh, where
+from .elementwise import LIGHT
 
-
-@map_kernel("out:f x:f")
-def gelu(row: Any, out: Any, x: Any) -> None:
-    """x * Phi(x)."""
-
-    def body(i: Any) -> None:
-        v = x[i]
-        out[i] = v * 0.5 * (erf(v * math.sqrt(0.5)) + 1.0)
-
-    row.each(body)
+GRAIN = 32768
+_BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 
 
-@map_kernel("out:f grad:f x:f")
-def gelu_backward(row: Any, out: Any, grad: Any, x: Any) -> None:
-    """grad * (Phi(x) + x * phi(x))."""
+def _map(name: str, compute: Callable[..., Any], arrays: int = 1, numbers: int = 0, grain: int = GRAIN) -> Kernel:
+    """`out = compute(x, ..., number, ...)` for each element."""
 
-    def body(i: Any) -> None:
-        v = x[i]
-        cdf = (erf(v * math.sqrt(0.5)) + 1.0) * 0.5
-        out[i] = grad[i] * (cdf + v * exp(v * v * -0.5) * (1 / math.sqrt(2 * math.pi)))
+    def build(row: Any, out: Any, *operands: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(*[x[i] for x in operands[:arrays]], *operands[arrays:])
 
-    row.each(body)
+        row.each(body)
 
-
-@map_kernel("out:f x:f")
-def tanh_map(row: Any, out: Any, x: Any) -> None:
-    """tanh(x)."""
-
-    def body(i: Any) -> None:
-        out[i] = tanh(x[i])
-
-    row.each(body)
+    build.__name__ = name
+    return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, grain)
 
 
-@map_kernel("out:f x:f")
-def exp_map(row: Any, out: Any, x: Any) -> None:
-    """exp(x)."""
-
-    def body(i: Any) -> None:
-        out[i] = exp(x[i])
-
-    row.each(body)
+def _gelu_backward(grad: Any, x: Any) -> Any:
+    cdf = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
+    return grad * (cdf + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))
 
 
-@map_kernel("out:f x:f")
-def sigmoid_map(row: Any, out: Any, x: Any) -> None:
-    """1 / (1 + exp(-x))."""
-
-    def body(i: Any) -> None:
-        out[i] = sigmoid(x[i])
-
-    row.each(body)
+def _gelu_tanh_backward(grad: Any, x: Any) -> Any:
+    square = x * x
+    t = tanh((x + square * x * _KAPPA) * _BETA)
+    left = (t + 1.0) * 0.5
+    return grad * (left + x * 0.5 * (1.0 - t * t) * _BETA * (square * (3 * _KAPPA) + 1.0))
 
 
-@map_kernel("out:f x:f")
-def silu(row: Any, out: Any, x: Any) -> None:
-    """x * sigmoid(x)."""
-
-    def body(i: Any) -> None:
-        v = x[i]
-        out[i] = v * sigmoid(v)
-
-    row.each(body)
+def _silu_backward(grad: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return grad * s * (x * (1.0 - s) + 1.0)
 
 
-@map_kernel("out:f grad:f x:f")
-def silu_backward(row: Any, out: Any, grad: Any, x: Any) -> None:
-    """grad * s * (1 + x * (1 - s)), s = sigmoid(x)."""
+gelu = _map("gelu", lambda x: x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0))
+gelu_backward = _map("gelu_backward", _gelu_backward, 2)
+gelu_tanh = _map("gelu_tanh", lambda x: (tanh((x * x * _KAPPA + 1.0) * x * _BETA) + 1.0) * x * 0.5)
+gelu_tanh_backward = _map("gelu_tanh_backward", _gelu_tanh_backward, 2)
+silu = _map("silu", lambda x: x * sigmoid(x))
+silu_backward = _map("silu_backward", _silu_backward, 2)
+relu = _map("relu", lambda x: where(x <= 0.0, 0.0, x), grain=LIGHT)
+threshold_backward = _map("threshold_backward", lambda grad, result, bound: where(result <= bound, 0.0, grad), 2, 1, LIGHT)
+tanh_backward = _map("tanh_backward", lambda grad, result: grad * (1.0 - result * result), 2, grain=LIGHT)
+sigmoid_backward = _map("sigmoid_backward", lambda grad, result: grad * ((1.0 - result) * result), 2, grain=LIGHT)
+log_sigmoid = _map("log_sigmoid", lambda x: minimum(x, 0.0) - log1p(exp(-e.absolute(x))))
+mish = _map("mish", lambda x: x * tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0))))))
+softplus = _map(
+    "softplus",
+    lambda x, beta, threshold: where(x * beta > threshold, x, log1p(exp(minimum(x * beta, threshold))) / beta),
+    numbers=2,
+)
+elu = _map(
+    "elu",
+    lambda x, scale, input_scale, behind: where(x > 0.0, x * scale, expm1(minimum(x, 0.0) * input_scale) * behind),
+    numbers=3,
+)
+leaky_relu = _map("leaky_relu", lambda x, slope: where(x > 0.0, x, x * slope), numbers=1, grain=LIGHT)
+hardsigmoid = _map("hardsigmoid", lambda x: minimum(maximum(x + 3.0, 0.0), 6.0) / 6.0, grain=LIGHT)
+hardswish = _map("hardswish", lambda x: x * minimum(maximum(x + 3.0, 0.0), 6.0) / 6.0, grain=LIGHT)
 
-    def body(i: Any) -> None:
-        v = x[i]
-        s = sigmoid(v)
-        out[i] = grad[i] * s * (v * (1.0 - s) + 1.0)
 
-    row.each(body)
-
-
-@map_kernel("out:f grad:f result:f", numbers=1)
-def threshold_backward(row: Any, out: Any, grad: Any, result: Any, bound: Any) -> None:
-    """Zero where result <= bound, else grad: NaN lets it pass."""
-
-    def body(i: Any) -> None:
-        out[i] = where(result[i] <= bound, 0.0, grad[i])
-
-    row.each(body)
-
-
-@map_kernel("out:f x:f mask:i1", numbers=1)
-def scale_by_mask(row: Any, out: Any, x: Any, mask: Any, scale: Any) -> None:
+def _scale_by_mask(row: Any, out: Any, x: Any, mask: Any, scale: Any) -> None:
     """x * mask * scale."""
 
     def body(i: Any) -> None:
@@ -103,10 +78,21 @@ def scale_by_mask(row: Any, out: Any, x: Any, mask: Any, scale: Any) -> None:
     row.each(body)
 
 
-@row_kernel("out:f x:f")
+scale_by_mask = Kernel(_scale_by_mask, "out:f x:f mask:i1", 1, False, False, LIGHT)
+
+
+@row_kernel("out:f x:f", halves=True)
 def softmax(row: Any, out: Any, x: Any) -> None:
     """exp(x - max) / sum, per row."""
     peak = row.max(lambda i: x[i])
+    if out.stored != out.type:  # what is kept for the second pass must not be rounded
+        scale = row.once(1.0 / row.sum(lambda i: exp(x[i] - peak)))
+
+        def again(i: Any) -> None:
+            out[i] = exp(x[i] - peak) * scale
+
+        row.each(again)
+        return
 
     def body(i: Any) -> Any:
         value = exp(x[i] - peak)
@@ -121,12 +107,35 @@ def softmax(row: Any, out: Any, x: Any) -> None:
     row.each(divide)
 
 
-@row_kernel("out:f grad:f result:f")
+@row_kernel("out:f grad:f result:f", halves=True)
 def softmax_backward(row: Any, out: Any, grad: Any, result: Any) -> None:
     """result * (grad - sum(grad * result)), per row."""
     total = row.sum(lambda i: grad[i] * result[i])
 
     def body(i: Any) -> None:
         out[i] = result[i] * (grad[i] - total)
+
+    row.each(body)
+
+
+@row_kernel("out:f x:f", halves=True)
+def log_softmax(row: Any, out: Any, x: Any) -> None:
+    """x - max - log(sum(exp(x - max))), per row."""
+    peak = row.max(lambda i: x[i])
+    total = row.once(log(row.sum(lambda i: exp(x[i] - peak))))
+
+    def body(i: Any) -> None:
+        out[i] = x[i] - peak - total
+
+    row.each(body)
+
+
+@row_kernel("out:f grad:f result:f", halves=True)
+def log_softmax_backward(row: Any, out: Any, grad: Any, result: Any) -> None:
+    """grad - exp(result) * sum(grad), per row."""
+    total = row.sum(lambda i: grad[i])
+
+    def body(i: Any) -> None:
+        out[i] = grad[i] - exp(result[i]) * total
 
     row.each(body)

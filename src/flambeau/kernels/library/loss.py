@@ -6,7 +6,7 @@ from ..compiler import row_kernel
 from ..compiler.expression import constant, exp, log, where
 
 
-@row_kernel("x:f losses:f* lse:f* target:i64*")
+@row_kernel("x:f losses:c* lse:c* target:i64*", halves=True)
 def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, target: Any) -> None:
     """Per row log(sum(exp(x))) and, unless the target is negative, that minus x[target]."""
     peak = row.max(lambda i: x[i])
@@ -18,7 +18,7 @@ def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, target: Any) -> None:
     row.put(losses, where(counts, total - row.pick(x, safe), 0.0))
 
 
-@row_kernel("out:f x:f target:i64* lse:f* scale:f*")
+@row_kernel("out:f x:f target:i64* lse:c* scale:c*", halves=True)
 def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, scale: Any) -> None:
     """scale * (softmax(x) - onehot(target)) per row; the scale of a row that does not count is zero."""
     total, by, wanted = row.get(lse), row.get(scale), row.get(target)
@@ -28,4 +28,4 @@ def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, sc
         out[i] = exp(x[i] - total) * by
 
     row.each(body)
-    row.set(out, safe, row.pick(out, safe) - by)
+    row.set(out, safe, exp(row.pick(x, safe) - total) * by - by)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .compiler import usable
+from .compiler.threads import count
 from .library import convolution as library
 
 Ints = tuple[int, ...]
@@ -159,7 +160,6 @@ def _up(n: int, step: int) -> int:
     return -(-n // step) * step
 
 
-@lru_cache(256)
 def plan(
     in_shape: Ints, in_steps: Ints, lines: tuple[Line, ...], groups: int, in_per_group: int, out_per_group: int, weight_in: int,
     weight_out: int, weight_group: int, kernel: Ints, out_steps: Ints, size: int, threads: int,
@@ -202,7 +202,8 @@ def plan(
     work = _up(at.plane + 16 * size + rows * scratch, 16)
     operations = len(reads) * size * max(1, len(offsets)) * groups * out_per_group
     header = at.header() | dict(
-        tasks=len(blocks), grain=max(1, int(3e6 / operations)), slots=max(1, min(threads, len(blocks))), channels=in_shape[1], groups=groups,
+        tasks=len(blocks), grain=max(1, int(3e6 / operations)), slots=max(1, min(threads, len(blocks))), channels=in_shape[1],
+        groups=groups,
         out_per_group=out_per_group, taps=len(offsets), blocks=per_group, x_channel=in_steps[1], slack=16 * size, work=work,
         vectors=len(reads), direct=int(straight), scratch=scratch, out_channel=out_steps[1], out_d=at.y_steps[0] * dims[0].step,
         out_h=at.y_steps[1] * dims[1].step, out_w=dims[2].step, count_d=bd, count_h=bh, count_w=bw, scratch_d=steps[0],
@@ -214,7 +215,6 @@ def plan(
     return Plan(table, rows, groups * per_group * (len(offsets) + 1) * rows, work, header["slots"])
 
 
-@lru_cache(256)
 def weight_plan(x_shape: Ints, lines: tuple[Line, ...], groups: int, out_shape: Ints, kernel: Ints, size: int, threads: int) -> Plan:
     """The table of a weight's gradient."""
     in_per_group, out_per_group = x_shape[1] // groups, out_shape[1] // groups
@@ -265,23 +265,50 @@ def _fits(*arrays: Any) -> bool:
     return dtype in _KINDS and arrays[0].ndim <= 5 and usable() and all(a.dtype == dtype and a.flags.aligned for a in arrays)
 
 
-def _threads() -> int:
-    from .compiler.threads import count
+@lru_cache(256)
+def _forward(
+    x: Ints, weight: Ints, out: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: int, threads: int
+) -> Plan | None:
+    """The plan of a convolution of these shapes."""
+    per_group, taps = weight[0] // groups, math.prod(weight[2:])
+    lines = lines_forward(weight[2:], stride, padding, dilation, out[2:])
+    return plan(
+        x, _steps(x), tuple(lines), groups, weight[1], per_group, taps, weight[1] * taps, per_group * weight[1] * taps, weight[2:],
+        _steps(out), size, threads,
+    )  # fmt: skip
 
-    return count()
+
+@lru_cache(256)
+def _backward(
+    x: Ints, weight: Ints, out: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: int, threads: int
+) -> list[Plan] | None:
+    """The plans of the gradient of a convolution's input."""
+    per_group, taps = weight[0] // groups, math.prod(weight[2:])
+    made = []
+    for lines in product(*lines_backward(x[2:], weight[2:], stride, padding, dilation)):
+        one = plan(
+            out, _steps(out), lines, groups, per_group, weight[1], weight[1] * taps, taps, per_group * weight[1] * taps, weight[2:],
+            _steps(x), size, threads,
+        )  # fmt: skip
+        if one is None:
+            return None
+        made.append(one)
+    return made
+
+
+@lru_cache(256)
+def _weight(x: Ints, weight: Ints, out: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: int, threads: int) -> Plan:
+    """The plan of the gradient of a convolution's weight."""
+    lines = lines_forward(weight[2:], stride, padding, dilation, out[2:])
+    return weight_plan(x, tuple(lines), groups, out, weight[2:], size, threads)
 
 
 def convolution(y: Any, x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
     """Writes the convolution into y; False where it is not for these kernels."""
     if not _fits(x, weight):
         return False
-    per_group = weight.shape[0] // groups
-    taps = math.prod(weight.shape[2:])
-    lines = lines_forward(weight.shape[2:], stride, padding, dilation, y.shape[2:])
-    made = plan(
-        x.shape, _steps(x.shape), tuple(lines), groups, weight.shape[1], per_group, taps, weight.shape[1] * taps,
-        per_group * weight.shape[1] * taps, weight.shape[2:], _steps(y.shape), library.lanes_of(_KINDS[x.dtype]), _threads(),
-    )  # fmt: skip
+    size = library.lanes_of(_KINDS[x.dtype])
+    made = _forward(x.shape, weight.shape, y.shape, stride, padding, dilation, groups, size, count())
     if made is None:
         return False
     bias = np.zeros(len(weight), x.dtype) if bias is None else np.ascontiguousarray(bias)
@@ -293,18 +320,10 @@ def input_gradient(grad_x: Any, grad: Any, weight: Any, stride: Ints, padding: I
     """Writes the gradient of the input into grad_x, every element of it; False where it is not for these kernels."""
     if not _fits(grad, weight):
         return False
-    per_group = weight.shape[0] // groups
-    taps = math.prod(weight.shape[2:])
-    made = []
-    threads = _threads()
-    for lines in product(*lines_backward(grad_x.shape[2:], weight.shape[2:], stride, padding, dilation)):
-        one = plan(
-            grad.shape, _steps(grad.shape), lines, groups, per_group, weight.shape[1], weight.shape[1] * taps, taps,
-            per_group * weight.shape[1] * taps, weight.shape[2:], _steps(grad_x.shape), library.lanes_of(_KINDS[grad.dtype]), threads,
-        )  # fmt: skip
-        if one is None:
-            return False
-        made.append(one)
+    size = library.lanes_of(_KINDS[grad.dtype])
+    made = _backward(grad_x.shape, weight.shape, grad.shape, stride, padding, dilation, groups, size, count())
+    if made is None:
+        return False
     grad, weight = np.ascontiguousarray(grad), np.ascontiguousarray(weight)
     zeros = np.zeros(weight.shape[1] * groups, grad.dtype)
     for one in made:
@@ -316,12 +335,11 @@ def weight_gradient(grad_weight: Any, grad: Any, x: Any, stride: Ints, padding: 
     """Writes the gradient of the weight into grad_weight; False where it is not for these kernels."""
     if not _fits(grad, x):
         return False
-    lines = lines_forward(grad_weight.shape[2:], stride, padding, dilation, grad.shape[2:])
     kind = _KINDS[grad.dtype]
-    made = weight_plan(x.shape, tuple(lines), groups, grad.shape, grad_weight.shape[2:], library.lanes_of(kind), _threads())
+    size = library.lanes_of(kind)
+    made = _weight(x.shape, grad_weight.shape, grad.shape, stride, padding, dilation, groups, size, count())
     sums, work = np.empty(made.buffer, grad.dtype), np.empty(made.slots * made.work, grad.dtype)
     flags = np.zeros(made.slots, np.int64)
-    library.weight_gradient(kind, made.variant)(
-        grad_weight, np.ascontiguousarray(x), np.ascontiguousarray(grad), sums, work, flags, made.table
-    )
+    kernel = library.weight_gradient(kind, made.variant)
+    kernel(grad_weight, np.ascontiguousarray(x), np.ascontiguousarray(grad), sums, work, flags, made.table)
     return True

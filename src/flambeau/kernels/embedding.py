@@ -4,19 +4,30 @@ from typing import Any
 
 import numpy as np
 
+from . import places as compiled
 from .quiet import quiet
 
 
 def take_rows(table: Any, indices: Any) -> Any:
-    """The rows of `table` at the indices, in the indices' shape. Indices must be in range."""
+    """The rows of `table` at the indices, in the indices' shape. Raises IndexError for one out of range, negative ones too."""
+    found = compiled.take(table, 0, indices, False)
+    if found is not None:
+        return found
+    if indices.size and indices.min() < 0:  # NumPy would count these from the end
+        raise IndexError
     return table.take(indices, 0)
 
 
-def add_rows(rows: Any, indices: Any, count: int) -> Any:
-    """A table of `count` rows with each of `rows` (n, width) added at its index."""
+def add_rows(rows: Any, indices: Any, count: int, skip: int = -1) -> Any:
+    """A table of `count` rows with each of `rows` (n, width) added at its index, those with the index `skip` left out."""
     width = rows.shape[1]
     wide = rows.astype(np.float32) if rows.dtype.itemsize == 2 else rows
     table = np.zeros((count, width), wide.dtype)
+    if compiled.add_rows(table, 0, indices, wide, False, skip):
+        return table if table.dtype == rows.dtype else table.astype(rows.dtype)
+    if skip >= 0:
+        keep = indices != skip
+        wide, indices = wide[keep], indices[keep]
     if indices.size:
         order = np.argsort(indices, kind="stable")
         ordered = indices[order]

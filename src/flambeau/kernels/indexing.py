@@ -6,6 +6,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..core import layout
+from . import places as compiled
 from .quiet import quiet
 
 INTEGERS = "iu"
@@ -94,6 +95,9 @@ def get(array: Any, indices: Sequence[Any]) -> Any:
     given = [d for d, i in enumerate(indices) if i is not None]
     try:
         if len(given) == 1:
+            found = compiled.take(array, given[0], indices[given[0]], True)
+            if found is not None:
+                return found
             result = array.take(indices[given[0]], given[0])
         else:
             result = array[to_numpy_index(indices)]
@@ -183,9 +187,12 @@ def add_rows(target: Any, rows: Any, values: Any) -> None:
     rows = rows.reshape(-1)
     inner = target.shape[1:]
     if not inner:
-        np.add.at(target, rows, values.reshape(-1))
+        if not compiled.add_rows(target, 0, rows, values.reshape(-1), True):
+            np.add.at(target, rows, values.reshape(-1))
         return
     values = values.reshape(rows.size, *inner)
+    if compiled.add_rows(target, 0, rows, values, True):
+        return
     width = math.prod(inner)
     n = target.shape[0]
     if rows.size and not -n <= int(rows.min()) <= int(rows.max()) < n:

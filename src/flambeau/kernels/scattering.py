@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from . import places as compiled
 from .indexing import add_rows
 from .quiet import quiet
 
@@ -62,6 +63,13 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         index = index.reshape(1)
         _check(index, x.shape[dim], dim)
         return x[index].reshape(())
+    try:
+        found = compiled.gather(x, dim, index)
+    except IndexError:
+        _check(index, x.shape[dim], dim)
+        raise
+    if found is not None:
+        return found
     _check(index, x.shape[dim], dim)
     if not index.size:
         return np.empty(index.shape, x.dtype)
@@ -83,11 +91,22 @@ def _prepared(target: Any, index: Any, src: Any) -> tuple[Any, Any, Any]:
     return target, index, src
 
 
+def _scattered(target: Any, dim: int, index: Any, src: Any, add: bool) -> bool:
+    """Whether a compiled kernel has done it."""
+    try:
+        return compiled.scatter(target, dim, index, src, add)
+    except IndexError:
+        _check(index, target.shape[dim], dim)
+        raise
+
+
 def scatter(target: Any, dim: int, index: Any, src: Any) -> None:
     """Writes `src` (an array or one number as a 0-dim array) into `target` at `index` along a dimension."""
     if not index.size:
         return
     target, index, src = _prepared(target, index, src)
+    if _scattered(target, dim, index, src, False):
+        return
     _check(index, target.shape[dim], dim)
     if target.flags.c_contiguous and target.ndim > 1:
         target.reshape(-1)[flat_places(target.shape, index, dim)] = src
@@ -104,6 +123,8 @@ def scatter_with(target: Any, dim: int, index: Any, src: Any, reduce: str) -> No
     if not index.size:
         return
     target, index, src = _prepared(target, index, src)
+    if reduce == "sum" and _scattered(target, dim, index, src, True):
+        return
     _check(index, target.shape[dim], dim)
     if target.dtype.kind == "V" or target.dtype == np.float16:
         wide = target.astype(np.float32)
@@ -180,6 +201,12 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
             raise IndexError("index out of range in self")
         return x.copy() if index.size == 1 else np.full(index.size, x, x.dtype)
     n = x.shape[dim]
+    try:
+        found = compiled.take(x, dim, index.reshape(-1), False)
+        if found is not None:
+            return found
+    except IndexError:
+        pass
     if out_of_range(index, n):
         if not n and x.ndim > 1:
             raise RuntimeError("index_select(): self indexing axis dim should be positive")
@@ -195,9 +222,14 @@ def index_add(target: Any, dim: int, index: Any, source: Any) -> None:
         _check(index, 1, 0)
         target += source.sum() if source.ndim else source
         return
-    _check(index, target.shape[dim], dim)
     if not source.ndim:
         source = source.reshape((1,) * target.ndim)
+    try:
+        if compiled.add_rows(target, dim, index, source, False):
+            return
+    except IndexError:
+        pass
+    _check(index, target.shape[dim], dim)
     if target.dtype.kind == "V" or target.dtype == np.float16:
         wide = target.astype(np.float32)
         add_rows(wide.swapaxes(0, dim), index, source.astype(np.float32).swapaxes(0, dim))

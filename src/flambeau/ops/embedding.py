@@ -20,8 +20,6 @@ def embedding(weight: Array, indices: Array, padding_idx: Any = -1, scale_grad_b
         )
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if indices.size and indices.min() < 0:  # NumPy would count these from the end
-        raise IndexError("index out of range in self")
     try:
         return k.take_rows(weight, indices)
     except IndexError:
@@ -39,12 +37,9 @@ embedding.derivative(
 def embedding_backward(grad_output: Array, indices: Array, count: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Array:
     """The gradient of the table: each row of `grad_output` added at its index, those of `padding_idx` left out."""
     rows, flat = grad_output.reshape(-1, grad_output.shape[-1]), indices.reshape(-1)
-    if padding_idx >= 0:
-        keep = flat != padding_idx
-        rows, flat = rows[keep], flat[keep]
     if scale_grad_by_freq:
         rows = rows / k.counts(flat, count)[flat][:, None].astype(rows.dtype)
-    return k.add_rows(rows, flat, count)
+    return k.add_rows(rows, flat, count, padding_idx)
 
 
 def _back(F: Any, grad: Any, indices: Any, padding_idx: Any, scale_grad_by_freq: Any, count: Any) -> Any:

@@ -28,6 +28,7 @@ import ctypes
 import os
 import platform
 import sys
+from functools import cache
 from typing import Any
 
 SPINS = 1000
@@ -319,6 +320,7 @@ def ir() -> str:
 # --- how many -----------------------------------------------------------------------------------------------------------
 
 
+@cache
 def cores() -> int:
     """How many threads there are unless somebody says otherwise: `OMP_NUM_THREADS`, or the cores of this process."""
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()

@@ -305,7 +305,8 @@ def _weight_tile(element: str, vectors: int) -> Code:
     wide, size = vector(element), lanes(element)
     code = Code(
         f"weight_tile_{element}_{vectors}",
-        sums="ptr", x="ptr", offsets="ptr", grad="ptr", padded="i64", count_d="i64", count_h="i64", count_w="i64", step_d="i64", step_h="i64",
+        sums="ptr", x="ptr", offsets="ptr", grad="ptr", padded="i64", count_d="i64", count_h="i64", count_w="i64", step_d="i64",
+        step_h="i64",
     )  # fmt: skip
     sums, x, offsets, grad, padded, count_d, count_h, count_w, step_d, step_h = code.arguments
     totals = [[code.variable(wide, code.load(wide, sums, padded * k + v * size)) for v in range(vectors)] for k in range(taps)]

@@ -85,6 +85,9 @@ class Value:
     def __floordiv__(self, other: Any) -> "Value":
         return self._binary("//", other)
 
+    def __rfloordiv__(self, other: Any) -> "Value":
+        return self._binary("//", other, True)
+
     def __mod__(self, other: Any) -> "Value":
         return self._binary("%", other)
 
@@ -165,6 +168,7 @@ class Code:
         self.stack: list[str] = []
         self.declared: set[str] = set()
         self.expressions = False
+        self.returned = ""
         self.functions: list[Code] = []
         """Those that this one brought along."""
         self.count = 0
@@ -301,6 +305,19 @@ class Code:
         at = self.at(pointer, index, element)
         self.lines.append(f"  store {x.type} {x.name}, ptr {at.name}, align {SIZE.get(element, 8)}")
 
+    def give(self, x: Any) -> None:
+        """What the function returns, at its end."""
+        self.returned = f" {self.value(x, self.result).name}"
+
+    def copy(self, to: Value, source: Value, count: Value) -> None:
+        """Copies bytes."""
+        self.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        self.lines.append(f"  call void @llvm.memcpy.p0.p0.i64(ptr {to.name}, ptr {source.name}, i64 {count.name}, i1 false)")
+
+    def sum(self, a: Value, b: Value) -> Value:
+        """a + b; integers wrap around."""
+        return a + b if _is_float(a.type) else self.emit(f"add {a.type} {a.name}, {b.name}", a.type)
+
     def call(self, other: "Code", *values: Any) -> Value | None:
         """Calls another function of the module."""
         given = [self.value(v, t) for v, t in zip(values, other.parameters.values(), strict=True)]
@@ -407,13 +424,15 @@ class Code:
         """The function's IR."""
         parameters = ", ".join(f"{t}{' noalias' if t == 'ptr' else ''} %{n}" for n, t in self.parameters.items())
         body = "\n".join([*self.stack, *self.lines])
-        end = "  ret void\n" if self.result == "void" else ""
+        end = f"  ret {self.result}{self.returned}\n"
         return f"define internal {self.result} @{self.name}({parameters}) {attributes} {{\nentry:\n{body}\n{end}}}\n"
 
 
 def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
-    """The built-in function that calls `main` with the data pointers of ndarrays (`ptr`) and with Python floats (`double`); it
-    returns its first argument."""
+    """The built-in function that calls `main` with the data pointers of ndarrays (`ptr`) and with Python floats (`double`).
+
+    It returns its first argument, or the one whose number `main` returns (i64).
+    """
     from ..compiler.jit import python_function
 
     loads, arguments = [], []
@@ -422,6 +441,7 @@ def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
                   f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load {type_}, ptr %data_at{i}"]  # fmt: skip
         arguments.append(f"{type_} %data{i}")
     entry = "\n".join(loads)
+    number = "%number = " if main.result == "i64" else "%number = add i64 0, 0\n  "
     functions = [g for f in (*others, main) for g in (*f.functions, f)]
     prelude = PRELUDE if any(f.expressions for f in functions) else ""
     declared = "\n".join(sorted(d for d in set().union(*(f.declared for f in functions)) if f"{d}\n" not in prelude))
@@ -429,11 +449,13 @@ def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
 {"".join(f.text() for f in functions)}
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 {entry}
-  call void @{main.name}({", ".join(arguments)})
-  %references = load i64, ptr %o0
+  {number}call {main.result} @{main.name}({", ".join(arguments)})
+  %result_at = getelementptr ptr, ptr %args, i64 %number
+  %result = load ptr, ptr %result_at
+  %references = load i64, ptr %result
   %more = add i64 %references, 1
-  store i64 %more, ptr %o0
-  ret ptr %o0
+  store i64 %more, ptr %result
+  ret ptr %result
 }}
 """
     return python_function(ir, name)

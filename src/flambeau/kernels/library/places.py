@@ -1,0 +1,176 @@
+"""Reading and writing at places along a dimension: an array is (outer, n, inner), the dimension in the middle.
+
+Indices are int64 and looked at first: a kernel that finds one out of range does nothing and returns the index array; else it
+returns its first argument. With `wrap` negative ones count from the end. Threads never write to one place, and sums are
+added in the order of the indices, so nothing depends on how many there are.
+"""
+
+from functools import cache
+from typing import Any, Callable
+
+from .writer import Code, Value, kernel
+
+LARGE = 1 << 15
+"""Elements from which on the work is spread over threads."""
+INTEGERS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+"""The type that stands for elements of a size where they are only copied."""
+
+
+def _place(code: Code, index: Value, i: Any, n: Value, wrap: bool) -> Value:
+    place = code.load("i64", index, i)
+    return code.where(place < 0, place + n, place) if wrap else place
+
+
+def _outside(code: Code, index: Value, count: Value, n: Value, wrap: bool) -> Value:
+    """Whether any index is out of range."""
+    bad = code.variable("i64", 0)
+    with code.loop(0, count) as i:
+        place = _place(code, index, i, n, wrap)
+        one = code.convert((place < 0) | (place >= n), "i64")
+        bad.value = bad.value | one
+    return bad.value.differs(0)
+
+
+def _main(name: str, body: Code, sizes: str, run: Callable[[Code, dict[str, Value]], None], indices: str, wrap: bool) -> Callable[..., Any]:
+    """The kernel of three arrays, one of them `index`, and sizes as floats: checks the indices, then runs. `indices`: the sizes
+    whose product is their number."""
+    arrays = [n for n, t in body.parameters.items() if t == "ptr"]
+    main = Code("main", "i64", **dict.fromkeys(arrays, "ptr"), **dict.fromkeys(sizes.split(), "double"))
+    given = {n: v if v.type == "ptr" else main.convert(v, "i64") for n, v in zip(main.parameters, main.arguments)}
+    number = main.value(1)
+    for size in indices.split():
+        number = number * given[size]
+    bad = _outside(main, given["index"], number, given["n"], wrap)
+    with main.when(~bad):
+        run(main, given)
+    main.give(main.where(bad, main.value(arrays.index("index")), 0))
+    return kernel(name, main, body)
+
+
+def _spread(main: Code, body: Code, given: dict[str, Value], elements: Value, count: Value, grain: Value) -> None:
+    """Runs the body over [0, count), on all threads where there is much to do."""
+    values = [given[n] for n in body.parameters if n not in ("begin", "end")]
+
+    def large() -> None:
+        with main.unlocked():
+            main.parallel(body, values, count, grain)
+
+    main.either(elements > LARGE, large, lambda: main.call(body, *values, 0, count) and None)
+
+
+@cache
+def take(itemsize: int, wrap: bool) -> Callable[..., Any]:
+    """`kernel(out, x, index, outer, n, inner, count)`: out[o, i] = x[o, index[i]]."""
+    element = INTEGERS[itemsize]
+    code = Code("take", out="ptr", x="ptr", index="ptr", n="i64", inner="i64", count="i64", begin="i64", end="i64")
+    out, x, index, n, inner, count, begin, end = code.arguments
+
+    def each(copy: Callable[[Value, Value], None]) -> Callable[[], None]:
+        def loop() -> None:
+            with code.loop(begin // count, (end + count - 1) // count) as o:
+                start = o * count
+                with code.loop(code.most(begin - start, 0), code.least(end - start, count)) as i:
+                    copy(start + i, o * n + _place(code, index, i, n, wrap))
+
+        return loop
+
+    def row(to: Value, source: Value) -> None:
+        code.copy(code.at(out, to * inner, element), code.at(x, source * inner, element), inner * itemsize)
+
+    code.either(inner.equals(1), each(lambda to, source: code.store(code.load(element, x, source), out, to)), each(row))
+
+    def run(main: Code, given: dict[str, Value]) -> None:
+        rows = given["outer"] * given["count"]
+        _spread(main, code, given, rows * given["inner"], rows, (LARGE // 4) // given["inner"] + 1)
+
+    return _main(f"flambeau_take_{itemsize}", code, "outer n inner count", run, "count", wrap)
+
+
+@cache
+def add_rows(element: str, wrap: bool) -> Callable[..., Any]:
+    """`kernel(target, index, rows, outer, n, inner, count, skip)`: target[o, index[i]] += rows[o, i], but not where it is `skip`."""
+    code = Code("add_rows", target="ptr", index="ptr", rows="ptr", outer="i64", n="i64", inner="i64", count="i64", skip="i64",
+                begin="i64", end="i64")  # fmt: skip
+    target, index, rows, outer, n, inner, count, skip, begin, end = code.arguments
+    with code.loop(0, outer) as o, code.loop(0, count) as i:
+        place = _place(code, index, i, n, wrap)
+        with code.when((place >= begin) & (place < end) & place.differs(skip)):
+            to, source = code.at(target, (o * n + place) * inner, element), code.at(rows, (o * count + i) * inner, element)
+            with code.loop(0, inner) as j:
+                code.store(code.sum(code.load(element, to, j), code.load(element, source, j)), to, j)
+
+    def run(main: Code, given: dict[str, Value]) -> None:
+        elements = given["outer"] * given["count"] * given["inner"]
+        _spread(main, code, given, elements, given["n"], given["n"] // 8 + 1)  # each range looks at all indices
+
+    return _main(f"flambeau_add_rows_{element}", code, "outer n inner count skip", run, "count", wrap)
+
+
+def _elements(name: str, main_name: str, touch: Callable[[Code, Value, Value, Value, Value], None]) -> Callable[..., Any]:
+    """A kernel over elements: `touch(code, array, other, place, own)` for the place that the index names and the own place."""
+    code = Code(name, target="ptr", index="ptr", other="ptr", n="i64", inner="i64", count="i64", first="i64", last="i64",
+                begin="i64", end="i64")  # fmt: skip
+    target, index, other, n, inner, count, first, last, begin, end = code.arguments
+    with code.loop(begin, end) as o:
+
+        def line() -> None:
+            with code.loop(0, count) as i:
+                touch(code, target, other, o * n + code.load("i64", index, o * count + i), o * count + i)
+
+        def lines() -> None:
+            with code.loop(0, count) as i, code.loop(first, last) as j:
+                own = (o * count + i) * inner + j
+                touch(code, target, other, (o * n + code.load("i64", index, own)) * inner + j, own)
+
+        code.either(inner.equals(1), line, lines)
+    columns = Code(f"{name}_columns", target="ptr", index="ptr", other="ptr", n="i64", inner="i64", count="i64", begin="i64", end="i64")
+    target, index, other, n, inner, count, begin, end = columns.arguments
+    columns.call(code, target, index, other, n, inner, count, begin, end, 0, 1)
+    columns.functions.append(code)
+
+    def run(main: Code, given: dict[str, Value]) -> None:
+        given |= {"first": main.value(0), "last": given["inner"]}
+        outer = given["outer"]
+        each = given["count"] * given["inner"]
+
+        def by_columns() -> None:
+            _spread(main, columns, given, each, given["inner"], (LARGE // 4) // given["count"] + 1)
+
+        def by_outer() -> None:
+            _spread(main, code, given, outer * each, outer, (LARGE // 4) // each + 1)
+
+        main.either(outer.equals(1) & (given["inner"] > 1), by_columns, by_outer)
+
+    return _main(main_name, columns, "outer n inner count", run, "outer count inner", False)
+
+
+@cache
+def gather(itemsize: int) -> Callable[..., Any]:
+    """`kernel(out, index, x, outer, n, inner, count)`: out[o, i, j] = x[o, index[o, i, j], j]."""
+    element = INTEGERS[itemsize]
+
+    def touch(code: Code, out: Value, x: Value, place: Value, own: Value) -> None:
+        code.store(code.load(element, x, place), out, own)
+
+    return _elements("gather", f"flambeau_gather_{itemsize}", touch)
+
+
+@cache
+def scatter(itemsize: int) -> Callable[..., Any]:
+    """`kernel(target, index, source, outer, n, inner, count)`: target[o, index[o, i, j], j] = source[o, i, j]."""
+    element = INTEGERS[itemsize]
+
+    def touch(code: Code, target: Value, source: Value, place: Value, own: Value) -> None:
+        code.store(code.load(element, source, own), target, place)
+
+    return _elements("scatter", f"flambeau_scatter_{itemsize}", touch)
+
+
+@cache
+def scatter_add(element: str) -> Callable[..., Any]:
+    """`kernel(target, index, source, outer, n, inner, count)`: target[o, index[o, i, j], j] += source[o, i, j]."""
+
+    def touch(code: Code, target: Value, source: Value, place: Value, own: Value) -> None:
+        code.store(code.sum(code.load(element, target, place), code.load(element, source, own)), target, place)
+
+    return _elements("scatter_add", f"flambeau_scatter_add_{element}", touch)

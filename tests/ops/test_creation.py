@@ -10,6 +10,12 @@ test_data = rows(
     Row("torch.tensor(np.arange(3)), torch.tensor(np.float64(2)), torch.tensor([np.float64(1), "
         "np.float64(2)]), torch.tensor(np.eye(2, dtype='f4'))"),
     Row("torch.tensor([x[0], x[1]]), torch.tensor([[x[0], 2.0]])", x=randn(2)),
+    Row("torch.tensor([x[:1], x[1:]]), torch.tensor([[x[:1]], [x[1:]]]), torch.tensor([x[:1], 2]), torch.Tensor([x[:1]])", x=randn(2)),
+    Row("i, h, d = torch.tensor(1), torch.ones(1).half(), torch.ones(1, 1).double(); torch.tensor([i, 2.5]), torch.tensor([h, 2.0]), "
+        "torch.tensor([i, d]), torch.tensor([1, i.int()]), torch.tensor([i.int(), i]), torch.tensor([i == 1, h])"),
+    Row("torch.tensor([x, x])", x=randn(2)),
+    Row("torch.tensor([torch.ones(0)])"),
+    Row("torch.tensor([torch.ones(1, device='meta')])"),
     Row("torch.tensor(x)", x=randn(2), warns=True),
     Row("torch.as_tensor(x) is x, torch.as_tensor([1, 2]), torch.as_tensor(np.ones(2)), torch.as_tensor(x, "
         "dtype=torch.float64)", x=randn(2)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
 from ..core.layout import contiguous_format, format_strides, preserve_format, strided_view
 from ..core.layout import empty_strided as strided_empty
+from ..core.promotion import number_dtype, promote_types
 from ..core.size import Size
 from ..kernels import memory
 from ..kernels.elementwise import power, trunc
@@ -128,9 +130,14 @@ def _ragged(data: Any) -> Exception:
 
 
 def _without_tensors(data: Any) -> Any:
-    """Nested sequences with tensors replaced by their values."""
+    """Nested sequences with tensors replaced by their values. Raises ValueError unless each has one element, of any shape."""
     if isinstance(data, Tensor):
-        return data._array.astype(np.float32) if data._array.dtype.kind == "V" else data._array
+        array = data._array
+        if array.__class__ is not ndarray:
+            raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+        if array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return (array.astype(np.float32) if array.dtype.kind == "V" else array).reshape(())
     if isinstance(data, (list, tuple)):
         return [_without_tensors(x) for x in data]
     return data
@@ -171,11 +178,13 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
         if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
             return array_of(memory.asarray(data), want, copy)
         if _contains_tensor(data):
-            like = _first_tensor(data)
-            data = _without_tensors(data)
-            array = memory.array(data)
             if target is None:
-                target = like._array.dtype if array.dtype.kind == like._array.dtype.kind or like._array.dtype.kind == "V" else None
+                target = _common_dtype(data).numpy
+            values = _without_tensors(data)
+            try:
+                array = memory.array(values)
+            except ValueError:
+                raise _ragged(data) from None
         else:
             try:
                 array = memory.array(data)
@@ -221,10 +230,16 @@ def _holds_numpy(data: Any) -> bool:
     return isinstance(data, (np.generic, ndarray))
 
 
-def _first_tensor(data: Any) -> Tensor:
-    while not isinstance(data, Tensor):
-        data = next((x for x in data if isinstance(x, Tensor)), data[0])
-    return data
+def _common_dtype(data: Any) -> dtype:
+    """The dtype that numbers and tensors in nested sequences promote to."""
+    if isinstance(data, Tensor):
+        return data.dtype
+    if isinstance(data, (list, tuple)):
+        found = [_common_dtype(x) for x in data]
+        return reduce(promote_types, found) if found else DEFAULT.dtype
+    if isinstance(data, (np.generic, ndarray)):
+        return of_array(memory.asarray(data))
+    return number_dtype(data)
 
 
 def _object_error(data: Any) -> Exception:

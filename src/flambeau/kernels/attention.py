@@ -1,12 +1,15 @@
-"""Scaled dot-product attention and its gradient, in their NumPy lowering."""
+"""Scaled dot-product attention and its gradient: fused (`library/fused_attention.py`), else by whole score matrices."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from .blas import attention as own_kernels
 from .compiler import compiled_for
 from .dropout import bernoulli_mask, scale_by_mask
 from .library import attention as library
+from .matmul import matmul
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
@@ -16,16 +19,36 @@ def _wide(x: Any) -> Any:
     return x.astype(_F32) if x.dtype.itemsize == 2 else x
 
 
+class Causal:
+    """The mask by which a query looks at keys no later than itself; its array is made where somebody needs it."""
+
+    dtype = np.dtype(np.bool_)
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.shape = (rows, columns)
+
+    def array(self) -> Any:
+        """The mask, True where a query may look."""
+        return np.tri(*self.shape, dtype=np.bool_)
+
+
 @quiet
 def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -> tuple[Any, Any, Any]:
     """softmax(q @ k.T * scale + mask) @ v over the last two dimensions, with dropout on the probabilities.
 
-    mask: bool (False forbids) or added to the scores; None for none. Returns the result, the probabilities and the
-    dropout mask (empty without dropout). A row that may look nowhere gives zeros, as in PyTorch.
+    mask: bool (False forbids), `Causal`, or added to the scores; None for none. Returns the result, what the backward needs
+    of the probabilities (fused: each row's maximum and 1 / sum, one dimension more than q; else all of them) and the dropout
+    mask (empty without dropout). A row that may look nowhere gives zeros, as in PyTorch.
     """
     low = q.dtype
     q, k, v = _wide(q), _wide(k), _wide(v)
-    scores = np.matmul(q, k.swapaxes(-1, -2))
+    kernels = own_kernels(q.dtype)
+    if kernels is not None and q.dtype is k.dtype is v.dtype and q.size and k.size and v.size:
+        out, stats, kept = _fused(kernels[0], q, k, v, mask, dropout, scale)
+        return (out if out.dtype == low else out.astype(low)), stats, kept
+    if mask.__class__ is Causal:
+        mask = mask.array()
+    scores = matmul(q, k.swapaxes(-1, -2))
     kept = np.empty(0, np.bool_)
     fused = _fused_softmax(scores, mask, scale)
     if not fused:
@@ -34,8 +57,53 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
     if dropout > 0:
         kept = bernoulli_mask(scores.shape, 1 - dropout)
         used = scale_by_mask(scores, kept, 1 / (1 - dropout))
-    out = np.matmul(used, v)
+    out = matmul(used, v)
     return (out if out.dtype == low else out.astype(low)), scores, kept
+
+
+def _fused(kernel: Any, q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -> tuple[Any, Any, Any]:
+    """The forward without the matrix of scores."""
+    scores = (*q.shape[:-1], k.shape[-2])
+    kept = np.empty(0, np.bool_)
+    if dropout > 0:
+        kept = bernoulli_mask(scores, 1 - dropout)
+        out = np.empty(q.shape[:-1] + v.shape[-1:], q.dtype)
+    elif q.ndim == 4:  # heads side by side in memory, as PyTorch's kernel leaves them: joining them copies nothing
+        batch, heads, length, _ = q.shape
+        out = np.empty((batch, length, heads, v.shape[-1]), q.dtype).swapaxes(1, 2)
+    else:
+        out = np.empty(q.shape[:-1] + v.shape[-1:], q.dtype)
+    stats = np.empty((*q.shape[:-1], 2, 1), q.dtype)
+    kernel(
+        out,
+        _rows(q),
+        _rows(k),
+        _rows(v),
+        stats,
+        _added(mask, scores, q.dtype),
+        kept if dropout > 0 else None,
+        *_factors(scale, dropout, mask),
+    )
+    return out, stats, kept
+
+
+def _factors(scale: float, dropout: float, mask: Any) -> tuple[float, float, float]:
+    return float(scale), 1 / (1 - dropout) if dropout < 1 else math.inf, 1.0 if mask.__class__ is Causal else 0.0
+
+
+def _rows(x: Any) -> Any:
+    """The same with contiguous rows: a copy where they are not."""
+    return x if x.strides[-1] == x.itemsize and not x.strides[-2] % x.itemsize and x.flags.aligned else np.ascontiguousarray(x)
+
+
+def _added(mask: Any, scores: tuple[int, ...], dtype: Any) -> Any:
+    """A mask as an array that is added, seen in the shape of the scores; None where there is none to add."""
+    if mask is None or mask.__class__ is Causal:
+        return None
+    mask = additive(mask, dtype) if mask.dtype.kind == "b" else mask.astype(dtype, copy=False)
+    if mask.ndim and mask.shape[-1] == scores[-1]:
+        return np.broadcast_to(_rows(mask if mask.ndim > 1 else mask[None]), scores)
+    return np.ascontiguousarray(np.broadcast_to(mask, scores))
 
 
 def _fused_softmax(scores: Any, mask: Any, scale: float) -> bool:
@@ -99,18 +167,32 @@ def _softmax_gradient(grad_p: Any, p: Any, kept: Any, dropout: float, scale: flo
 
 
 @quiet
-def attention_backward(grad: Any, q: Any, k: Any, v: Any, p: Any, kept: Any, dropout: float, scale: float) -> tuple[Any, Any, Any]:
-    """The gradients of q, k and v, given the probabilities and the dropout mask of the forward."""
+def attention_backward(
+    grad: Any, q: Any, k: Any, v: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any
+) -> tuple[Any, Any, Any]:
+    """The gradients of q, k and v, given what the forward left: probabilities (or their rows' statistics) and dropout mask."""
     low = q.dtype
     grad, q, k, v = _wide(grad), _wide(q), _wide(k), _wide(v)
+    if p.ndim > q.ndim:
+        grad_q, grad_k, grad_v = (np.empty_like(x, subok=False) for x in (q, k, v))
+        if not grad_q.strides[-1] == grad_k.strides[-1] == grad_v.strides[-1] == q.itemsize:
+            grad_q, grad_k, grad_v = (np.empty(x.shape, x.dtype) for x in (q, k, v))
+        kernels = own_kernels(q.dtype)
+        assert kernels is not None
+        added = _added(mask, (*q.shape[:-1], k.shape[-2]), q.dtype)
+        factors = _factors(scale, dropout, mask)
+        kernels[1](grad_q, grad_k, grad_v, _rows(grad), _rows(q), _rows(k), _rows(v), p, added, kept if dropout > 0 else None, *factors)
+        if low.itemsize == 2:
+            return grad_q.astype(low), grad_k.astype(low), grad_v.astype(low)
+        return grad_q, grad_k, grad_v
     used = p
     if dropout > 0:
         used = scale_by_mask(p, kept, 1 / (1 - dropout))
-    grad_v = np.matmul(used.swapaxes(-1, -2), grad)
-    grad_p = np.matmul(grad, v.swapaxes(-1, -2))
+    grad_v = matmul(used.swapaxes(-1, -2), grad)
+    grad_p = matmul(grad, v.swapaxes(-1, -2))
     product = _softmax_gradient(grad_p, p, kept, dropout, float(scale))
-    grad_q = np.matmul(product, k)
-    grad_k = np.matmul(product.swapaxes(-1, -2), q)
+    grad_q = matmul(product, k)
+    grad_k = matmul(product.swapaxes(-1, -2), q)
     if low.itemsize == 2:
         return grad_q.astype(low), grad_k.astype(low), grad_v.astype(low)
     return grad_q, grad_k, grad_v

@@ -70,7 +70,27 @@ def _make(dtype: Any) -> Products | None:
     if not bits:
         return None
     from .compiler.jit import python_functions
-    from .library.products import module
+    from .library.products import module, offers
 
     element, kind = _ELEMENTS[dtype]
-    return Products(*python_functions(module(element, bits), *(f"flambeau_{name}_{kind}" for name in Products._fields)))
+    names = [f"flambeau_{name}_{kind}" for name in Products._fields]
+    return Products(*python_functions(module(element, bits), *names, offers=offers(kind)))
+
+
+_attention: dict[Any, tuple[Any, Any] | None] = {}
+
+
+def attention(dtype: Any) -> tuple[Any, Any] | None:
+    """Attention without the matrix of scores and its backward (`library/fused_attention.py`), or None where there is none."""
+    if dtype not in _attention:
+        made = None
+        if products(dtype) is not None:
+            from .compiler.jit import python_functions
+            from .library.fused_attention import module
+
+            element, kind = _ELEMENTS[dtype]
+            names = (f"flambeau_attention_{kind}", f"flambeau_attention_backward_{kind}")
+            forward, backward = python_functions(module(element, vector_bits()), *names)
+            made = forward, backward
+        _attention[dtype] = made
+    return _attention[dtype]

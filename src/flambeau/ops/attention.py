@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..core import dtype as dt
 from ..core.dtype import SCALAR_NAMES
 from ..core.layout import broadcast_shapes
 from ..kernels import attention as k
-from ..kernels import memory
 from ..tensor import Tensor, wrap
 from .definition import NAMES, Array, composite, formula_function, operator, tensors
 
@@ -41,6 +38,7 @@ def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, p: Any, kept: Any, dr
     """The kernel's formula in operators; the probabilities are computed anew so that they are differentiated as well."""
     scores = tensors.matmul(q, tensors.transpose(key, -2, -1)) * scale
     if mask is not None:
+        mask = mask.array() if mask.__class__ is k.Causal else mask
         extra = wrap(k.additive(mask, q._array.dtype) if mask.dtype.kind == "b" else mask)
         scores = scores + extra
     p = tensors.softmax(scores, -1)
@@ -57,14 +55,9 @@ def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, p: Any, kept: Any, dr
 
 formula_function(
     "attention_backward",
-    lambda grad, q, key, v, p, kept, dropout, scale, mask: k.attention_backward(grad, q, key, v, p, kept, dropout, scale),
+    lambda grad, q, key, v, p, kept, dropout, scale, mask: k.attention_backward(grad, q, key, v, p, kept, dropout, scale, mask),
     _backward_tensors,
 )
-
-
-def causal_mask(rows: int, columns: int) -> Any:
-    """True where a query may look: at keys no later than itself."""
-    return memory.tri(rows, columns, dtype=np.bool_)
 
 
 @composite("F.scaled_dot_product_attention")
@@ -121,7 +114,7 @@ def scaled_dot_product_attention(
     if attn_mask is not None and attn_mask.requires_grad:
         weights = (query @ key.transpose(-2, -1)) * scale + attn_mask
         return F["dropout"](tensors.softmax(weights, -1), dropout_p) @ value
-    mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else None if attn_mask is None else attn_mask._array
+    mask = k.Causal(query.shape[-2], key.shape[-2]) if is_causal else None if attn_mask is None else attn_mask._array
     return attention.function(query, key, value, mask, dropout_p, scale)
 
 

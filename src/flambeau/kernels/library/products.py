@@ -116,12 +116,27 @@ def _meet(s: Shape) -> str:
 
 
 def _copy_b(s: Shape) -> str:
-    """Copies a panel of B, k x columns, so that its rows lie `COLUMNS` apart. kind 1: columns of B are contiguous, `ldb` apart."""
-    w = Writer(s, "void", "copy_b", "i64 %kind", "i64 %k", "i64 %columns", "ptr %b", "i64 %ldb", "ptr %to")
+    """Copies a panel of B, k x columns, so that its rows are contiguous, `lead` apart. kind 1: columns of B are contiguous, `ldb` apart.
+
+    With kind 1, rows are written up to a multiple of the vectors' width, in both dimensions.
+    """
+    w = Writer(
+        s,
+        "void",
+        f"flambeau_copy_{s.kind}",
+        "i64 %kind",
+        "i64 %k",
+        "i64 %columns",
+        "ptr %b",
+        "i64 %ldb",
+        "ptr %to",
+        "i64 %lead",
+        internal=False,
+    )
     with w.when(w.test("eq", "%kind", 0)):
         masks = [w.first_lanes(w.sub("%columns", v * s.width)) for v in range(s.vectors)]
         with w.loop("%k") as k:
-            source, target = w.at("%b", w.mul(k, "%ldb")), w.at("%to", w.mul(k, s.columns))
+            source, target = w.at("%b", w.mul(k, "%ldb")), w.at("%to", w.mul(k, "%lead"))
             for v in range(s.vectors):
                 w.set_vector(w.at(target, v * s.width), w.vector_at(w.at(source, v * s.width), masks[v]))
         w.back()
@@ -132,9 +147,9 @@ def _copy_b(s: Shape) -> str:
         with w.loop(w.parts("%k", s.width)) as block:
             k = w.mul(block, s.width)
             mask = w.first_lanes(w.sub("%k", k))
-            target = w.at(w.at("%to", w.mul(k, s.columns)), first)
+            target = w.at(w.at("%to", w.mul(k, "%lead")), first)
             for i, row in enumerate(w.transposed([w.vector_at(w.at(column, k), mask) for column in columns])):
-                w.set_vector(w.at(target, i * s.columns), row)
+                w.set_vector(w.at(target, w.mul(i, "%lead")), row)
     w.back()
     return w.text()
 
@@ -177,7 +192,7 @@ def _buffers(s: Shape) -> str:
 declare ptr @malloc(i64)
 declare void @free(ptr)
 
-define internal ptr @take() {{
+define ptr @flambeau_take_{s.kind}() {{
 entry:
   br label %look
 look:
@@ -201,7 +216,7 @@ found:
   ret ptr %old
 }}
 
-define internal void @give(ptr %buffer) {{
+define void @flambeau_give_{s.kind}(ptr %buffer) {{
 entry:
   br label %look
 look:
@@ -231,11 +246,13 @@ A_PANELS = CELL_ROWS * DEPTH * 8
 BUFFER = A_PANELS + B_PANEL
 
 
+CELL = ("i64 %rows", "i64 %columns", "i64 %k", "i64 %kind_a", "ptr %a", "i64 %lda", "i64 %kind_b", "ptr %b", "i64 %ldb",
+        "ptr %c", "i64 %ldc", "ptr %bias", "i64 %flags", "ptr %buffer")  # fmt: skip
+
+
 def _cell(s: Shape) -> str:
     """One cell of C, rows x columns over all of k, with the cell's own copies in %buffer."""
-    given = ("i64 %rows", "i64 %columns", "i64 %k", "i64 %kind_a", "ptr %a", "i64 %lda", "i64 %kind_b", "ptr %b", "i64 %ldb",
-             "ptr %c", "i64 %ldc", "ptr %bias", "i64 %flags", "ptr %buffer")  # fmt: skip
-    w = Writer(s, "void", "cell", *given)
+    w = Writer(s, "void", f"flambeau_cell_{s.kind}", *CELL, internal=False)
     panel_b = w.op(f"getelementptr i8, ptr %buffer, i64 {A_PANELS}")
     many_columns = w.test("sgt", "%columns", 2 * s.columns)
     copied_rows = w.choose(many_columns, w.bits("%rows", -s.rows), 0)
@@ -267,7 +284,8 @@ def _cell(s: Shape) -> str:
             columns = w.least(s.columns, w.sub("%columns", j))
             here = w.at(b, w.choose(turned, w.mul(j, "%ldb"), j))
             with w.when(copy_b):
-                w.call("void", "copy_b", "i64 %kind_b", f"i64 {k}", f"i64 {columns}", f"ptr {here}", "i64 %ldb", f"ptr {panel_b}")
+                w.call("void", f"flambeau_copy_{s.kind}", "i64 %kind_b", f"i64 {k}", f"i64 {columns}", f"ptr {here}", "i64 %ldb",
+                       f"ptr {panel_b}", f"i64 {s.columns}")  # fmt: skip
             used = w.choose(copy_b, panel_b, here, "ptr")
             ldb = w.choose(copy_b, s.columns, "%ldb")
             c = w.at("%c", j)
@@ -458,7 +476,7 @@ def _body(s: Shape) -> str:
     tiles = w.test("eq", v["route"], TILES)
     buffer = w.slot("ptr", "null")
     with w.when(tiles):
-        w.put(buffer, "ptr", w.call("ptr", "take"))
+        w.put(buffer, "ptr", w.call("ptr", f"flambeau_take_{s.kind}"))
     memory = w.get(buffer, "ptr")
     address = w.op(f"ptrtoint ptr {memory} to i64")
     up = w.bits(w.add(address, 63), -64)
@@ -493,15 +511,15 @@ def _body(s: Shape) -> str:
             step = w.choose(rows_a, 1, v["lda"])
             w.call("void", "row_cell", *sizes[1:], f"ptr {a}", f"i64 {step}", f"ptr {b}", f"i64 {v['ldb']}", *result[:1], *result[2:])
         with w.when(tiles):
-            w.call("void", "cell", *sizes, f"i64 {v['kind_a']}", f"ptr {a}", f"i64 {v['lda']}", f"i64 {v['kind_b']}", f"ptr {b}",
-                   f"i64 {v['ldb']}", *result, f"ptr {aligned}")  # fmt: skip
+            factors = (f"i64 {v['kind_a']}", f"ptr {a}", f"i64 {v['lda']}", f"i64 {v['kind_b']}", f"ptr {b}", f"i64 {v['ldb']}")
+            w.call("void", f"flambeau_cell_{s.kind}", *sizes, *factors, *result, f"ptr {aligned}")
     with w.when(tiles):
-        w.call("void", "give", f"ptr {memory}")
+        w.call("void", f"flambeau_give_{s.kind}", f"ptr {memory}")
     w.back()
     return w.text()
 
 
-def _batch_offset(s: Shape) -> str:
+def batch_offset(s: Shape) -> str:
     """How many bytes into an array matrix `batch` of the result begins; dimensions that it lacks or has as 1 are broadcast."""
     w = Writer(s, "i64", "batch_offset", "ptr %array", "ptr %out", "i64 %batch")
     nd, out_nd = (w.wide(w.field(x, 24, "i32")) for x in ("%array", "%out"))
@@ -698,6 +716,11 @@ ENTRIES = {
 }
 
 
+def offers(kind: str) -> tuple[str, ...]:
+    """What other modules may call: one cell of a product, a copy (or transposed copy) of a matrix, memory for the cell's copies."""
+    return tuple(f"flambeau_{name}_{kind}" for name in ("cell", "copy", "take", "give"))
+
+
 def module(element: str, vector_bits: int) -> str:
     """The IR of all products of one element type, `float` or `double`."""
     s = Shape(element, vector_bits)
@@ -719,7 +742,7 @@ def module(element: str, vector_bits: int) -> str:
     ]
     parts += [_scaled_rows(s, count) for count in (STREAMS, 1)]
     parts += [
-        make(s) for make in (_row_cell, _meet, _copy_a, _copy_b, _buffers, _cell, _dot_cell, _batch_offset, _body, _launch, _suits, _matrix)
+        make(s) for make in (_row_cell, _meet, _copy_a, _copy_b, _buffers, _cell, _dot_cell, batch_offset, _body, _launch, _suits, _matrix)
     ]
     parts += [_entry(s, f"flambeau_{name}_{kind}", *how) for name, how in ENTRIES.items()]
     return "\n".join(declared + parts)

@@ -73,6 +73,7 @@ _LAZY = {
         "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision set_flush_denormal set_warn_always "
         "is_warn_always_enabled set_default_device get_default_device set_default_tensor_type get_device_module typename is_storage "
         "compiled_with_cxx11_abi is_vulkan_available compile",
+        "_streams": "Stream Event",
         "amp": "autocast GradScaler",
         "autograd.anomaly_mode": "is_anomaly_enabled is_anomaly_check_nan_enabled set_anomaly_enabled",
         "amp.state": "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled "
@@ -112,6 +113,11 @@ for _name in ("untyped_storage", "storage", "_typed_storage", "set_", "storage_t
 _on_first_call("type", "legacy_types")
 
 _missing = _missing_name(__name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_SUBMODULES, *_NAMES["torch"]})
+
 
 
 def __getattr__(name: str) -> object:

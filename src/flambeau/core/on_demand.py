@@ -9,7 +9,7 @@ from .missing import missing_name
 def names_on_demand(package: str, files: dict[str, str]) -> Callable[[str], Any]:
     """The `__getattr__` of a package: `files` says which names each of its files holds; a file may be asked for as well.
 
-    Raises AttributeError for any other name.
+    `dir()` of the package lists them all. Raises AttributeError for any other name.
     """
     file_of = {name: file for file, names in files.items() for name in names.split()}
     missing = missing_name(package)
@@ -22,4 +22,5 @@ def names_on_demand(package: str, files: dict[str, str]) -> Callable[[str], Any]
             return found
         return import_module(f"{package}.{name}") if name in files else missing(name)
 
+    public.setdefault("__dir__", lambda: sorted({*public, *file_of, *files}))
     return __getattr__

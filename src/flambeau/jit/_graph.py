@@ -132,7 +132,8 @@ class Node:
         """Whether another run may give another result."""
         last = self.function.rpartition(".")[2]
         if last in DROPOUTS:
-            return False not in (self.kwargs.get("training"), self.kwargs.get("train"), *self.args[2:])
+            given = self.kwargs.get("training", self.kwargs.get("train", self.args[2] if len(self.args) > 2 else None))
+            return given is not False
         return last in RANDOM
 
     def __repr__(self) -> str:

@@ -68,7 +68,8 @@ def _check_names(node: ast.FunctionDef, source: Source, function: Any) -> None:
     known = {*closure.globals, *closure.nonlocals, *function.__globals__}
     local = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
     local |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    for name in (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)):
+    loaded = (n for statement in node.body for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    for name in loaded:
         if name.id in local or name.id in known:
             continue
         if not hasattr(builtins, name.id):

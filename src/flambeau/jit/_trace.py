@@ -355,8 +355,14 @@ def _flatten(value: Any) -> list[Tensor]:
     return [t for v in (value.values() if isinstance(value, dict) else value) for t in _flatten(v)]
 
 
+def _deprecated(name: str) -> None:
+    text = f"`torch.jit.{name}` is deprecated. Please switch to `torch.compile` or `torch.export`."
+    warnings.warn(text, DeprecationWarning, stacklevel=1)  # at this file, so that it shows only where such warnings are asked for
+
+
 def _check(func: Any, traced: Any, graph: Graph, inputs: Any, kwargs: Any, strict: bool, tolerance: float, module: Any) -> None:
     """Traces again and compares the graphs, runs both and compares the results."""
+    _deprecated("trace" if module is None else "trace_method")
     again = record_graph(func, _clone(inputs), _clone(kwargs), strict, graph.name, module)
     first, second = graph.source(), again.source()
     if first != second:
@@ -419,7 +425,7 @@ def trace(
     With `check_trace` the function is traced again and the results are compared, also on each of `check_inputs`: TracingCheckError
     where the graphs differ, a TracerWarning where the results do.
     """
-    warnings.warn("`torch.jit.trace` is deprecated. Please switch to `torch.compile` or `torch.export`.", DeprecationWarning, stacklevel=1)
+    _deprecated("trace")
     if isinstance(func, ScriptModule):
         warnings.warn(
             "The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as is.", stacklevel=2
@@ -427,7 +433,7 @@ def trace(
         return func
     method = getattr(func, "__self__", None)
     module = func if isinstance(func, Module) else method if isinstance(method, Module) and func.__name__ == "forward" else None
-    if example_inputs is None:
+    if example_inputs is None and (module is not None or example_kwarg_inputs is not None):
         if not isinstance(example_kwarg_inputs, dict):
             raise RuntimeError("example_kwarg_inputs should be a dict")
         inputs, kwargs = (), example_kwarg_inputs
@@ -453,6 +459,7 @@ def _as_tuple(inputs: Any) -> tuple[Any, ...]:
 def _traced_module(
     module: Module, methods: dict[str, Any], check_trace: bool, check_inputs: Any, tolerance: float, strict: bool
 ) -> TopLevelTracedModule:
+    _deprecated("trace_method")
     traced: Any = mirror(module, TopLevelTracedModule)
     for name, (inputs, kwargs) in methods.items():
         func = module if name == "forward" else getattr(module, name)
@@ -480,9 +487,6 @@ def trace_module(
     _store_inputs: bool = True,
 ) -> Any:
     """Traces several methods of a module: `inputs` has the example inputs of each. Raises AttributeError where `mod` is no module."""
-    warnings.warn(
-        "`torch.jit.trace_method` is deprecated. Please switch to `torch.compile` or `torch.export`.", DeprecationWarning, stacklevel=1
-    )
     if not isinstance(mod, Module):
         raise AttributeError("expected torch.nn.Module as the first argument")
     if not isinstance(inputs, dict):

@@ -56,9 +56,10 @@ class Source:
         self.first = first
 
     def at(self, node: Any, width: int = 1, shift: int = 0) -> str:
-        """The source with the place of a node marked."""
+        """The line of a node, its place marked, with two lines before and after."""
         line = node.lineno - 1
-        marked = [*self.lines[: line + 1], " " * (node.col_offset + shift) + "~" * width + " <--- HERE", *self.lines[line + 1 :]]
+        mark = " " * (node.col_offset + shift) + "~" * width + " <--- HERE"
+        marked = [*self.lines[max(line - 2, 0) : line + 1], mark, *self.lines[line + 1 : line + 3]]
         return f'  File "{self.file}", line {self.first + line}\n' + "\n".join(marked) + "\n"
 
 

@@ -26,6 +26,7 @@ FUNCTIONS = {
     "sinh": (mp.sinh, (-710, 710)), "cosh": (mp.cosh, (-710, 710)), "tanh": (mp.tanh, (-20, 20)),
     "asinh": (mp.asinh, (-1e3, 1e3)), "acosh": (mp.acosh, (1, 1e3)), "atanh": (mp.atanh, (-1, 1)),
     "erf": (mp.erf, (-6, 6)), "erfc": (mp.erfc, (-3, 26.5)), "erfinv": (mp.erfinv, (-1, 1)), "lgamma": (mp.loggamma, (0, 30)),
+    "digamma": (mp.digamma, (0, 30)),
     "pow": (mp.power, (0, 10)), "atan2": (mp.atan2, (-10, 10)),
 }  # fmt: skip
 WILD = {"sin", "cos", "tan", "log", "log2", "log10", "asinh", "atan", "rsqrt", "log1p"}

@@ -190,6 +190,8 @@ def main():
         lambda t: erfinv_tail(t + 3), mp.sqrt(5) - 3, 1, 10)  # fmt: skip
     add("ERFINV_TAIL", "erfinv(x) / x as a function of sqrt(w) - 4, w from 5 to 37",
         lambda t: erfinv_tail(t + 4), mp.sqrt(5) - 4, mp.sqrt(37) - 4, 11)  # fmt: skip
+    add("ERFCX_WIDE", "(1 + 2x) exp(x^2) erfc(x), x = 3.75 (1 + t) / (1 - t), t in [-1, 0.78]", erfcx_scaled, -1, "0.78", 14)
+    add("LGAMMA_WIDE", "lgamma(2 + t) / (t (1 + t)), t in [-1, 1]", lgamma_ratio, -1, 1, 16)
     tables["ERFCX"] = (
         "(1 + 2x) exp(x^2) erfc(x), x = 3.75 (1 + t) / (1 - t), t in [-1, 1]: Chebyshev, the last first",
         chebyshev(erfcx_scaled),

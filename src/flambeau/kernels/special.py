@@ -1,4 +1,4 @@
-"""Special functions in their NumPy lowering: computed in float64, except the error function of float32.
+"""Special functions in NumPy: computed in float64, except the error function of float32. Some are compiled where that is possible.
 
 Chebyshev series carry most of them; tools/special_tables.py says where the coefficients come from. The formulas are
 those of Abramowitz and Stegun, Handbook of Mathematical Functions (A&S), and of the NIST Digital Library (DLMF).
@@ -11,6 +11,8 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from . import special_tables as tables
+from .library import special as library
+from .pointwise import function as compiled
 from .quiet import SILENT, restore, silence
 
 Array = np.ndarray
@@ -123,7 +125,7 @@ def _erf_float32(x: Array, out: Any) -> Array:
     return out
 
 
-def erf(x: Array, out: Any = None) -> Array:
+def _any_erf(x: Array, out: Any = None) -> Array:
     """The error function."""
     if x.size <= 16 and x.__class__ is Array:  # the standard library's is quicker for a few numbers
         return _cast(np.array([math.erf(v) for v in x.reshape(-1).tolist()], F64).reshape(x.shape), x.dtype, out)
@@ -137,6 +139,9 @@ def erf(x: Array, out: Any = None) -> Array:
     finally:
         restore(token)
     return _erf_double(x, out=out)
+
+
+erf = compiled(_any_erf, library.erf)
 
 
 def _cast(x: Array, dtype: Any, out: Any) -> Array:
@@ -177,7 +182,7 @@ def _erfc(x: Array) -> Array:
     return pieces(x, (size < 1, lambda x: 1 - _erf_small(x)), (size >= 1, large))
 
 
-erfc = in_double(_erfc)
+erfc = compiled(in_double(_erfc), library.erfc)
 
 
 def _erfcx(x: Array) -> Array:
@@ -188,7 +193,7 @@ erfcx = in_double(_erfcx)
 
 
 @in_double
-def erfinv(y: Array) -> Array:
+def _erfinv(y: Array) -> Array:
     """The inverse of erf: a first guess of S. Winitzki (2008), then Halley's iteration."""
     size = np.abs(y)
     rest = 1 - size
@@ -204,6 +209,9 @@ def erfinv(y: Array) -> Array:
 
 
 # --- the normal distribution -----------------------------------------------------------------------------------
+
+
+erfinv = compiled(_erfinv, library.erfinv)
 
 
 @in_double
@@ -289,7 +297,7 @@ def _lgamma(x: Array) -> Array:
     return pieces(x, (x > 0, _lgamma_positive), (x <= 0, negative))
 
 
-lgamma = in_double(_lgamma)
+lgamma = compiled(in_double(_lgamma), library.lgamma)
 
 _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
 
@@ -315,7 +323,7 @@ def _digamma(x: Array) -> Array:
     return pieces(x, (x > 0, positive), (x < 0, negative), (x == 0, lambda x: np.copysign(np.inf, -x)))
 
 
-digamma = in_double(_digamma)
+digamma = compiled(in_double(_digamma), library.digamma)
 
 # (2k)! / B(2k), the denominators of the Euler-Maclaurin sum
 _EULER_MACLAURIN = (

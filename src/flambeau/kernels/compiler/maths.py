@@ -64,14 +64,12 @@ def polynomial(x: Expression, coefficients: tuple[float, ...]) -> Any:
     return result
 
 
-def chebyshev(t: Expression, coefficients: tuple[float, ...], short: bool) -> Expression:
-    """Clenshaw's recurrence, the last coefficient first; `short` leaves out what is below 2^-34."""
+def chebyshev(t: Expression, coefficients: tuple[float, ...]) -> Expression:
+    """Clenshaw's recurrence, the last coefficient first."""
     twice = t * 2.0
     first: Any = constant(0.0, t.type)
     second: Any = constant(0.0, t.type)
     for c in coefficients[:-1]:
-        if short and abs(c) < 2.0**-34:
-            continue
         first, second = fma(twice, first, c - second), first
     return fma(t, first, coefficients[-1] - second)
 
@@ -601,7 +599,8 @@ def erfc_tail(x: Expression, short: bool) -> Expression:
     x = least(x, 28.0)
     square, low = exact_product(x, x)
     q, n = reduced_exp(-square, -low, short)
-    c = chebyshev((x - 3.75) / (x + 3.75), tables.ERFCX, short)
+    t = (x - 3.75) / (x + 3.75)
+    c = polynomial(t, tables.ERFCX_WIDE) if short else chebyshev(t, tables.ERFCX)
     return scaled(fma(q, c, c) / fma(x, 2.0, 1.0), n)
 
 
@@ -649,7 +648,7 @@ def lgamma(x: Expression, short: bool) -> Expression:
         y = where(above, y - 1.0, y)
     below = size < 1.0
     t = where(below, size - 1.0, y - 2.0)
-    table_value = t * (t + 1.0) * chebyshev(t, tables.LGAMMA, short)
+    table_value = t * (t + 1.0) * (polynomial(t, tables.LGAMMA_WIDE) if short else chebyshev(t, tables.LGAMMA))
     large = size >= 8.0
     logarithm = natural_log(where(large, size, where(below, size, product)), short)
     inverse = 1.0 / size
@@ -658,18 +657,45 @@ def lgamma(x: Expression, short: bool) -> Expression:
     result = where(large, stirling, where(below, table_value - logarithm, table_value + logarithm))
     result = where(size.equals(0.0), INF, where(size < INF, result, size))
     fraction = size - rint(size)
-    sine = absolute(sin_of_turns(fraction, short))
+    sine, _ = half_turns(fraction, short)
     reflected = where(sine > 0.0, natural_log(math.pi / (size * sine), short) - result, INF)
     reflected = where(size < 2.0**-60, result, reflected)
     return where(x < 0.0, where(size < INF, reflected, INF), result)
 
 
-def sin_of_turns(fraction: Expression, short: bool) -> Expression:
-    """|sin(pi d)| for |d| <= 1/2 in float64."""
+def half_turns(fraction: Expression, short: bool) -> tuple[Expression, Expression]:
+    """(|sin(pi d)|, cos(pi d)) for |d| <= 1/2 in float64."""
     d = absolute(fraction)
     flipped = d > 0.25
     r = where(flipped, 0.5 - d, d) * math.pi
-    return where(flipped, cos_polynomial(r, short), sin_polynomial(r, short))
+    s, c = sin_polynomial(r, short), cos_polynomial(r, short)
+    return where(flipped, c, s), where(flipped, s, c)
+
+
+# x (x + 1) ... (x + 7) and its derivative
+RISING = (1.0, 28.0, 322.0, 1960.0, 6769.0, 13132.0, 13068.0, 5040.0, 0.0)
+RISING_SLOPE = tuple(c * (8 - i) for i, c in enumerate(RISING[:-1]))
+
+
+@wide
+def digamma(x: Expression, short: bool) -> Expression:
+    """The derivative of log(gamma(x)), by its asymptotic series from 8 on, below it by the recurrence, eight steps at once.
+
+    Negative numbers by reflection: digamma(1 - x) - pi / tan(pi x). Near its zeros the error is absolute.
+    """
+    negative = x < 0.0
+    y = where(negative, 1.0 - x, x)
+    below = y < 8.0
+    large = where(below, y + 8.0, y)
+    inverse = 1.0 / large
+    z = inverse * inverse
+    result = natural_log(large, short) - (inverse * 0.5 + z * polynomial(z, tables.DIGAMMA_64))
+    result = where(below, result - polynomial(y, RISING_SLOPE) / polynomial(y, RISING), result)
+    fraction = x - rint(x)
+    sine, cosine = half_turns(fraction, short)
+    result = where(negative, result - copysign(cosine * math.pi / sine, fraction), result)
+    result = where(negative, where(fraction.equals(0.0), NAN, result), result)
+    return where(x.equals(0.0), copysign(constant(INF, "f64"), -x), where(x < INF, result, x))
 
 
 FUNCTIONS: dict[str, Callable[..., Expression]] = {
@@ -677,7 +703,7 @@ FUNCTIONS: dict[str, Callable[..., Expression]] = {
     "log": log, "log1p": log1p, "log2": log2, "log10": log10, "pow": power, "rsqrt": rsqrt,
     "sin": sin, "cos": cos, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "atan2": atan2,
     "sinh": sinh, "cosh": cosh, "tanh": tanh, "asinh": asinh, "acosh": acosh, "atanh": atanh,
-    "erf": erf, "erfc": erfc, "erfinv": erfinv, "lgamma": lgamma,
+    "erf": erf, "erfc": erfc, "erfinv": erfinv, "lgamma": lgamma, "digamma": digamma,
     "bounded_sin": lambda x: sin(x, True), "bounded_cos": lambda x: cos(x, True), "bounded_tan": bounded_tan,
 }  # fmt: skip
 """What the nodes of these names stand for. The bounded ones hold for |x| < 2^30 and are faster."""

@@ -65,6 +65,7 @@ stubs: environment
 reference: environment
 	$(RUN) tools/missing_names.py
 	$(RUN) tools/api_overview.py
+	$(RUN) tools/refusals.py
 
 pages: environment
 	$(RUN) tools/pages.py

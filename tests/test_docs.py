@@ -52,7 +52,7 @@ def test_every_python_block_runs():
         assert path.read_text().isascii(), path
 
 
-@pytest.mark.parametrize("tool, page", [("missing_names", "missing-names"), ("api_overview", "api")])
+@pytest.mark.parametrize("tool, page", [("missing_names", "missing-names"), ("api_overview", "api"), ("refusals", "refusals")])
 def test_a_page_of_names_is_not_stale(tool, page):
     """In a process of its own: the tests of others may have attached things here."""
     source = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import {tool}; sys.stdout.write({tool}.page())"

@@ -21,10 +21,24 @@ test_text = rows(
             "F.cross_entropy(m, torch.empty(2, dtype=torch.long, device='meta'))", "torch.einsum('ij,kj->ik', m, m)",
             "F.conv2d(torch.empty(1, 3, 8, 8, device='meta'), torch.empty(4, 3, 3, 3, device='meta'))",
             "F.max_pool2d(torch.empty(1, 3, 8, 8, device='meta'), 2)", "F.dropout(m)", "F.gelu(m)", "torch.where(m > 0, m, m)",
+            "m.masked_fill(m > 0, 1.0)", "m.masked_fill_(m > 0, 1.0)", "F.mse_loss(m, m)", "m + torch.tensor(1.0)", "m.t().contiguous()",
+            "m.scatter(0, torch.zeros(1, 3, dtype=torch.long, device='meta'), m)", "m @ torch.ones(3, 2)", "F.linear(m, torch.ones(4, 3))",
+            "F.scaled_dot_product_attention(*[torch.empty(1, 2, 4, 8, device='meta')] * 3)", "m.logsumexp(1)", "m.addcmul(m, m)",
+            "F.avg_pool2d(torch.empty(2, 3, 4, 6, device='meta').transpose(2, 3), 2)", "F.group_norm(m.view(1, 2, 3), 2)",
+            "F.max_pool2d(torch.empty(2, 3, 4, 6, device='meta').transpose(2, 3), 2)", "torch.cdist(m, m)",
         )
     ),
     Row("m = torch.empty(2, 3, device='meta'); m.device, m.is_meta, m.data_ptr(), m.nbytes, len(m)"),
     Row("torch.empty(2, 3, device='meta').tolist()"),
+    Row("torch.empty(2, 3, device='meta').numpy()"),
+    *(
+        Row(f"m = torch.empty(2, 3, device='meta'); {e}")
+        for e in (
+            "m + torch.ones(2, 3)", "torch.ones(2, 3) + m", "m * torch.ones(2, 3, dtype=torch.long)", "torch.cat([m, torch.ones(2, 3)])",
+            "torch.stack([m, torch.ones(2, 3)])", "torch.nn.Linear(3, 4)(m)", "torch.nn.Linear(3, 4, device='meta')(torch.ones(2, 3))",
+            "torch.addmm(m, torch.ones(2, 3), torch.ones(3, 3))",
+        )
+    ),
     Row("torch.empty(1, device='meta').item()"),
     Row("torch.empty(2, 3, device='meta').to('cpu')"),
     Row("torch.manual_seed(0); torch.rand(1, device='meta'); torch.rand(1)", exact=True),
@@ -40,6 +54,39 @@ def test_a_module_without_memory(torch):
     given = {k: torch.ones(p.shape) for k, p in model.state_dict().items()}
     model.load_state_dict(given, assign=True)
     return list(shape), str(device), model(torch.ones(1, 3)), torch.nn.Linear(2, 3, device="meta").to_empty(device="cpu").weight.shape
+
+
+@parity
+def test_backward_without_memory(torch):
+    """Gradients have shapes and dtypes; each leaf that is reached gets one, and what was freed is not there again."""
+
+    def empty(*shape):
+        return torch.empty(shape, device="meta", requires_grad=True)
+
+    F = torch.nn.functional
+    made = []
+    for function, shapes in (
+        (lambda x: x.exp(), [(2, 3)]),
+        (lambda x, w, b: F.linear(x, w, b), [(2, 3), (4, 3), (4,)]),
+        (lambda x, w: F.conv2d(x, w), [(1, 3, 8, 8), (4, 3, 3, 3)]),
+        (lambda x, y: (x * y).softmax(-1), [(2, 3), (3,)]),
+        (lambda x, y: x.masked_fill(x > 0, 0.0) + 0 * y.detach(), [(2, 3), (3,)]),
+    ):
+        leaves = [empty(*shape) for shape in shapes]
+        function(*leaves).sum().backward()
+        made.append([None if x.grad is None else (x.grad.shape, x.grad.dtype, str(x.grad.device)) for x in leaves])
+    x, y = empty(3), empty(3)
+    found = torch.autograd.grad((x * 2).sum(), (x, y), allow_unused=True)
+    made.append([g if g is None else g.shape for g in found])
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).to("meta")
+    loss = model(torch.empty(2, 3, device="meta")).mean()
+    loss.backward()
+    made.append([p.grad.shape for p in model.parameters()])
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        made.append(str(error))
+    return made
 
 
 def test_what_needs_elements_names_the_operator():

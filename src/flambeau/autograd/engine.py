@@ -475,6 +475,11 @@ def run_backward(
     """Accumulates the gradients of the outputs' weighted sum into the leaves (or only into `inputs`)."""
     starts = start_gradients(outputs, gradients)
     keep = create_graph if retain_graph is None else retain_graph
+    first = outputs[0]
+    if not create_graph and first.__class__ is not GradientEdge and first._array.__class__ is not ndarray:
+        only = None if inputs is None else {id(t) for t in inputs}
+        without_memory().accumulate([edge for edge, _ in starts], keep, only)
+        return
     if inputs is None and not create_graph and not anomaly.enabled:
         accumulate_plain(starts, keep)
         return
@@ -486,6 +491,13 @@ def run_backward(
         if isinstance(target, (Node, Output)) and tensor.__class__ is not GradientEdge:
             tensor.retain_grad()
     accumulate(walk_back(starts, keep, create_graph, targets), {id(t) for t in targets})
+
+
+def without_memory() -> Any:
+    """The module for backwards on the device meta, imported when there is one."""
+    from . import without_memory as module
+
+    return module
 
 
 def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> None:
@@ -532,6 +544,9 @@ def gradients_of(
     starts = start_gradients(outputs, gradients)
     keep = create_graph if retain_graph is None else retain_graph
     targets = [target_of(t) for t in inputs]
+    first = outputs[0]
+    if not create_graph and first.__class__ is not GradientEdge and first._array.__class__ is not ndarray:
+        return without_memory().gradients([edge for edge, _ in starts], inputs, targets, keep)
     walk = walk_back(starts, keep, create_graph, targets)
     results: list[Any] = []
     for target in targets:

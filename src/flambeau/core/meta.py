@@ -18,6 +18,19 @@ ndarray = np.ndarray
 _as_strided = np.lib.stride_tricks.as_strided
 
 
+class Flags:
+    """The flags of an array without memory. What asks whether memory is aligned is about to read it: that is refused."""
+
+    __slots__ = ("array", "c_contiguous", "f_contiguous", "forc", "writeable")
+
+    def __init__(self, array: "MetaArray", flags: Any) -> None:
+        self.array = array
+        self.c_contiguous, self.f_contiguous, self.forc, self.writeable = flags.c_contiguous, flags.f_contiguous, flags.forc, True
+
+    def __getattr__(self, name: str) -> Any:
+        raise self.array.refusal(name)
+
+
 class MetaArray:
     """Shape, dtype and strides (given in elements, row-major unless told), and the methods of ndarray that keep to these."""
 
@@ -50,8 +63,8 @@ class MetaArray:
 
     @property
     def flags(self) -> Any:
-        """ndarray's flags for this shape and these strides."""
-        return self._seen().flags
+        """ndarray's flags for this shape and these strides, but for those that only what reads memory asks for."""
+        return Flags(self, self._seen().flags)
 
     @property
     def T(self) -> "MetaArray":
@@ -73,8 +86,8 @@ class MetaArray:
         return MetaArray(array.shape, array.dtype, [s // array.itemsize for s in array.strides])
 
     def stand_in(self) -> Any:
-        """One zero seen in the whole shape: for what computes."""
-        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
+        """Zeros for what computes; a large array is one zero seen in the whole shape, which cannot be written to."""
+        return np.zeros(self.shape, self.dtype) if self.size <= 1 << 16 else np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
     def as_strided(self, shape: Sequence[int], strides: Sequence[int]) -> "MetaArray":
         """A view with any shape and strides (in elements)."""
@@ -161,6 +174,8 @@ class MetaArray:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         out = out[0] if out else None
+        if len(inputs) == 2 and mixed(inputs):
+            raise self.refusal("another array has some")
         if out is not None and not isinstance(out, MetaArray):
             raise self.refusal("its elements would be written elsewhere")
         if method == "__call__" and ufunc.signature is None:
@@ -185,6 +200,8 @@ class MetaArray:
             if isinstance(args[0], MetaArray):
                 return None
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        if mixed(args[0] if function in (np.concatenate, np.stack) else args if function is np.dot else ()):
+            raise self.refusal("another array has some")
         if function in (np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.array_equal, np.allclose):
             raise self.refusal(function.__name__)
         if function in (np.empty_like, np.zeros_like, np.ones_like, np.full_like):
@@ -197,6 +214,20 @@ class MetaArray:
             return self._view(function(self._seen(), *args[1:], **kwargs))
         with np.errstate(all="ignore"):
             return _meta(function(*_stand_in(args), **_stand_in(kwargs)))
+
+
+def mixed(arrays: Any) -> bool:
+    """Whether arrays with memory and without stand side by side; 0-dim ones do not count."""
+    found = {x.__class__ is MetaArray for x in arrays if isinstance(x, (MetaArray, ndarray)) and x.ndim}
+    return len(found) > 1
+
+
+def one_device(arrays: Any) -> None:
+    """Raises RuntimeError where arrays with memory and without are operands together; 0-dim ones may."""
+    if mixed(arrays):
+        found = [x for x in arrays if isinstance(x, (MetaArray, ndarray)) and x.ndim]
+        names = ("cpu", "meta") if isinstance(found[0], MetaArray) else ("meta", "cpu")
+        raise RuntimeError("Tensor on device {} is not on the expected device {}!".format(*names))
 
 
 def _product(a: Any, b: Any) -> MetaArray:
@@ -234,10 +265,20 @@ DATA_DEPENDENT = frozenset(
 """Operators whose result, or its shape, depends on the elements: they are refused."""
 
 
+SUMS_OF_PRODUCTS = frozenset(("addbmm", "addmm", "addmv", "addr", "baddbmm"))
+"""Operators that ask their second and third operand first which device it is to be."""
+
+
 def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
     """What an operator's forward makes of stand-ins; of views, only where they lie. Raises `error` where the elements matter."""
     if op.name in DATA_DEPENDENT:
         raise error
+    if op.name in SUMS_OF_PRODUCTS:
+        one_device((*values[1:3], values[0]))
+    elif op.promote is not None or (op.name == "linear" and values[2] is not None):
+        one_device(values)
+    elif op.name in ("cat", "stack"):
+        one_device(values[0])
     if op.view:
         values = tuple([v._seen() if isinstance(v, MetaArray) else v for v in values])
     else:

@@ -83,7 +83,7 @@ def _ready(*arrays: Any) -> tuple[Any, ...] | None:
     for a in arrays:
         if a.dtype != dtype or not a.size:
             return None
-    return tuple([a if a.flags.c_contiguous and a.flags.aligned else a.copy("C") for a in arrays])
+    return tuple([a if a.flags.aligned and a.flags.c_contiguous else a.copy("C") for a in arrays])
 
 
 @quiet

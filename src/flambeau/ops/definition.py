@@ -420,6 +420,7 @@ class Operator:
             (f"a_{n}" if n in tensor_params else n) if i < self.positional else f"{n}={'a_' + n if n in tensor_params else n}"
             for i, n in enumerate(self.params)
         )
+        given = "".join(f"a_{n}, " if n in tensor_params else f"{n}, " for n in self.params)
         if (self.promote is not None or self.forward_takes_out) and len(self._operand_params()) > 1:
             shapes = ", ".join(f"a_{n}" for n in self._operand_params())
             compute = [f"r = forward({call})"]
@@ -436,9 +437,10 @@ class Operator:
                 *[f"    {line}" for line in compute],
                 "except ValueError:",
                 f"    raise broadcast_failure({shapes}) from None",
+                "except UNSUITED as error:",
+                f"    r = without_memory(OP, error, ({given}))",
             ]
         else:
-            given = "".join(f"a_{n}, " if n in tensor_params else f"{n}, " for n in self.params)
             lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", f"    r = without_memory(OP, error, ({given}))"]
         if self.promote is not None and len(self._operand_params()) == 2:
             a, b = (f"a_{n}" for n in self._operand_params())

@@ -16,7 +16,7 @@ from ..kernels.memory import clone_like, copy_into
 from ..tensor import Tensor
 from .dispatch import handle_overrides, overriding
 from .modes import stacks
-from .running import F32, F64, NUMBERS, as_array, both_to_float, broadcast_failure, ndarray, raise_overlap
+from .running import F32, F64, NUMBERS, UNSUITED, as_array, both_to_float, broadcast_failure, ndarray, raise_overlap, without_memory
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -120,6 +120,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             shape = layout.broadcast_shapes(*(getattr(values[i], "shape", ()) for i in positions))
             raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}") from None
         raise failure from None
+    except UNSUITED as error:
+        result, direct = without_memory(op, error, tuple(values)), False
     if not direct:
         result = as_array(result) if final is None else cast(as_array(result), final)
         if result.shape != target.shape:

@@ -174,3 +174,19 @@ def test_parts_of_a_traced_module_do_not_run():
     traced = flambeau.jit.trace(flambeau.nn.Sequential(flambeau.nn.Linear(3, 2)), flambeau.ones(1, 3))
     with pytest.raises(NotImplementedError, match="call the traced module itself"):
         traced.get_submodule("0")(flambeau.ones(1, 3))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "expression",
+    ["F.dropout(x, 0.5)", "F.dropout2d(x[None], 0.5)", "F.alpha_dropout(x, 0.5, True)", "x + torch.randint(0, 9, (x.size(0), 1, 1))",
+     "x[torch.randperm(x.size(0))]", "x.new_zeros(x.size(0))", "torch.rand(x.shape)", "torch.arange(x.size(1))", "x.new_full((x.size(0),), 2.0)",
+     "torch.eye(x.size(1))", "x.repeat(x.size(0), 1, 1)", "F.interpolate(x, size=(x.size(1) * 2,))", "x.split(x.size(1) // 2, 1)[0]"],
+)  # fmt: skip
+@parity
+def test_sizes_are_never_constants(torch, expression):
+    names = {"torch": torch, "F": torch.nn.functional}
+    function = eval(f"lambda x: {expression}", {"__name__": "some", **names})
+    traced = torch.jit.trace(function, torch.ones(2, 4, 4), check_trace=False)
+    torch.manual_seed(3)
+    return traced(torch.ones(3, 6, 8)).shape

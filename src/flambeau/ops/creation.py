@@ -729,6 +729,10 @@ def _new(name: str, make: Any) -> None:
     def create(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
         if "size" in ignored:
             size = (ignored["size"],)
+        if modes.active or type(self) not in PLAIN:
+            result = handle_overrides(create, (self, *size), dict(dtype=dtype, device=device, requires_grad=requires_grad))
+            if result is not NotImplemented:
+                return result
         numpy_type = self._array.dtype if dtype is None else numpy_dtype(dtype)
         where = self.device if device is None else device
         return finish(allocate(shape_of(size, name), numpy_type, where, make), requires_grad)

@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 from ..kernels import dropout as k
-from .definition import Array, composite, formula_function, operator, tensors
+from ..tensor import PLAIN
+from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
+from .modes import modes
 
 formula_function("scale_by_mask", k.scale_by_mask, lambda x, mask, scale: x * (mask.to(x.dtype) * scale))
 
@@ -45,6 +47,10 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
     """
+    if modes.active or type(input) not in PLAIN:
+        result = handle_overrides(dropout, (input, p, training, inplace), {})
+        if result is not NotImplemented:
+            return result
     if p < 0.0 or p > 1.0:
         check_probability(p)
     if not training or p == 0.0:
@@ -54,13 +60,13 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return masked_scale.function(input, p, input._array.shape)
 
 
-@composite("torch.dropout", hot=True)
+@composite("torch.dropout")
 def torch_dropout(input: Any, p: float, train: bool) -> Any:
     """`F.dropout` as a function of `torch`."""
     return dropout(input, p, train)
 
 
-@composite("torch.dropout_", hot=True)
+@composite("torch.dropout_")
 def torch_dropout_(input: Any, p: float, train: bool) -> Any:
     """`F.dropout(inplace=True)` as a function of `torch`."""
     return dropout(input, p, train, True)
@@ -72,6 +78,10 @@ def _channel_shape(input: Any) -> tuple[int, ...]:
 
 def _feature(name: str, low: int, high: int) -> None:
     def call(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(call, (input, p, training, inplace), {})
+            if result is not NotImplemented:
+                return result
         check_probability(p)
         ndim = input.dim()
         if name == "dropout1d":
@@ -122,13 +132,13 @@ def _alpha(input: Any, p: float, training: bool, inplace: bool, shape: Any) -> A
     return input.copy_(result) if inplace else result
 
 
-@composite("F.alpha_dropout", hot=True)
+@composite("F.alpha_dropout")
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """Dropout that keeps mean and variance of SELU activations (Klambauer et al., 2017)."""
     return _alpha(input, p, training, inplace, input.shape)
 
 
-@composite("F.feature_alpha_dropout", hot=True)
+@composite("F.feature_alpha_dropout")
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """`alpha_dropout` of whole channels."""
     return _alpha(input, p, training, inplace, _channel_shape(input))

@@ -148,6 +148,10 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Any = No
                 " * (int low, int high, tuple of ints size, *, torch.Generator generator = None)\n"
             )
         low, high, size = 0, low, high
+    if modes.active:
+        result = handle_overrides(randint, (low, high, size), dict(generator=generator, dtype=dtype, device=device))
+        if result is not NotImplemented:
+            return result
     low, high = int(low), int(high)
     array = allocate(shape_of((size,), "randint"), numpy_dtype(dtype or dt.int64), device, np.empty)
     if low >= high:
@@ -169,6 +173,10 @@ def randint_like(input: Any, low: Any, high: Any = None, *, dtype: Any = None, r
 def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """A random permutation of 0 .. n - 1; int64 unless a dtype is given."""
+    if modes.active:
+        result = handle_overrides(randperm, (n,), dict(generator=generator, dtype=dtype, device=device))
+        if result is not NotImplemented:
+            return result
     array = sampling.randperm(n, numpy_dtype(dtype or dt.int64), generator)
     return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
 

@@ -12,7 +12,8 @@ HEAD = """# What is refused
 <!-- Written by tools/refusals.py: run `make reference`. -->
 
 Every error in the source whose text says that flambeau does not do something that PyTorch does; `...` stands for what is filled
-in. What these mean is said on [What differs from PyTorch](differences.md); names that are missing altogether stand on [Names that are missing](missing-names.md).
+in. What these mean is said on [What differs from PyTorch](differences.md); names that are missing altogether stand on
+[Names that are missing](missing-names.md).
 
 | where | error | text |
 | --- | --- | --- |

@@ -7,6 +7,8 @@ from ..version import TORCH, __version__
 USAGE = """\
 usage: flambeau run SCRIPT [ARGUMENT ...]     run a PyTorch script with flambeau as torch
        flambeau run -m MODULE [ARGUMENT ...]  the same for a module
+       flambeau profile SCRIPT [ARGUMENT ...] run it, then print the time of each operator, forward and backward
+       flambeau profile -m MODULE [ARGUMENT ...]
        flambeau --version
        flambeau --help
 """
@@ -24,10 +26,18 @@ def main(arguments: list[str] | None = None) -> int:
             from .run import run_script
 
             return run_script(script, rest)
+        case ["profile", "-m", module, *rest]:
+            from .profile import profile_module
+
+            return profile_module(module, rest)
+        case ["profile", script, *rest] if not script.startswith("-"):
+            from .profile import profile_script
+
+            return profile_script(script, rest)
         case ["--version" | "-V"]:
             print(f"flambeau {__version__} (PyTorch {TORCH})")
             return 0
-        case ["--help" | "-h" | "help"] | ["run", "--help" | "-h"]:
+        case ["--help" | "-h" | "help"] | ["run" | "profile", "--help" | "-h"]:
             print(USAGE, end="")
             return 0
     print(USAGE, end="", file=sys.stderr)

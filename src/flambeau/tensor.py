@@ -48,6 +48,8 @@ class Tensor(metaclass=_TensorMeta):
         super().__init_subclass__(**kwargs)
         if cls.__torch_function__ is disabled_torch_function:
             PLAIN.add(cls)
+        elif show_all is not None:
+            show_all(cls)
 
     # --- what it is --------------------------------------------------------------------------------------------
 
@@ -150,7 +152,6 @@ class Tensor(metaclass=_TensorMeta):
 
     is_cuda = is_sparse = is_quantized = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = is_sparse_csr = is_ipu = is_xla = False
     is_maia = is_mtia = is_ort = False
-    names: Any = property(lambda self: (None,) * self._array.ndim)
 
     @property
     def is_cpu(self) -> bool:
@@ -500,6 +501,8 @@ default_torch_function: Any = None
 """The default `Tensor.__torch_function__`: set by ops/subclassing."""
 takes_over: Any = None
 """Whether a subclass's own `__torch_function__` is to be asked: set by ops/subclassing."""
+show_all: Any = None
+"""Lets a subclass's own `__torch_function__` see the properties and methods defined here: set by ops/subclassing."""
 layout_object: Any = None
 """`torch.strided`: set by the package."""
 

@@ -70,3 +70,45 @@ def test_a_log_of_functions(torch):
 def test_weak_references():
     x = flambeau.ones(2).as_subclass(subclass(flambeau))
     assert weakref.ref(x)() is x
+
+
+@parity
+def test_properties_and_methods_without_operators_are_seen(torch):
+    """What the class asks of its tensors goes through `__torch_function__`; within the default one it does not come again."""
+    seen = []
+
+    class Watched(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append((func.__name__, len(args)))
+            if func == torch.Tensor.shape.__get__:
+                return "a shape"
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    class Further(Watched):
+        pass
+
+    x = torch.ones(2, 3).as_subclass(Further)
+    one = torch.tensor(1.5).as_subclass(Watched)
+    results = [x.shape, x.ndim, str(x.dtype), str(x.device), x.numel(), x.size(0), x.stride(), len(x), x.is_floating_point(), x.is_cuda]
+    results += [
+        x.requires_grad,
+        x.is_leaf,
+        x.grad_fn is None,
+        x.grad is None,
+        one.item(),
+        x.tolist(),
+        float(one),
+        bool(one),
+        x.is_contiguous(),
+    ]
+    results += [type(x.T).__name__, type(x.data).__name__]
+    x.requires_grad = True
+    (x * 2).sum().backward()
+    results += [type(x.grad).__name__]
+    return results, seen
+
+
+def test_plain_tensors_keep_their_own_properties():
+    assert all("shape" not in cls.__dict__ for cls in flambeau.nn.Parameter.__mro__ if cls is not flambeau.Tensor)
+    assert isinstance(flambeau.Tensor.__dict__["shape"], property)

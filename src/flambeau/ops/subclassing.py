@@ -8,6 +8,7 @@ from .. import tensor as tensor_module
 from ..core.size import Size
 from ..tensor import PLAIN, Tensor, shared_version, wrap_as
 from .definition import OPERATORS
+from .dispatch import handle_overrides
 from .modes import stacks
 
 _FIELDS = ("_array", "_node", "_requires_grad", "_grad", "_view", "_counter", "_hooks")
@@ -68,7 +69,7 @@ def default_torch_function(cls: Any, func: Any, types: Any, args: Any, kwargs: A
         result = func(*args, **kwargs)
     finally:
         stacks.subclasses_disabled -= 1
-    return result if cls is Tensor else convert(result, cls)
+    return result if cls is Tensor or func in _UNCONVERTED else convert(result, cls)
 
 
 _DEFAULT = Tensor.__dict__["__torch_function__"].__func__
@@ -80,6 +81,63 @@ def takes_over(tensor: Tensor) -> bool:
     return cls not in PLAIN and not stacks.subclasses_disabled and getattr(cls.__torch_function__, "__func__", None) is not _DEFAULT
 
 
+# --- what Tensor defines without an operator ----------------------------------------------------------------------------
+
+_PROPERTIES = """
+shape ndim dtype device layout itemsize nbytes is_cpu is_meta is_cuda is_sparse is_quantized is_mkldnn is_nested is_mps is_xpu is_vulkan
+is_sparse_csr is_ipu is_xla is_maia is_mtia is_ort requires_grad is_leaf grad_fn output_nr grad retains_grad _base data _version T mT H mH
+real imag
+""".split()
+_METHODS = """
+element_size dim ndimension numel nelement size stride storage_offset data_ptr get_device __len__ is_floating_point is_complex is_signed
+requires_grad_ _is_view is_inference register_hook retain_grad item tolist numpy __float__ __int__ __bool__ __complex__ __index__
+is_contiguous untyped_storage is_shared storage_type type __format__ __array__ __contains__ __reversed__
+""".split()
+_UNCONVERTED: Any = frozenset((Tensor.grad.__get__, Tensor._base.__get__))  # type: ignore[attr-defined]
+"""What keeps its class whatever subclass asks for it."""
+
+
+def show_all(cls: Any) -> None:
+    """Puts forms on a subclass with a `__torch_function__` of its own that ask it first. Tensor itself does not pay for that."""
+    if getattr(cls.__torch_function__, "__func__", None) is _DEFAULT:
+        return
+    for names, form in ((_PROPERTIES, _shown_property), (_METHODS, _shown_method)):
+        for name in names:
+            owner = next((base for base in cls.__mro__ if name in base.__dict__), None)
+            if owner is Tensor:
+                setattr(cls, name, form(name))
+
+
+def _shown_property(name: str) -> property:
+    plain = Tensor.__dict__[name]
+    if not isinstance(plain, property):  # a constant of the class
+        plain = property(lambda self, value=plain: value)  # type: ignore[misc]
+
+    def shown(self: Any) -> Any:
+        return plain.__get__(self) if stacks.subclasses_disabled else handle_overrides(plain.__get__, (self,), {})
+
+    def assigned(self: Any, value: Any) -> None:
+        if stacks.subclasses_disabled:
+            plain.__set__(self, value)
+        else:
+            handle_overrides(plain.__set__, (self, value), {})
+
+    def deleted(self: Any) -> None:
+        plain.__delete__(self)
+
+    return property(shown, assigned, deleted, plain.__doc__)
+
+
+def _shown_method(name: str) -> Any:
+    def shown(self: Any, *args: Any, **kwargs: Any) -> Any:
+        plain = getattr(Tensor, name)
+        return plain(self, *args, **kwargs) if stacks.subclasses_disabled else handle_overrides(plain, (self, *args), kwargs)
+
+    shown.__name__ = shown.__qualname__ = name
+    return shown
+
+
+tensor_module.show_all = show_all
 tensor_module.default_torch_function = default_torch_function
 tensor_module.takes_over = takes_over
 Tensor.as_subclass = as_subclass  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ import numpy as np
 from ..core.generator import default_generator
 from .compiler import compiled_for
 from .library import activation as library
+from .memory import contiguous
 from .pointwise import LARGE, applied
 from .quiet import quiet
 from .random_support import u53
@@ -172,12 +173,12 @@ def by_rows(kernel: Any, axis: int, *arrays: Any) -> Any:
     if not x.ndim or not x.size:
         return None
     if axis in (-1, x.ndim - 1):
-        arrays = tuple([np.ascontiguousarray(a) for a in arrays])
+        arrays = tuple([contiguous(a) for a in arrays])
         found = compiled_for(kernel, *arrays)
         return None if found is None else found(np.empty(x.shape, x.dtype), *arrays)
-    arrays = tuple([np.ascontiguousarray(a.swapaxes(axis, -1)) for a in arrays])
+    arrays = tuple([contiguous(a.swapaxes(axis, -1)) for a in arrays])
     found = compiled_for(kernel, *arrays)
-    return None if found is None else np.ascontiguousarray(found(np.empty_like(arrays[0]), *arrays).swapaxes(axis, -1))
+    return None if found is None else contiguous(found(np.empty_like(arrays[0]), *arrays).swapaxes(axis, -1))
 
 
 def softmax(x: Any, axis: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import as_element, result_dtype, wrap_integer
+from . import memory
 from .compiler import mapped, usable
 from .library import elementwise as library
 from .pointwise import LARGE, LOW, arithmetic, binary_function, function, large, two_operands
@@ -31,12 +32,14 @@ minimum = arithmetic(np.minimum, library.minimum)
 fmax = quiet_binary(np.fmax)
 fmin = quiet_binary(np.fmin)
 arctan2 = binary_function(np.arctan2, library.arctan2)
+_remainder = arithmetic(np.remainder, library.remainder)
+_fmod = arithmetic(np.fmod, library.fmod)
 _power = binary_function(np.power, library.power)
-hypot = quiet_binary(np.hypot)
+hypot = binary_function(np.hypot, library.hypot)
 copysign = quiet_binary(np.copysign)
 nextafter = quiet_binary(np.nextafter)
-logaddexp = quiet_binary(np.logaddexp)
-logaddexp2 = quiet_binary(np.logaddexp2)
+logaddexp = binary_function(np.logaddexp, library.logaddexp)
+logaddexp2 = binary_function(np.logaddexp2, library.logaddexp2)
 
 equal = arithmetic(np.equal, library.equal, True)
 not_equal = arithmetic(np.not_equal, library.not_equal, True)
@@ -330,18 +333,16 @@ def trunc_divide(x: Any, y: Any, out: Any = None) -> Any:
     return np.trunc(np.true_divide(x, y), out=out)
 
 
-@quiet
 def remainder(x: Any, y: Any, out: Any = None) -> Any:
     """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     _checked_divisor(x, y)
-    return np.remainder(x, y, out=out)
+    return _remainder(x, y, out)
 
 
-@quiet
 def fmod(x: Any, y: Any, out: Any = None) -> Any:
     """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     _checked_divisor(x, y)
-    return np.fmod(x, y, out=out)
+    return _fmod(x, y, out)
 
 
 @quiet
@@ -521,6 +522,10 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def cast(x: Any, dtype: Any) -> Any:
     """A copy in another dtype; complex numbers lose their imaginary parts."""
+    if x.size >= memory.LARGE:
+        result = memory.cast(x, dtype)
+        if result is not None:
+            return result
     token = silence(SILENT)
     try:
         if x.dtype.kind == "c" and dtype.kind not in "cb":

@@ -6,6 +6,10 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from .compiler import mapped, usable
+from .library import copying, transposing
+from .reduction import sum as sum_over
+
 empty = np.empty
 zeros = np.zeros
 ones = np.ones
@@ -22,10 +26,14 @@ stack = np.stack
 tri = np.tri
 
 
+LARGE = 1 << 15
+"""From so many elements on copies are compiled."""
+
+
 def clone_like(source: Any, layout: Any) -> Any:
     """A copy of `source` in the memory order of `layout`, an array of the same shape."""
     result = np.empty_like(layout, source.dtype)
-    result[...] = source
+    _copy(result, source)
     return result
 
 
@@ -34,19 +42,64 @@ def clone(source: Any) -> Any:
     return source.copy(order="K")
 
 
+def row_major(x: Any) -> Any:
+    """A row-major copy."""
+    if x.size < LARGE:
+        return x.copy()
+    result = np.empty(x.shape, x.dtype)
+    _copy(result, x)
+    return result
+
+
+def contiguous(x: Any) -> Any:
+    """The array itself if it is row-major, else a copy that is."""
+    return x if x.flags.c_contiguous else row_major(x)
+
+
+def _copy(target: Any, source: Any) -> None:
+    """Writes an array into another of the same dtype, broadcast."""
+    if target.size < LARGE or not _large_copy(target, source):
+        target[...] = source
+
+
+def _large_copy(target: Any, source: Any) -> bool:
+    """Copies by a compiled kernel; False where it can't. The two must be of one dtype."""
+    if source.__class__ is not np.ndarray or target.dtype is not source.dtype or target.flags.c_contiguous and source.flags.c_contiguous:
+        return False
+    if not source.flags.aligned or not target.flags.behaved or np.may_share_memory(source, target) or not usable():
+        return False
+    size = target.itemsize
+    if size in (1, 2, 4, 8) and target.flags.c_contiguous and source.shape == target.shape:
+        sizes = transposing.plan(source.shape, source.strides, size)
+        if sizes is not None:
+            transposing.kernel(size)(target, source, sizes)
+            return True
+    as_bits = copying.BITS.get(size)
+    return as_bits is not None and mapped(copying.copy, as_bits, target.view(as_bits), source.view(as_bits)) is not None
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """A copy in another dtype, made by a compiled kernel; None where there is none for these two."""
+    kernel = copying.cast(x.dtype, dtype) if x.__class__ is np.ndarray and usable() else None
+    return None if kernel is None else mapped(kernel, dtype, np.empty_like(x, dtype), x)
+
+
 def copy_into(target: Any, source: Any) -> None:
     """Writes `source` into `target`, broadcast and cast."""
-    token_needed = target.dtype != source.dtype if hasattr(source, "dtype") else False
-    if token_needed:
-        from .quiet import SILENT, restore, silence
+    if not hasattr(source, "dtype") or target.dtype == source.dtype:
+        _copy(target, source)
+        return
+    if target.size >= LARGE and source.__class__ is np.ndarray and not np.may_share_memory(source, target) and usable():
+        kernel = copying.cast(source.dtype, target.dtype)
+        if kernel is not None and mapped(kernel, target.dtype, target, source) is not None:
+            return
+    from .quiet import SILENT, restore, silence
 
-        token = silence(SILENT)
-        try:
-            np.copyto(target, source.real if source.dtype.kind == "c" and target.dtype.kind != "c" else source, casting="unsafe")
-        finally:
-            restore(token)
-    else:
-        target[...] = source
+    token = silence(SILENT)
+    try:
+        np.copyto(target, source.real if source.dtype.kind == "c" and target.dtype.kind != "c" else source, casting="unsafe")
+    finally:
+        restore(token)
 
 
 def fill(target: Any, value: Any) -> None:
@@ -58,10 +111,7 @@ def sum_to(x: Any, shape: Sequence[int]) -> Any:
     """Adds up what was broadcast: the sum of `x` over the dimensions that `shape` lacks or has as 1."""
     axes = summed_dims(x.shape, shape)
     if axes:
-        if axes == (0,) and x.size > 4096 and x.ndim == 2 and x.flags.c_contiguous and x.dtype.kind == "f":
-            x = np.ones(x.shape[0], x.dtype) @ x  # a matrix product sums rows faster than a reduction does
-        else:
-            x = np.asarray(np.add.reduce(x, axes, x.dtype))
+        x = np.asarray(sum_over(x, axes) if x.size > 4096 else np.add.reduce(x, axes, x.dtype))
     return x.reshape(shape)
 
 

@@ -27,17 +27,6 @@ def stack(arrays: Sequence[Any], dim: int) -> Any:
     return result
 
 
-def row_major(x: Any) -> Any:
-    """A row-major copy. Of transposed memory it is made in strips, whose lines of source stay in the cache."""
-    if x.size < 1 << 16 or x.ndim < 2 or x.strides[-1] == x.itemsize:
-        return x.copy()
-    result = np.empty(x.shape, x.dtype)
-    width = 64 // x.itemsize
-    for j in range(0, x.shape[-1], width):
-        result[..., j : j + width] = x[..., j : j + width]
-    return result
-
-
 def like(x: Any) -> Any:
     """An uninitialised array of the same shape and dtype, in the memory order that PyTorch preserves."""
     if x.flags.c_contiguous:

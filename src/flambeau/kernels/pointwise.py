@@ -9,6 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 from .compiler import Kernel, mapped, usable
+from .memory import row_major
 from .quiet import SILENT, restore, silence
 
 LARGE = 1 << 17
@@ -82,7 +83,7 @@ def two_operands(kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) 
             if out is None:
                 return None
             if y.ndim > 1 and abs(y.strides[-1]) > 64 and y.shape == out.shape and y.strides != out.strides:
-                operands = (x, np.ascontiguousarray(y))
+                operands = (x, row_major(y))
     elif out.dtype is not result_dtype or not _apart(out, operands):
         return None
     return mapped(kernel, dtype, out, *operands)

@@ -10,8 +10,7 @@ from ..autograd.views import make_view
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
 from ..core.layout import infer_size, ndarray, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
-from ..kernels.memory import sum_to
-from ..kernels.placing import row_major
+from ..kernels.memory import row_major, sum_to
 from ..tensor import PLAIN, Tensor, shared_version, wrap
 from .definition import Array, attach, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes

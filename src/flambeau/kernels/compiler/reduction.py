@@ -10,7 +10,8 @@ from typing import Any, Callable
 import numpy as np
 
 from .expression import Expression, binary, cast
-from .llvm import COMPUTED, LLVM_TYPE, PRELUDE, STORAGE, Array, Block, Row, literal
+from .llvm import COMPUTED, LLVM_TYPE, STORAGE, Array, Block, Row, literal
+from .sized import sized_module, take_sizes
 
 WIDTH = 1024
 """Columns that are added up side by side: their sums stay in the first-level cache."""
@@ -63,29 +64,13 @@ class Reduction:
         return out
 
     def _module(self, name: str, stored: str, accumulator: str, rows: bool) -> str:
-        extras = [f"%extra{i}" for i in range(self.extras)]
-        pointers = ["%out", "%x", *extras]
+        pointers = ["out", "x", *[f"extra{i}" for i in range(self.extras)]]
         body = self._rows(stored, accumulator) if rows else self._columns(stored, accumulator)
-        fields = ["work", "grain", "n", "inner", "chunk", "chunks", "blocks"]
-        sizes = "".join(
-            f"  %{f}_at = getelementptr i64, ptr %sizes, i64 {i}\n  %{f} = load i64, ptr %{f}_at\n" for i, f in enumerate(fields)
-        )
-        loads, stores, takes = "", "", ""
-        for i, p in enumerate([*pointers, "%sizes"]):
-            q = p[1:]
-            loads += f"  %{q}_arg = getelementptr ptr, ptr %args, i64 {i}\n  %{q}_object = load ptr, ptr %{q}_arg\n"
-            loads += f"  %{q}_data = getelementptr i8, ptr %{q}_object, i64 16\n  {p} = load ptr, ptr %{q}_data\n"
-            stores += f"  %{q}_slot = getelementptr ptr, ptr %context, i64 {i}\n  store ptr {p}, ptr %{q}_slot\n"
-            takes += f"  %{q}_slot = getelementptr ptr, ptr %context, i64 {i}\n  {p} = load ptr, ptr %{q}_slot\n"
-        signature = ", ".join(f"ptr noalias {p}" for p in pointers)
-        return f"""{PRELUDE}
-declare i64 @llvm.smax.i64(i64, i64)
-declare i64 @llvm.smin.i64(i64, i64)
-
-define internal void @body({signature}, ptr %sizes, i64 %begin, i64 %end) noinline {{
+        code = f"""
+define internal void @body({", ".join(f"ptr noalias %{p}" for p in pointers)}, ptr %sizes, i64 %begin, i64 %end) noinline {{
 entry:
   %sums = alloca [{WIDTH} x {LLVM_TYPE[accumulator]}], align 64
-{sizes}  br label %items
+{take_sizes("work", "grain", "n", "inner", "chunk", "chunks", "blocks")}  br label %items
 items:
   %item = phi i64 [%begin, %entry], [%item1, %item_done]
   %some = icmp slt i64 %item, %end
@@ -97,31 +82,8 @@ item_done:
 finished:
   ret void
 }}
-
-define internal void @part(ptr %context, i64 %begin, i64 %end) {{
-{takes}  call void @body({", ".join(f"ptr {p}" for p in pointers)}, ptr %sizes, i64 %begin, i64 %end)
-  ret void
-}}
-
-define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
-  %context = alloca [{len(pointers) + 1} x ptr]
-{loads}{stores}{sizes}  %large = icmp sgt i64 %work, %grain
-  br i1 %large, label %over_pool, label %here
-over_pool:
-  %gil = call ptr @PyEval_SaveThread()
-  call void @flambeau_parallel(ptr @part, ptr %context, i64 %work, i64 %grain)
-  call void @PyEval_RestoreThread(ptr %gil)
-  br label %finished
-here:
-  call void @part(ptr %context, i64 0, i64 %work)
-  br label %finished
-finished:
-  %references = load i64, ptr %out_object
-  %more = add i64 %references, 1
-  store i64 %more, ptr %out_object
-  ret ptr %out_object
-}}
 """
+        return sized_module(name, pointers, code)
 
     def _rows(self, stored: str, accumulator: str) -> str:
         """One item is a chunk of a row."""

@@ -1,5 +1,6 @@
 """Element-wise operators of large arrays, and the transcendental functions of all."""
 
+import math
 from typing import Any, Callable
 
 from ..compiler import Kernel
@@ -70,6 +71,78 @@ def binary(name: str, compute: Callable[[Any, Any], Any], result: str = "f", gra
     )
 
 
+def division(name: str, rest: Callable[[Any, Any, Any], Any]) -> tuple[Kernel, Kernel, Kernel]:
+    """`binary` of what is left of x divided by y: exact, by a fused product where all quotients of a stretch are small, else by the
+    C library. `rest(r, x, y)` makes the result of fmod(x, y)."""
+
+    def loops(row: Any, out: Any, x: Callable[[Any], Any], y: Callable[[Any], Any]) -> None:
+        def quick(i: Any) -> None:
+            a, b = x(i), y(i)
+            size, unit = e.absolute(a), e.absolute(b)
+            r = e.fma(-e.trunc(size / unit), unit, size)
+            r = e.where(r < 0.0, r + unit, r)  # the quotient was rounded up to a whole number
+            r = e.where(unit.equals(math.inf), e.where(size < math.inf, size, math.nan), r)
+            out[i] = rest(e.copysign(r, a), a, b)
+
+        def slow(i: Any) -> None:
+            a, b = x(i), y(i)
+            out[i] = rest(e.binary("rem", a, b), a, b)
+
+        huge = row.once(row.max(lambda i: e.absolute(x(i)) / e.absolute(y(i))) >= 2.0**22)
+        row.each(slow, huge)
+        row.each(quick, huge ^ True)
+
+    def arrays(row: Any, out: Any, x: Any, y: Any) -> None:
+        loops(row, out, lambda i: x[i], lambda i: y[i])
+
+    def number_behind(row: Any, out: Any, x: Any, y: Any) -> None:
+        loops(row, out, lambda i: x[i], lambda i: y)
+
+    def number_before(row: Any, out: Any, y: Any, x: Any) -> None:
+        loops(row, out, lambda i: x, lambda i: y[i])
+
+    arrays.__name__, number_behind.__name__, number_before.__name__ = name, f"{name}_number", f"number_{name}"
+    return (
+        Kernel(arrays, "out:f x:f y:f", 0, False, True, LIGHT),
+        Kernel(number_behind, "out:f x:f", 1, False, True, LIGHT),
+        Kernel(number_before, "out:f y:f", 1, False, True, LIGHT),
+    )
+
+
+def _with_sign_of_divisor(r: Any, x: Any, y: Any) -> Any:
+    """The remainder that lies between 0 and y."""
+    opposite = e.where(y < 0.0, e.constant(1.0, r.type), -1.0) * r > 0.0
+    return e.where(r.equals(0.0), e.copysign(r, y), e.where(opposite, r + y, r))
+
+
+def _log_of_sum(x: Any, y: Any) -> Any:
+    """log(exp(x) + exp(y))."""
+    larger, smaller = _larger(x, y), _smaller(x, y)
+    rest = e.log1p(e.exp(smaller - larger))
+    return e.where(x.equals(y), x + math.log(2), larger + rest)
+
+
+def _log2_of_sum(x: Any, y: Any) -> Any:
+    """log2(2^x + 2^y)."""
+    larger, smaller = _larger(x, y), _smaller(x, y)
+    rest = e.log1p(e.exp2(smaller - larger)) * (1 / math.log(2))
+    return e.where(x.equals(y), x + 1.0, larger + rest)
+
+
+def _hypotenuse(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2) without overflow on the way; infinity if either is, even beside NaN."""
+    a, b = e.absolute(x), e.absolute(y)
+    if x.type == "f32":
+        wide, high = e.cast(a, "f64"), e.cast(b, "f64")
+        result = e.cast(e.sqrt(e.fma(wide, wide, high * high)), "f32")
+    else:
+        larger = e.where(a > b, a, b)
+        factor = e.where(larger > 2.0**500, 2.0**-600, e.where(larger < 2.0**-400, e.constant(2.0**600, "f64"), 1.0))
+        inverse = e.where(larger > 2.0**500, 2.0**600, e.where(larger < 2.0**-400, e.constant(2.0**-600, "f64"), 1.0))
+        result = e.sqrt(e.fma(a * factor, a * factor, (b * factor) * (b * factor))) * inverse
+    return e.where(a.equals(math.inf), math.inf, e.where(b.equals(math.inf), math.inf, result))
+
+
 def _larger(x: Any, y: Any) -> Any:
     """The second of two equal ones (0 and -0), as the CPU's own instruction has it; NaN if either is."""
     return e.where(x > y, x, e.where(x.equals(x), y, x))
@@ -93,6 +166,11 @@ greater = binary("greater", lambda x, y: x > y, "i1")
 greater_equal = binary("greater_equal", lambda x, y: x >= y, "i1")
 power = binary("power", e.power, grain=GRAIN)
 arctan2 = binary("arctan2", e.atan2, grain=GRAIN)
+fmod = division("fmod", lambda r, x, y: r)
+remainder = division("remainder", _with_sign_of_divisor)
+logaddexp = binary("logaddexp", _log_of_sum, grain=GRAIN)
+logaddexp2 = binary("logaddexp2", _log2_of_sum, grain=GRAIN)
+hypot = binary("hypot", _hypotenuse, grain=GRAIN)
 
 negative = unary("negative", lambda x: -x, LIGHT)
 absolute = unary("absolute", e.absolute, LIGHT)

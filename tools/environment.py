@@ -40,7 +40,8 @@ def main() -> int:
     for extra in given.add:
         added = given.folder / f"{extra}.added"
         if not added.exists():
-            if not install(given.folder, "--editable", f"{ROOT}[{extra}]"):
+            requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][extra]
+            if not install(given.folder, *requirements):
                 return 3
             added.touch()
     return 0

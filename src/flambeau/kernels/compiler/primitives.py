@@ -35,6 +35,8 @@ def primitive(emit: Callable[[str], str], x: Expression, values: list[str], kind
     operation = x.operation
     if operation in BINARY:
         return emit(f"{operation} {kind} {values[0]}, {values[1]}")
+    if operation == "rem":
+        return emit(f"{'f' if x.type[0] == 'f' else 's'}rem {kind} {values[0]}, {values[1]}")
     if operation == "bitcast":
         return emit(f"bitcast {kinds[0]} {values[0]} to {kind}")
     if operation.startswith("table:"):

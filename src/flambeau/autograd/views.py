@@ -137,9 +137,8 @@ def make_view(tensor: Any, source: Any, multi_output: bool = False) -> None:
         view.crossing = parent.crossing
 
 
-def make_crossing(tensor: Any, source: Any, operator: Any, arguments: tuple[Any, ...]) -> None:
-    """`make_view` for an operator that changes the dtype."""
-    make_view(tensor, source)
+def cross(tensor: Any, source: Any, operator: Any, arguments: tuple[Any, ...]) -> None:
+    """Tells a new view that the operator which made it changed the dtype."""
     view = tensor._view
     view.crossing = (source._array, tensor._array, operator, arguments, view.crossing)
 

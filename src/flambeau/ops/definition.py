@@ -29,8 +29,8 @@ from typing import Any, Callable
 
 from ..autograd.engine import edge_of
 from ..autograd.grad_mode import grad_mode
-from ..autograd.node import Node, arrays, next_sequence, node_class, tensors
-from ..autograd.views import make_crossing, make_view
+from ..autograd.node import Node, arrays, node_class, tensors
+from ..autograd.views import cross
 from ..core.promotion import float_operand, float_operands, operands, rounded_operands
 from ..kernels.elementwise import cast, in_float32
 from ..tensor import PLAIN, Tensor, shared_version, wrap
@@ -57,6 +57,9 @@ from .running import (
     call_node_hooks,
     laid_out,
     ndarray,
+    new_node,
+    new_tensor,
+    new_view,
     no_derivative,
     to_float,
     without_memory,
@@ -89,6 +92,7 @@ NAMES: dict[str, Functions] = {where: Functions(where) for where in ("torch", "F
 OPERATORS: dict[str, "Operator"] = {}
 """Every operator by its own name."""
 
+_SCOPES: list[dict[str, Any]] = []  # of the functions written so far
 _CALLS = 50  # of an operator, before it is compiled for small arrays
 
 _KINDS = {"Array": "tensor", "Array | None": "optional", "Array | Number": "number", "list[Array]": "list"}
@@ -192,6 +196,7 @@ class Operator:
 
         form, self.native_form = self.native_form, None
         self.natives = install(Native(self, *form))
+        use_native_parts()
         self.compile_function()
         for stub in self.in_places.values():
             self.compile_in_place(stub)
@@ -220,6 +225,7 @@ class Operator:
         filename = f"<flambeau operator {self.name}: {name}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         exec(compile(source, filename, "exec"), scope)
+        _SCOPES.append(scope)
         return scope[name]
 
     def _scope(self) -> dict[str, Any]:
@@ -472,10 +478,7 @@ class Operator:
             lines += [
                 "if r.__class__ is not ndarray:",
                 "    r = as_array(r)",
-                "t = new(Tensor)",
-                "t._array = r",
-                "t._node = t._grad = t._view = t._counter = t._hooks = None",
-                "t._requires_grad = False",
+                f"t = new_view(r, {tensor_params[0]})" if self.view else "t = new_tensor(r)",
             ]
             if may_record and (differentiable or refuses):
                 result = "t" if "result" in self._saved_names() else "r"
@@ -486,13 +489,8 @@ class Operator:
                     "        t._node = node",
                     "        t._requires_grad = True",
                 ]
-            if self.view:
-                source = tensor_params[0]
-                lines.append(f"if {source}._counter is None: {source}._counter = [0]")
-                if self.view == "crossing":
-                    lines.append(f"make_crossing(t, {source}, OP, ({self._view_arguments()}))")
-                else:
-                    lines.append(f"make_view(t, {source})")
+            if self.view == "crossing":
+                lines.append(f"cross(t, {tensor_params[0]}, OP, ({self._view_arguments()}))")
             lines.append("return t")
         return "".join(f"    {line}\n" for line in lines)
 
@@ -666,8 +664,6 @@ class Operator:
         nowhere += [f"not any(t._view is not None and t._view.base._requires_grad for t in {p})" for p in params if self.kinds[p] == "list"]
         lines.append(f"if {' and '.join(tests + nowhere)}: return None")
         chosen = ", ".join(f"a_{n}" if n in self.tensor_params else n for n in self.params)
-        lines += [f"node = new(variant({chosen}))" if self.choose_node else "node = new(NODE)", "node.sequence = next_sequence()"]
-        lines.append(f"node.edges = ({', '.join(edge_parts)},)")
         saved, versions = [], []
         for n in names:
             needed = self._needed_for(n)
@@ -675,7 +671,7 @@ class Operator:
             if n == "result" or (n.startswith("result") and n[6:].isdigit()):
                 if self.outputs == 1:
                     saved.append("result._array")
-                    versions.append(("", "counter = result._counter or shared_version(result)"))
+                    versions.append("result")
                 else:
                     saved.append(f"result[{n[6:] or 0}]")
             elif n in self.tensor_params:
@@ -683,8 +679,8 @@ class Operator:
                 saved.append(f"a_{n} if {condition} else None" if condition else f"a_{n}")
                 exists = {"optional": f"{n} is not None", "number": f"{n}.__class__ not in NUMBERS"}.get(kind, "")
                 if kind != "list":
-                    tests_ = " and ".join(filter(None, (exists, f"({condition})" if condition else "")))
-                    versions.append((tests_, f"counter = {n}._counter or shared_version({n})"))
+                    test = " and ".join(filter(None, (exists, f"({condition})" if condition else "")))
+                    versions.append(f"{n} if {test} else None" if test else n)
             elif n.endswith("_shape") and n[:-6] in self.tensor_params:
                 base = n[:-6]
                 saved.append(f"[x.shape for x in a_{base}]" if self.kinds[base] == "list" else
@@ -695,34 +691,21 @@ class Operator:
                 saved.append(n)
             else:
                 raise TypeError(f"the derivative of {self.name} takes {n!r}, which is neither a parameter nor a result")
-        lines.append(f"node.saved = ({', '.join(saved)},)" if saved else "node.saved = ()")
-        if not versions:
-            lines.append("node.versions = ()")
-        elif len(versions) == 1 and not versions[0][0]:
-            lines += [versions[0][1], "node.versions = (counter, counter[0])"]
-        else:
-            lines.append("versions = []")
-            for test, code in versions:
-                indent = "    " if test else ""
-                if test:
-                    lines.append(f"if {test}:")
-                lines += [indent + code, indent + "versions += (counter, counter[0])"]
-            lines.append("node.versions = versions")
         if self.outputs == 1:
             r = "result._array" if "result" in names else "result"
-            lines += [f"node.shape = {r}.shape", f"node.dtype = {r}.dtype"]
+            shape, dtype = f"{r}.shape", f"{r}.dtype"
         elif self.visible == 1:
-            lines += ["node.shape = result[0].shape", "node.dtype = result[0].dtype"]
-        else:
-            lines += ["node.shape = [r.shape for r in result]", "node.dtype = [r.dtype for r in result]"]
-            if self.outputs == 0:
-                lines += [
-                    "if len(result) == 1:",
-                    "    node.shape, node.dtype = result[0].shape, result[0].dtype",
-                    "node.outputs = len(result)",
-                ]
-        lines += ["node.pre_hooks = node.post_hooks = None"]
-        lines += ["if stacks.node_hooks:", "    call_node_hooks(node)"]
+            shape, dtype = "result[0].shape", "result[0].dtype"
+        elif self.outputs:
+            shape, dtype = "[r.shape for r in result]", "[r.dtype for r in result]"
+        else:  # as many as come
+            shape, dtype = (f"result[0].{x} if len(result) == 1 else [r.{x} for r in result]" for x in ("shape", "dtype"))
+        kind = f"variant({chosen})" if self.choose_node else "NODE"
+        edges, kept, watched = (f"({', '.join(parts)},)" if parts else "()" for parts in (edge_parts, saved, versions))
+        lines.append(f"node = new_node({kind}, {shape}, {dtype}, {edges}, {kept}, {watched})")
+        if not self.outputs:
+            lines.append("node.outputs = len(result)")
+        lines += ["if modes.active and stacks.node_hooks:", "    call_node_hooks(node)"]
         lines.append("return node")
         scope = dict(self._scope(), variant=self._variant, NODE=self.node_type if self.outputs else _counted(self.node_type))
         return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), scope)
@@ -752,6 +735,15 @@ class Operator:
         while positional and names[len(positional) - 1] in self.defaults and self.defaults[names[len(positional) - 1]] is positional[-1]:
             positional.pop()
         return tuple(positional), kwargs
+
+
+def use_native_parts() -> None:
+    """Puts in place what all operators share in machine code, where it can be compiled."""
+    from .native import native_parts
+
+    shared = native_parts()
+    for scope in (_SCOPE, *_SCOPES) if shared else ():
+        scope.update(shared)
 
 
 def _counted(cls: type[Node]) -> type[Node]:
@@ -888,12 +880,11 @@ _SCOPE: dict[str, Any] = {
     "I64": I64,
     "INTEGERS": INTEGERS,
     "ndarray": ndarray,
-    "Tensor": Tensor,
-    "make_view": make_view,
-    "make_crossing": make_crossing,
-    "new": object.__new__,
+    "cross": cross,
+    "new_tensor": new_tensor,
+    "new_view": new_view,
+    "new_node": new_node,
     "grad_mode": grad_mode,
-    "next_sequence": next_sequence,
     "edge_of": edge_of,
     "operands": operands,
     "float_operand": float_operand,

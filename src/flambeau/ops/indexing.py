@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 
 from ..autograd.grad_mode import grad_mode
-from ..autograd.views import make_view
 from ..core import dtype as dt
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import indexing as k
 from ..kernels import memory
 from ..tensor import PLAIN, Tensor, shared_version, wrap
-from .definition import Array, apply_in_place, attach, formula_function, handle_overrides, operator, tensors
+from . import running
+from .definition import Array, apply_in_place, attach, formula_function, handle_overrides, operator, tensors, use_native_parts
 from .modes import modes
 from .shape import alias, unsqueeze
 from .slicing import select, slice_dim
 
 ndarray = np.ndarray
-_new = object.__new__
 _select, _slice, _unsqueeze = select.function, slice_dim.function, unsqueeze.function
 EVERYTHING = slice(None)
 
@@ -281,6 +280,20 @@ def _gradient_possible(self: Tensor) -> bool:
     return grad_mode.enabled and (self._requires_grad or (self._view is not None and self._view.base._requires_grad))
 
 
+class _Calls:
+    """Counts `x[i]` until it is worth compiling for."""
+
+    left = 50
+
+    def count(self) -> None:
+        self.left -= 1
+        if not self.left:
+            use_native_parts()
+
+
+_calls = _Calls()
+
+
 def getitem(self: Tensor, index: Any) -> Any:
     """The part of a tensor that an index names.
 
@@ -294,6 +307,8 @@ def getitem(self: Tensor, index: Any) -> Any:
     array = self._array
     cls = index.__class__
     if cls is int:
+        if _calls.left:
+            _calls.count()
         try:
             part = array[index, ...]
         except IndexError:
@@ -319,14 +334,10 @@ def getitem(self: Tensor, index: Any) -> Any:
         return _unsqueeze(self, 0)
     else:
         return _getitem_general(self, index)
-    t = _new(Tensor)
-    t._array = part
-    t._node = node
-    t._requires_grad = node is not None
-    t._grad = t._hooks = None
-    if self._counter is None:
-        self._counter = [0]
-    make_view(t, self)
+    t = running.new_view(part, self)
+    if node is not None:
+        t._node = node
+        t._requires_grad = True
     return t
 
 
@@ -347,11 +358,7 @@ def _getitem_general(self: Tensor, index: Any) -> Any:
                 except (IndexError, TypeError):
                     part = None
                 if part is not None and part.size:
-                    t = wrap(part)
-                    if self._counter is None:
-                        self._counter = [0]
-                    make_view(t, self)
-                    return t
+                    return running.new_view(part, self)
     elif type(index) in PLAIN and 0 < index._array.ndim <= array.ndim and array.__class__ is ndarray:
         return index_with(self, [index._array])
     else:

@@ -731,6 +731,23 @@ def _module(native: Native, table: Table, places: Fields) -> tuple[str, list[str
     return PRELUDE + DECLARATIONS + "\n".join(w.functions), offered
 
 
+_shared: dict[str, Any] | None = None
+
+
+def native_parts() -> dict[str, Any]:
+    """What all operators share in machine code, when it is there for the first time; else nothing."""
+    global _shared
+    if _shared is not None:
+        return {}
+    from . import running
+    from .native_graph import install_graph
+
+    _shared = install_graph()
+    if _shared:
+        running.new_tensor, running.new_view = _shared["new_tensor"], _shared["new_view"]
+    return _shared
+
+
 def _dunders(op: "Operator") -> list[str]:
     """The names under which Python's operators call an operator."""
     return [name.partition(".")[2] for name in op.public if name.startswith("Tensor.__") and name.rpartition(".")[2] not in op.in_places]

@@ -22,7 +22,7 @@ FULL, ONE, ROW, COLUMN = range(4)
 # --- where fields lie --------------------------------------------------------------------------------------------
 
 
-def _slot_offset(cls: type, name: str) -> int:
+def slot_offset(cls: type, name: str) -> int:
     """Where the slot `name` lies in the instances of a class: a field of the member descriptor's PyMemberDef."""
     member = ctypes.c_void_p.from_address(id(cls.__dict__[name]) + 5 * 8).value or 0
     return ctypes.c_ssize_t.from_address(member + 16).value
@@ -36,9 +36,9 @@ class Fields:
     """Offsets of the slots of Tensors and nodes."""
 
     def __init__(self) -> None:
-        self.tensor = {n: _slot_offset(Tensor, n) for n in Tensor.__dict__["__slots__"] if not n.startswith("__")}
-        self.node = {n: _slot_offset(Node, n) for n in Node.__slots__ if not n.startswith("__")}
-        self.active = _slot_offset(type(modes), "active")
+        self.tensor = {n: slot_offset(Tensor, n) for n in Tensor.__dict__["__slots__"] if not n.startswith("__")}
+        self.node = {n: slot_offset(Node, n) for n in Node.__slots__ if not n.startswith("__")}
+        self.active = slot_offset(type(modes), "active")
         self.example = array_objects()["example"]  # an operand, to ask an operator for the class of its nodes
 
 

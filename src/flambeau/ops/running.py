@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.node import Node, Output
+from ..autograd.node import Node, Output, next_sequence
 from ..autograd.views import make_view
 from ..core import dtype as dtypes
 from ..core import layout
@@ -107,11 +107,40 @@ def call_node_hooks(node: Node) -> None:
         hook(node)
 
 
+new_tensor = wrap
+
+
+def new_view(array: Any, source: Any) -> Any:
+    """A Tensor over an array that shares memory with another Tensor."""
+    t = wrap(array)
+    shared_version(source)
+    make_view(t, source)
+    return t
+
+
+def new_node(cls: Any, shape: Any, dtype: Any, edges: Any, saved: Any, tensors: Any) -> Node:
+    """A node of the graph; `tensors` are those whose version counters it remembers (None is passed over)."""
+    node = _new(cls)
+    node.sequence = next_sequence()
+    node.shape, node.dtype, node.edges, node.saved = shape, dtype, edges, saved
+    versions = []
+    for t in tensors:
+        if t is not None:
+            counter = t._counter or shared_version(t)
+            versions += (counter, counter[0])
+    node.versions = versions
+    node.pre_hooks = node.post_hooks = None
+    return node  # type: ignore[no-any-return]
+
+
+_new: Any = object.__new__
+
+
 def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any) -> Any:
     """Tensors over an operator's several results; integer ones stay outside the graph."""
     visible = []
     for i, r in enumerate(results[: len(results) - op.hidden] if op.hidden else results):
-        t = wrap(r if r.__class__ is ndarray else as_array(r))
+        t = new_tensor(r if r.__class__ is ndarray else as_array(r))
         if node is not None and r.dtype.kind in "fcV":
             t._node = node if node.outputs == 1 else Output(node, i)
             t._requires_grad = True

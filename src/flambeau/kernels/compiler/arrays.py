@@ -22,14 +22,19 @@ def array_objects() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@lru_cache(None)
-def array_maker() -> int:
-    """The address of PyArray_NewFromDescr; 0 where NumPy's table or the fields of arrays are not as expected."""
+def _table() -> int:
+    """The address of NumPy's table of C functions."""
     from numpy._core import _multiarray_umath as core  # type: ignore[attr-defined]  # not in NumPy's stubs
 
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    table = get(core._ARRAY_API, None)
+    return int(get(core._ARRAY_API, None))
+
+
+@lru_cache(None)
+def array_maker() -> int:
+    """The address of PyArray_NewFromDescr; 0 where NumPy's table or the fields of arrays are not as expected."""
+    table = _table()
     if _pointer(table + 2 * 8) != id(np.ndarray):
         return 0
     address = _pointer(table + _NEW_FROM_DESCR * 8)
@@ -44,3 +49,11 @@ def array_maker() -> int:
     flags = ctypes.c_int.from_address(id(made) + 64).value
     agree = made.shape == (2, 3) and made.dtype is descr and _pointer(id(made) + 56) == id(descr) and flags & 0x501 == 0x501
     return address if agree else 0
+
+
+_SET_BASE_OBJECT = 282  # PyArray_SetBaseObject in the same table
+
+
+def base_setter() -> int:
+    """The address of PyArray_SetBaseObject, by which a view keeps the array that owns its memory."""
+    return _pointer(_table() + _SET_BASE_OBJECT * 8)

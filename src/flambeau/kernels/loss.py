@@ -6,9 +6,40 @@ import numpy as np
 
 from .compiler import compiled_for
 from .library import loss as library
-from .quiet import quiet
+from .quiet import SILENT, quiet, restore, silence
 
 _F32 = np.dtype(np.float32)
+add_reduce = np.add.reduce
+
+
+_EXACT = 1 << 24
+"""Integers below this are float32 numbers."""
+
+
+def _compiled_rows(x: Any, target: Any, ignore_index: int) -> Any:
+    """Losses, logs of sums and states of the rows (see the kernel), as rows of one array; None without a kernel for the arrays."""
+    kernel = compiled_for(library.cross_entropy, x)
+    rows, classes = x.shape
+    if kernel is None or not target.flags.carray or not (-_EXACT < ignore_index < _EXACT and rows < _EXACT and 0 < classes < _EXACT):
+        return None
+    parts = np.empty((3, rows), _F32 if x.dtype.itemsize == 2 else x.dtype)
+    kernel(x, *parts, target, float(ignore_index), float(classes))
+    return parts
+
+
+def cross_entropy_total(x: Any, target: Any, ignore_index: int, mean: bool) -> tuple[Any, Any, int] | None:
+    """The sum or mean of `cross_entropy`, by a compiled kernel; None where there is none for the arrays, or a target is no class."""
+    parts = _compiled_rows(x, target, ignore_index)
+    if parts is None:
+        return None
+    token = silence(SILENT)
+    try:
+        total, _, count = add_reduce(parts, 1)
+        if count != count:
+            return None
+        return np.asarray(total / count if mean else total), parts[1], int(count)
+    finally:
+        restore(token)
 
 
 @quiet
@@ -17,15 +48,10 @@ def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int
 
     Rows whose target is `ignore_index` have loss 0. Targets must be in range or `ignore_index`.
     """
-    kernel = compiled_for(library.cross_entropy, x)
-    if kernel is not None and target.flags.carray:
-        keep = target != ignore_index
-        count = int(np.count_nonzero(keep))
-        if count < len(target):
-            target = np.where(keep, target, -1)
-        losses, lse = np.empty((2, len(target)), _F32 if x.dtype.itemsize == 2 else x.dtype)
-        kernel(x, losses, lse, target)
-        return losses, lse, count
+    parts = _compiled_rows(x, target, ignore_index)
+    if parts is not None:
+        losses, lse, state = parts
+        return losses, lse, int(add_reduce(state))
     if x.dtype.itemsize == 2:
         x = x.astype(_F32)
     peak = np.maximum.reduce(x, 1)
@@ -44,14 +70,15 @@ def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int
 def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_index: int) -> Any:
     """scale[row] * (softmax(x) - onehot(target)); zero in ignored rows. `scale`: one number, or one per row."""
     low = x.dtype
-    keep = target != ignore_index
-    kernel = compiled_for(library.cross_entropy_backward, x)
+    one = getattr(scale, "ndim", 0) == 0 and -_EXACT < ignore_index < _EXACT
+    kernel = compiled_for(library.cross_entropy_backward if one else library.cross_entropy_rows_backward, x)
     if kernel is not None and target.flags.carray and lse.flags.carray and lse.dtype is (_F32 if low.itemsize == 2 else low):
-        if keep.all():
-            rows = np.full(target.shape, scale, lse.dtype)
-        else:
-            rows, target = np.where(keep, scale, lse.dtype.type(0)).astype(lse.dtype, copy=False), np.where(keep, target, -1)
+        if one:
+            return kernel(np.empty(x.shape, low), x, target, lse, float(scale), float(ignore_index))
+        keep = target != ignore_index
+        rows, target = np.where(keep, scale, lse.dtype.type(0)).astype(lse.dtype, copy=False), np.where(keep, target, -1)
         return kernel(np.empty_like(x), x, target, lse, rows)
+    keep = target != ignore_index
     if low.itemsize == 2:
         x = x.astype(_F32)
     scale = np.broadcast_to(np.asarray(scale, x.dtype), target.shape)

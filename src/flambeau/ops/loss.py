@@ -15,6 +15,7 @@ from ..tensor import PLAIN
 from .activation import unimplemented
 from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
+from .running import ndarray
 from .pair_loss import REDUCTIONS, reduction_of
 
 
@@ -43,6 +44,13 @@ def cross_entropy_rows(input: Array, target: Array, reduction: Any, ignore_index
     """Cross entropy of logits (rows, classes) and class indices (rows), for reductions `none`, `sum` and `mean`."""
     if input.dtype.kind in "iub":
         raise unimplemented("log_softmax_lastdim_kernel_impl", input)
+    if (
+        reduction != "none"
+        and input.__class__ is ndarray
+        and (found := k.cross_entropy_total(input, target, ignore_index, reduction == "mean"))
+    ):
+        total, lse, count = found
+        return total, lse, memory.asarray(count)
     check_targets(target, input.shape[1], ignore_index)
     losses, lse, count = k.cross_entropy(input, target, ignore_index)
     counted = memory.asarray(count)

@@ -3,24 +3,40 @@
 from typing import Any
 
 from ..compiler import row_kernel
-from ..compiler.expression import constant, exp, log, where
+from ..compiler.expression import cast, constant, exp, log, where
 
 
-@row_kernel("x:f losses:c* lse:c* target:i64*", halves=True)
-def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, target: Any) -> None:
-    """Per row log(sum(exp(x))) and, unless the target is negative, that minus x[target]."""
+@row_kernel("x:f losses:c* lse:c* state:c* target:i64*", numbers=2, halves=True)
+def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, state: Any, target: Any, ignored: Any, classes: Any) -> None:
+    """Per row log(sum(exp(x))) and that minus x[target]; the state is 1, 0 where the target is ignored, NaN where it is no class."""
     peak = row.max(lambda i: x[i])
     total = row.once(log(row.sum(lambda i: exp(x[i] - peak))) + peak)
     wanted = row.get(target)
-    counts = row.once(wanted >= 0)
-    safe = row.once(where(counts, wanted, constant(0, "i64")))
+    counts = row.once(where(wanted.equals(cast(ignored, "i64")), 0.0 * ignored, 1.0 + 0.0 * ignored))
+    there = row.once(where(wanted >= 0, cast(wanted, classes.type) < classes, constant(0, "i1")))
+    safe = row.once(where(there, wanted, constant(0, "i64")))
     row.put(lse, total)
-    row.put(losses, where(counts, total - row.pick(x, safe), 0.0))
+    row.put(losses, where(counts > 0.0, total - row.pick(x, safe), 0.0))
+    row.put(state, where(there, counts, where(counts > 0.0, float("nan") * counts, counts)))
+
+
+@row_kernel("out:f x:f target:i64* lse:c*", numbers=2, halves=True)
+def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, scale: Any, ignored: Any) -> None:
+    """scale * (softmax(x) - onehot(target)) per row; zero where the target is ignored."""
+    total, wanted = row.get(lse), row.get(target)
+    by = row.once(where(wanted.equals(cast(ignored, "i64")), 0.0, scale))
+    safe = row.once(where(wanted.equals(cast(ignored, "i64")), constant(0, "i64"), wanted))
+
+    def body(i: Any) -> None:
+        out[i] = exp(x[i] - total) * by
+
+    row.each(body)
+    row.set(out, safe, row.pick(out, safe) - by)
 
 
 @row_kernel("out:f x:f target:i64* lse:c* scale:c*", halves=True)
-def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, scale: Any) -> None:
-    """scale * (softmax(x) - onehot(target)) per row; the scale of a row that does not count is zero."""
+def cross_entropy_rows_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, scale: Any) -> None:
+    """scale * (softmax(x) - onehot(target)) with a scale for each row; that of a row that does not count is zero."""
     total, by, wanted = row.get(lse), row.get(scale), row.get(target)
     safe = row.once(where(wanted >= 0, wanted, constant(0, "i64")))
 
@@ -28,4 +44,4 @@ def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, sc
         out[i] = exp(x[i] - total) * by
 
     row.each(body)
-    row.set(out, safe, exp(row.pick(x, safe) - total) * by - by)
+    row.set(out, safe, row.pick(out, safe) - by)

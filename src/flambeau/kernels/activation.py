@@ -32,12 +32,20 @@ def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def relu(x: Any, out: Any = None) -> Any:
-    """max(x, 0); NaN stays NaN."""
+    """max(x, 0); NaN stays NaN, and -0.0 what it is."""
     if x.size > LARGE and out is None:
         result = applied(library.relu, x)
         if result is not None:
             return result
-    return maximum(x, 0, out=out)
+    if x.dtype.kind in "iu":
+        return maximum(x, 0, out=out)
+    below = x < 0
+    if out is None:
+        return np.where(below, x.dtype.type(0), x)
+    if out is not x:
+        np.copyto(out, x)
+    np.putmask(out, below, 0)
+    return out
 
 
 def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:

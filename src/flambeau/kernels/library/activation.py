@@ -48,7 +48,7 @@ gelu_tanh = _map("gelu_tanh", lambda x: (tanh((x * x * _KAPPA + 1.0) * x * _BETA
 gelu_tanh_backward = _map("gelu_tanh_backward", _gelu_tanh_backward, 2)
 silu = _map("silu", lambda x: x * sigmoid(x))
 silu_backward = _map("silu_backward", _silu_backward, 2)
-relu = _map("relu", lambda x: where(x <= 0.0, 0.0, x), grain=LIGHT)
+relu = _map("relu", lambda x: where(x < 0.0, 0.0, x), grain=LIGHT)
 threshold_backward = _map("threshold_backward", lambda grad, result, bound: where(result <= bound, 0.0, grad), 2, 1, LIGHT)
 tanh_backward = _map("tanh_backward", lambda grad, result: grad * (1.0 - result * result), 2, grain=LIGHT)
 sigmoid_backward = _map("sigmoid_backward", lambda grad, result: grad * ((1.0 - result) * result), 2, grain=LIGHT)

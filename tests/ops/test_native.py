@@ -27,7 +27,17 @@ def _native():
     """Every operator has been called often enough."""
     x = torch.ones(2, 2)
     for _ in range(60):
-        for f in (lambda: x + x, lambda: x - x, lambda: x * x, lambda: 1 - x, lambda: x**2, x.sum, x.mean, x.relu, lambda: x.clone().add_(x)):
+        for f in (
+            lambda: x + x,
+            lambda: x - x,
+            lambda: x * x,
+            lambda: 1 - x,
+            lambda: x**2,
+            x.sum,
+            x.mean,
+            x.relu,
+            lambda: x.clone().add_(x),
+        ):
             f()
         for name in ("sub_", "mul_"):
             getattr(x.clone(), name)(x)
@@ -89,7 +99,12 @@ def test_numbers(number, dtype):
     x = torch.tensor([[1.5, -2.0, 0.0]], dtype=dtype, requires_grad=True)
     with np.errstate(all="ignore"):
         wide = x.detach().numpy()
-        for result, expected in ((x + number, wide + number), (x - number, wide - number), (x * number, wide * number), (number - x, number - wide)):
+        for result, expected in (
+            (x + number, wide + number),
+            (x - number, wide - number),
+            (x * number, wide * number),
+            (number - x, number - wide),
+        ):
             np.testing.assert_array_equal(result.detach().numpy(), expected.astype(wide.dtype))
     (x * number).sum().backward()
     np.testing.assert_array_equal(x.grad.numpy(), np.full((1, 3), number, wide.dtype))

@@ -69,6 +69,8 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
             # An array that the formula made is ours to add into, and so is the gradient that came in if it was ours,
             # unless it goes to several inputs, or another of the results is a view of it.
             owned = incoming if result is grad else result.__class__ is ndarray and result.base is None
+            if owned and grad.__class__ is list and any(result is g for g in grad):
+                owned = False
             if owned and not single:
                 owned = goes_once(result, results)
             if result.__class__ is not ndarray:

@@ -1,26 +1,28 @@
 """The walk of an ordinary `backward()` in machine code: what `autograd/plain.py` does, for the graphs that are usual.
 
 What waits for nodes and leaves lies in two sorted tables in plain memory: by a node's number, by a leaf's address. The
-walk takes nodes from the end, so the latest comes first. Where it meets something else than a node with one output and no
-hooks, or a leaf, it hands all that waits back, and the loop of `plain.py` goes on from there.
+walk takes nodes from the end, so the latest comes first. Where it meets a node with hooks, or something that is neither a
+node nor a leaf, it hands all that waits back, and the loop of `plain.py` goes on from there.
 """
 
 from typing import Any, Callable
 
 from ..autograd import plain
-from ..autograd.node import Node
+from ..autograd.node import Node, Output
 from ..autograd.saving import NEVER_CHANGED
 from ..kernels.compiler.code import Code
-from .native_objects import DECLARATIONS, Table, Writer, common_table, fields
+from .native_objects import DECLARATIONS, Table, Writer, common_table, fields, slot_offset
 
 _KEY, _OBJECT, _GRAD, _OWNED = 0, 8, 16, 24  # the words of an entry
 _ENTRY = 32
+_SEVERAL = 2  # stands for `owned` where the gradient is a list: of a node with several outputs
 _BASE, _COUNT, _CAPACITY = 0, 8, 16  # the words of a table
 
 _MORE_DECLARATIONS = """
 declare ptr @PyMem_Realloc(ptr, i64)
 declare void @PyMem_Free(ptr)
 declare ptr @PySequence_Fast(ptr, ptr)
+declare ptr @PySequence_GetItem(ptr, i64)
 declare ptr @PySequence_GetSlice(ptr, i64, i64)
 declare ptr @PyErr_NoMemory()
 declare ptr @PyObject_VectorcallMethod(ptr, ptr, i64, ptr)
@@ -31,6 +33,8 @@ declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)
 
 class _WalkWriter(Writer):
     """Writes the walk and its helpers."""
+
+    output_at = {n: slot_offset(Output, n) for n in ("node", "index")}
 
     def write(self) -> None:
         self.common()
@@ -173,7 +177,11 @@ class _WalkWriter(Writer):
         stack = code.slot("[3 x ptr]")
         leaf = code.op(f"icmp eq i32 {code.call('i32', 'PySet_Contains', 'ptr ' + table.read(code, 'plain'), f'ptr {cls}')}, 1")
         node = code.op(f"icmp eq i32 {code.call('i32', 'PyType_IsSubtype', f'ptr {cls}', 'ptr ' + table.read(code, 'Node'))}, 1")
-        code.leave(code.op(f"xor i1 {code.op(f'or i1 {leaf}, {node}')}, true"), "odd")
+        several = self.is_(code, cls, "Output")
+        known = code.op(f"or i1 {code.op(f'or i1 {leaf}, {node}')}, {several}")
+        code.leave(code.op(f"xor i1 {known}, true"), "odd")
+        target = code.slot("ptr", "%edge")
+        index = code.slot("i64", "-1")  # which of several outputs
         code.call("void", "Py_IncRef", "ptr %given")
         with code.when(self.isnt(code, code.field("%given", 8), "ndarray")):
             code.put(stack, "ptr", "%given")
@@ -182,8 +190,22 @@ class _WalkWriter(Writer):
             code.leave(code.op(f"icmp eq ptr {array}, null"), "failed")
             code.put(result, "ptr", array)
         grad = code.get(result, "ptr")
-        to_leaf, to_node, known = (code.fresh(x) for x in ("leaf", "node", "known"))
-        code.do(f"br i1 {leaf}, label %{to_leaf}, label %{to_node}")
+        to_leaf, to_node, to_output, not_leaf, known = (code.fresh(x) for x in ("leaf", "node", "output", "other", "known"))
+        code.do(f"br i1 {leaf}, label %{to_leaf}, label %{not_leaf}")
+        code.mark(not_leaf)
+        code.do(f"br i1 {several}, label %{to_output}, label %{to_node}")
+        code.mark(to_output)
+        inner = code.field("%edge", self.output_at["node"])
+        which = code.call("i64", "PyLong_AsLongLong", f"ptr {code.field('%edge', self.output_at['index'])}")
+        code.put(target, "ptr", inner)
+        code.put(index, "i64", which)
+        code.put(targets, "ptr", "%nodes")
+        code.put(key, "i64", code.call("i64", "PyLong_AsLongLong", f"ptr {code.field(inner, node_at['sequence'])}"))
+        code.put(shape, "ptr", code.call("ptr", "PySequence_GetItem", f"ptr {code.field(inner, node_at['shape'])}", f"i64 {which}"))
+        its_dtype = code.call("ptr", "PySequence_GetItem", f"ptr {code.field(inner, node_at['dtype'])}", f"i64 {which}")
+        code.call("void", "Py_DecRef", f"ptr {its_dtype}")  # the node holds it
+        code.put(dtype, "ptr", its_dtype)
+        code.do(f"br label %{known}")
         code.mark(to_leaf)
         array = code.field("%edge", tensor_at["_array"])
         with code.when(self.isnt(code, code.field(array, 8), "ndarray")):
@@ -238,6 +260,9 @@ class _WalkWriter(Writer):
             with code.when(code.op(f"icmp eq i64 {code.field(entry, _KEY, 'i64')}, {number}")):
                 code.put(there, "ptr", entry)
         entry = code.get(there, "ptr")
+        which = code.get(index, "i64")
+        with code.when(code.op(f"icmp sge i64 {which}, 0")):
+            code.back(self._one_of_several(code, where, at, number, code.get(target, "ptr"), entry, which, grad))
         with code.when(code.op(f"icmp ne ptr {entry}, null")):
             held = code.field(entry, _GRAD)
             total = code.call("ptr", "sum", f"ptr {held}", f"ptr {grad}", f"i64 {code.field(entry, _OWNED, 'i64')}")
@@ -256,6 +281,45 @@ class _WalkWriter(Writer):
         code.mark("failed")
         code.back("0")
         self.done(code)
+
+    def _one_of_several(self, code: Code, where: str, at: str, number: str, node: str, entry: str, which: str, grad: str) -> str:
+        """Code that puts a gradient into the list that waits for a node with several outputs; 1, or 0 where an exception is set."""
+        grads = code.slot("ptr")
+        new, old, ready, failed, done = (code.fresh(x) for x in ("new", "old", "ready", "failed", "done"))
+        good = code.slot("i64", "1")
+        code.do(f"br i1 {code.op(f'icmp eq ptr {entry}, null')}, label %{new}, label %{old}")
+        code.mark(new)
+        outputs = code.call("ptr", "PyObject_GetAttr", f"ptr {node}", f"ptr {self.table.read(code, 'outputs')}")
+        code.leave(code.op(f"icmp eq ptr {outputs}, null"), failed)
+        count = code.call("i64", "PyLong_AsLongLong", f"ptr {outputs}")
+        code.call("void", "Py_DecRef", f"ptr {outputs}")
+        made = code.call("ptr", "PyList_New", f"i64 {count}")
+        code.leave(code.op(f"icmp eq ptr {made}, null"), failed)
+        with code.loop(count) as i:
+            code.call("i32", "PyList_SetItem", f"ptr {made}", f"i64 {i}", f"ptr {self.new_reference(code, 'None')}")
+        inserted = code.call("i1", "insert", f"ptr {where}", f"i64 {at}", f"i64 {number}", f"ptr {node}", f"ptr {made}", f"i64 {_SEVERAL}")
+        code.leave(code.op(f"xor i1 {inserted}, true"), failed)
+        code.put(grads, "ptr", made)
+        code.do(f"br label %{ready}")
+        code.mark(old)
+        code.put(grads, "ptr", code.field(entry, _GRAD))
+        code.do(f"br label %{ready}")
+        code.mark(ready)
+        list_ = code.get(grads, "ptr")
+        held = code.call("ptr", "PyList_GetItem", f"ptr {list_}", f"i64 {which}")
+        value = code.slot("ptr", grad)
+        with code.when(self.isnt(code, held, "None")):
+            code.call("void", "Py_IncRef", f"ptr {held}")
+            total = code.call("ptr", "sum", f"ptr {held}", f"ptr {grad}", "i64 0")
+            code.leave(code.op(f"icmp eq ptr {total}, null"), failed)
+            code.put(value, "ptr", total)
+        code.call("i32", "PyList_SetItem", f"ptr {list_}", f"i64 {which}", f"ptr {code.get(value, 'ptr')}")
+        code.do(f"br label %{done}")
+        code.mark(failed)
+        code.put(good, "i64", "0")
+        code.do(f"br label %{done}")
+        code.mark(done)
+        return code.get(good, "i64")
 
     def _unchanged(self) -> None:
         """Whether every version counter still has the value it had; counters and values alternate."""
@@ -290,10 +354,20 @@ class _WalkWriter(Writer):
                 value = code.field(entry, part)
                 code.call("void", "Py_IncRef", f"ptr {value}")
                 code.call("i32", "PyList_SetItem", f"ptr {item}", f"i64 {j}", f"ptr {value}")
-            owned = code.op(f"icmp ne i64 {code.field(entry, _OWNED, 'i64')}, 0")
+            how = code.field(entry, _OWNED, "i64")
+            owned = code.op(f"icmp ne i64 {how}, 0")
             flag = code.op(f"select i1 {owned}, ptr {self.table.read(code, 'True')}, ptr {self.table.read(code, 'False')}")
+            third = code.slot("ptr")
+            code.put(third, "ptr", flag)
             code.call("void", "Py_IncRef", f"ptr {flag}")
-            code.call("i32", "PyList_SetItem", f"ptr {item}", "i64 2", f"ptr {flag}")
+            with code.when(code.op(f"icmp eq i64 {how}, {_SEVERAL}")):  # none of several is owned
+                code.call("void", "Py_DecRef", f"ptr {flag}")
+                many = code.field(code.field(entry, _GRAD), 16, "i64")
+                flags = code.call("ptr", "PyList_New", f"i64 {many}")
+                with code.loop(many) as j:
+                    code.call("i32", "PyList_SetItem", f"ptr {flags}", f"i64 {j}", f"ptr {self.new_reference(code, 'False')}")
+                code.put(third, "ptr", flags)
+            code.call("i32", "PyList_SetItem", f"ptr {item}", "i64 2", f"ptr {code.get(third, 'ptr')}")
             code.call("i32", "PyList_SetItem", f"ptr {made}", f"i64 {i}", f"ptr {item}")
         code.back(made)
         self.done(code)
@@ -343,6 +417,11 @@ class _WalkWriter(Writer):
             with code.when(self.is_(code, code.field(result, 8), "ndarray")):
                 free = code.op(f"icmp eq ptr {code.field(result, 48)}, null")
                 code.put(owned, "i64", code.op(f"zext i1 {free} to i64"))
+                with code.when(code.op(f"icmp eq i64 {code.get(incoming, 'i64')}, {_SEVERAL}")):  # one that came in is not ours
+                    came = code.get(grad, "ptr")
+                    with code.loop(code.field(came, 16, "i64")) as j:
+                        with code.when(code.op(f"icmp eq ptr {code.item(code.field(came, 24), j)}, {result}")):
+                            code.put(owned, "i64", "0")
         several = code.op(f"icmp ne i64 {r_count}, 1")
         is_owned = code.get(owned, "i64")
         with code.when(code.op(f"and i1 {several}, {code.op(f'icmp ne i64 {is_owned}, 0')}")):
@@ -430,7 +509,7 @@ class _WalkWriter(Writer):
         ]
         has_grad = code.op(f"icmp ne ptr {code.get(grad, 'ptr')}, null")
         parts.append(code.op(f"select i1 {has_grad}, ptr {code.get(grad, 'ptr')}, ptr {table.read(code, 'None')}"))
-        owns = code.op(f"icmp ne i64 {code.get(incoming, 'i64')}, 0")
+        owns = code.op(f"icmp eq i64 {code.get(incoming, 'i64')}, 1")
         parts.append(code.op(f"select i1 {owns}, ptr {table.read(code, 'True')}, ptr {table.read(code, 'False')}"))
         for part in parts[2:]:
             code.call("void", "Py_IncRef", f"ptr {part}")
@@ -464,7 +543,7 @@ def _walk_table() -> Table:
     table = common_table()
     for name, value in {
         "Node": Node, "tuple": tuple, "add": plain.add, "as_array": plain.as_array, "fitted": plain.fitted, "unpack": "unpack",
-        "apply_name": "apply", "packed": NEVER_CHANGED,
+        "apply_name": "apply", "Output": Output, "outputs": "outputs", "packed": NEVER_CHANGED,
     }.items():  # fmt: skip
         table.add(name, value)
     return table

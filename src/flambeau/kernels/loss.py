@@ -37,7 +37,7 @@ def cross_entropy_total(x: Any, target: Any, ignore_index: int, mean: bool) -> t
         total, _, count = add_reduce(parts, 1)
         if count != count:
             return None
-        return np.asarray(total / count if mean else total), parts[1], int(count)
+        return np.asarray(total / count if mean else total, x.dtype), parts[1], int(count)
     finally:
         restore(token)
 

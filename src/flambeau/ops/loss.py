@@ -15,8 +15,8 @@ from ..tensor import PLAIN
 from .activation import unimplemented
 from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
 from .modes import modes
-from .running import ndarray
 from .pair_loss import REDUCTIONS, reduction_of
+from .running import ndarray
 
 
 def check_targets(target: Array, classes: int, ignore_index: int) -> None:

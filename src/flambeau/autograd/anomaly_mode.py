@@ -3,12 +3,18 @@
 While it is on, every new node keeps the stack of the call that made it, and the engine looks at what each node returns.
 """
 
+import os.path
 import warnings
 from typing import Any
 
 from ..core.naming import public
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_INSIDE = tuple(os.path.join(_PACKAGE, name, "") for name in ("autograd", "ops"))
+"""Where frames lie that only lead from the forward call to the node."""
 
 
 class _Anomaly:
@@ -37,9 +43,9 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
     """Switches anomaly detection on or off. Raises TypeError unless both are bools."""
-    for position, (name, value) in enumerate((("enabled", enabled), ("check_nan", check_nan)), 1):
+    for name, value in (("'enabled' (position 1)", enabled), ("'check_nan'", check_nan)):
         if not isinstance(value, bool):
-            raise TypeError(f"set_anomaly_enabled(): argument '{name}' (position {position}) must be bool, not {type(value).__name__}")
+            raise TypeError(f"set_anomaly_enabled(): argument {name} must be bool, not {type(value).__name__}")
     from ..ops.modes import stacks, stop_watching_nodes, watch_nodes
 
     watching = remember in stacks.node_hooks
@@ -54,9 +60,10 @@ def remember(node: Any) -> None:
     """Keeps with a new node where it was made, and the node whose backward made it."""
     import traceback
 
-    lines = traceback.format_list([f for f in traceback.extract_stack() if not f.filename.startswith("<flambeau")])
-    while lines and ("autograd/anomaly_mode.py" in lines[-1] or "ops/definition.py" in lines[-1] or "autograd/function.py" in lines[-1]):
-        lines.pop()
+    frames = [f for f in traceback.extract_stack() if not f.filename.startswith("<flambeau")]
+    while frames and frames[-1].filename.startswith(_INSIDE):
+        frames.pop()
+    lines = traceback.format_list(frames)
     node.metadata["traceback_"] = lines
     if anomaly.parent is not None:
         node.metadata["parent_"] = anomaly.parent

@@ -158,8 +158,21 @@ def modified(versions: Any, i: int, array: Any, edge: Any, result: bool = False)
             what += f", which is output {number} of {name.removesuffix('Backward0')},"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"{what} is at version {versions[i][0]}; expected version {versions[i + 1]} instead. Hint: enable anomaly detection to "
-        "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        f"{what} is at version {versions[i][0]}; expected version {versions[i + 1]} instead. Hint: {_hint()}"
+    )
+
+
+def _hint() -> str:
+    from .anomaly_mode import anomaly
+
+    if anomaly.enabled:
+        return (
+            "the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
+            "there or anywhere later. Good luck!"
+        )
+    return (
+        "enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
 
 

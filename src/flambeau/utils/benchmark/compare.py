@@ -113,4 +113,4 @@ class Compare:
             return _GOOD + text + _END
         if m.median >= best * 5:
             return _VERY_BAD + text + _END
-        return _BAD + text + "\033[0m" if m.median >= best * 2 else text
+        return _BAD + text + _END if m.median >= best * 2 else text

@@ -219,15 +219,16 @@ def weight_plan(x_shape: Ints, lines: tuple[Line, ...], groups: int, out_shape: 
     """The table of a weight's gradient."""
     in_per_group, out_per_group = x_shape[1] // groups, out_shape[1] // groups
     window = math.prod(kernel)
-    padded_out = _up(out_per_group, size)
-    vectors = next(v for v in (4, 2, 1) if padded_out // size % v == 0)
+    few = out_per_group <= size // 4
+    padded_out = out_per_group if few else _up(out_per_group, size)
+    vectors = 0 if few else next(v for v in (4, 2, 1) if padded_out // size % v == 0)
     channels = min(in_per_group, max(16, -(-128 // window)))
     out_steps = _steps(out_shape)
     at = _Layout(x_shape, _steps(x_shape), lines, out_steps, channels, size, 2 * BLOCK)
     per_tile = library.weight_tile(vectors)
     taps = at.taps(kernel)
     offsets = [c * at.channel() + o for c in range(channels) for o, _ in taps]
-    offsets += [0] * (_up(len(offsets), per_tile) - len(offsets))
+    offsets += [0] * (_up(len(offsets), 16 if few else per_tile) - len(offsets))
     blocks = at.blocks(True)
     channel_blocks = -(-in_per_group // channels)
     sums = groups * channel_blocks * len(offsets) * padded_out

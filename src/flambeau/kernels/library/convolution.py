@@ -257,9 +257,9 @@ Chunk c has the blocks from number c at `at_chunks` to the next. `window` taps p
 
 
 def weight_tile(vectors: int) -> int:
-    """How many taps a tile has beside its vectors of channels."""
+    """How many taps a tile has beside its vectors of channels; 0 vectors: one channel, with vectors of positions."""
     wide = vector_bytes() == 64
-    return {4: 6 if wide else 2, 2: 8 if wide else 4, 1: 8}[vectors]
+    return {4: 6 if wide else 2, 2: 8 if wide else 4, 1: 8, 0: 8}[vectors]
 
 
 def _transpose(element: str) -> Code:
@@ -328,9 +328,41 @@ def _weight_tile(element: str, vectors: int) -> Code:
     return code
 
 
+def _weight_line(element: str) -> Code:
+    """Adds to the sums of some taps of one channel, `sums_step` apart, the products of shifted inputs with the gradient."""
+    taps = weight_tile(0)
+    wide, size = vector(element), lanes(element)
+    code = Code(
+        f"weight_line_{element}", sums="ptr", sums_step="i64", x="ptr", offsets="ptr", grad="ptr", count_d="i64", count_h="i64",
+        count_w="i64", step_d="i64", step_h="i64", grad_d="i64", grad_h="i64",
+    )  # fmt: skip
+    sums, sums_step, x, offsets, grad, count_d, count_h, count_w, step_d, step_h, grad_d, grad_h = code.arguments
+    totals = [code.variable(wide, 0.0) for _ in range(taps)]
+    rests = [code.variable(element, 0.0) for _ in range(taps)]
+    from_ = [code.load("i64", offsets, k) for k in range(taps)]
+    full = count_w // size * size
+    with code.loop(0, count_d) as d, code.loop(0, count_h) as h:
+        row = code.at(x, d * step_d + h * step_h, element)
+        rows = [code.at(row, o, element) for o in from_]
+        line = code.at(grad, d * grad_d + h * grad_h, element)
+        with code.loop(0, full, size) as w:
+            value = code.load(wide, line, w)
+            for k in range(taps):
+                totals[k].value = code.multiply_add(value, code.load(wide, rows[k], w), totals[k].value)
+        with code.loop(full, count_w) as w:
+            one = code.load(element, line, w)
+            for k in range(taps):
+                rests[k].value = code.multiply_add(one, code.load(element, rows[k], w), rests[k].value)
+    for k in range(taps):
+        place = sums_step * k
+        code.store(code.load(element, sums, place) + (code.total(totals[k].value) + rests[k].value), sums, place)
+    return code
+
+
 def _weight_chunk(element: str, vectors: int) -> tuple[Code, list[Code]]:
     """One task: a chunk of blocks, one block of input channels."""
-    pack, transpose, tile = _pack(element, WEIGHT_HEADER), _transpose(element), _weight_tile(element, vectors)
+    pack, transpose = _pack(element, WEIGHT_HEADER), _transpose(element)
+    tile = _weight_tile(element, vectors) if vectors else _weight_line(element)
     taps, size = weight_tile(vectors), lanes(element)
     code = Code("weight_chunk", sums="ptr", x="ptr", grad="ptr", packed="ptr", beside="ptr", table="ptr", task="i64")
     sums, x, grad, packed, beside, table, task = code.arguments
@@ -352,25 +384,33 @@ def _weight_chunk(element: str, vectors: int) -> tuple[Code, list[Code]]:
         source = code.at(x, at_x + (group * per_group + first) * t.x_channel, element)
         code.call(pack, packed, source, table, channels, d, h, w)
         from_ = code.at(grad, at_grad + group * t.out_per_group * t.out_channel, element)
-        plane = count_h * count_w * t.padded_out
-        with code.loop(0, count_d) as i:
+        if not vectors:
+            with code.loop(0, channels * t.window, taps) as k, code.loop(0, t.out_per_group) as o:
+                code.call(
+                    tile, code.at(own, k * t.padded_out + o, element), t.padded_out, packed, code.at(offsets, k, "i64"),
+                    code.at(from_, o * t.out_channel, element), count_d, count_h, count_w, t.packed_h * t.packed_w, t.packed_w,
+                    t.out_d, t.out_h,
+                )  # fmt: skip
+        else:
+            plane = count_h * count_w * t.padded_out
+            with code.loop(0, count_d) as i:
 
-            def rows() -> None:
-                with code.loop(0, count_h) as j:
-                    to = code.at(beside, i * plane + j * count_w * t.padded_out, element)
-                    row = code.at(from_, i * t.out_d + j * t.out_h, element)
-                    code.call(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_w)
+                def rows() -> None:
+                    with code.loop(0, count_h) as j:
+                        to = code.at(beside, i * plane + j * count_w * t.padded_out, element)
+                        row = code.at(from_, i * t.out_d + j * t.out_h, element)
+                        code.call(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_w)
 
-            def whole() -> None:
-                to, row = code.at(beside, i * plane, element), code.at(from_, i * t.out_d, element)
-                code.call(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_h * count_w)
+                def whole() -> None:
+                    to, row = code.at(beside, i * plane, element), code.at(from_, i * t.out_d, element)
+                    code.call(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_h * count_w)
 
-            code.either(t.full.differs(0), whole, rows)
-        with code.loop(0, channels * t.window, taps) as k, code.loop(0, t.padded_out, vectors * size) as o:
-            code.call(
-                tile, code.at(own, k * t.padded_out + o, element), packed, code.at(offsets, k, "i64"), code.at(beside, o, element),
-                t.padded_out, count_d, count_h, count_w, t.packed_h * t.packed_w, t.packed_w,
-            )  # fmt: skip
+                code.either(t.full.differs(0), whole, rows)
+            with code.loop(0, channels * t.window, taps) as k, code.loop(0, t.padded_out, vectors * size) as o:
+                code.call(
+                    tile, code.at(own, k * t.padded_out + o, element), packed, code.at(offsets, k, "i64"), code.at(beside, o, element),
+                    t.padded_out, count_d, count_h, count_w, t.packed_h * t.packed_w, t.packed_w,
+                )  # fmt: skip
     return code, [pack, transpose, tile]
 
 

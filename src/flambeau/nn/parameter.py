@@ -178,6 +178,8 @@ class UninitializedTensorMixin:
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.__class__.__name__ == "method-wrapper":  # a property, which needs no elements
+            return Tensor.__torch_function__.__func__(cls, func, types, args, kwargs or {})  # type: ignore[attr-defined]
         if getattr(func, "__name__", "") in _ALLOWED:
             plain = [wrap(arg._array) if isinstance(arg, UninitializedTensorMixin) else arg for arg in args]  # type: ignore[attr-defined]
             result = func(*plain, **(kwargs or {}))

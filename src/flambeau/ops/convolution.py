@@ -30,6 +30,9 @@ def check_convolution(
     dims = weight.ndim - 2
     if dims < 1:
         raise RuntimeError("weight should have at least three dimensions")
+    if bias is not None and bias.dtype != input.dtype and not transposed:
+        a, b = (_C_NAMES[SCALAR_NAMES[OF_NUMPY[t.dtype]]] for t in (input, bias))
+        raise RuntimeError(f"Input type ({a}) and bias type ({b}) should be the same")
     if input.dtype != weight.dtype:
         a, b = (SCALAR_NAMES[OF_NUMPY[t.dtype]] for t in (input, weight))
         if "Complex" in a or "Complex" in b:

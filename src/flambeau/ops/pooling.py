@@ -470,7 +470,7 @@ def _public_adaptive(dims: int) -> None:
             )
         if max(size) == 1 and min(size) == 1 and input.dim() in (dims + 1, dims + 2):
             return input.mean(tuple(range(-dims, 0)), keepdim=True)
-        _check_adaptive(name, input, dims, ",")
+        _check_adaptive(name, input, dims, "")
         _refuse(input._array, name, "fV")
         return adaptive_avg_pool.function(input, size)
 
@@ -524,7 +524,7 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
         raise RuntimeError(f"adaptive_avg_pool2d: elements of output_size must be greater than or equal to 0 but received {{1, {size}}}")
     if size == 1:
         return input.unsqueeze(-2).mean((-2, -1), keepdim=True).squeeze(-2)
-    _check_adaptive("adaptive_avg_pool2d", input.unsqueeze(-2), 2, ",")
+    _check_adaptive("adaptive_avg_pool2d", input.unsqueeze(-2), 2, "")
     _refuse(input._array, "adaptive_avg_pool2d", "fV")
     return adaptive_avg_pool.function(input.unsqueeze(-2), (1, size)).squeeze(-2)
 

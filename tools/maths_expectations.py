@@ -25,7 +25,10 @@ FUNCTIONS = {
     "asin": (mp.asin, (-1, 1)), "acos": (mp.acos, (-1, 1)), "atan": (mp.atan, (-100, 100)),
     "sinh": (mp.sinh, (-710, 710)), "cosh": (mp.cosh, (-710, 710)), "tanh": (mp.tanh, (-20, 20)),
     "asinh": (mp.asinh, (-1e3, 1e3)), "acosh": (mp.acosh, (1, 1e3)), "atanh": (mp.atanh, (-1, 1)),
-    "erf": (mp.erf, (-6, 6)), "erfc": (mp.erfc, (-3, 26.5)), "erfinv": (mp.erfinv, (-1, 1)), "lgamma": (mp.loggamma, (0, 30)),
+    "erf": (mp.erf, (-6, 6)), "erfc": (mp.erfc, (-3, 26.5)), "erfcx": (lambda x: mp.exp(x * x) * mp.erfc(x), (-26, 1e3)),
+    "ndtr": (lambda x: mp.erfc(-x * mp.sqrt(0.5)) / 2, (-5, 8)),
+    "log_ndtr": (lambda x: mp.log(mp.erfc(-x * mp.sqrt(0.5)) / 2), (-30, 8)),
+    "erfinv": (mp.erfinv, (-1, 1)), "lgamma": (mp.loggamma, (0, 30)),
     "digamma": (mp.digamma, (0, 30)),
     "pow": (mp.power, (0, 10)), "atan2": (mp.atan2, (-10, 10)),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Writes src/flambeau/kernels/compiler/maths_tables.py: minimax polynomials for the mathematical functions of kernels.
+"""Writes src/flambeau/kernels/compiler/maths/tables.py: minimax polynomials for the mathematical functions of kernels.
 
     python tools/maths_tables.py        needs mpmath
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import mpmath as mp
 
 mp.mp.dps = 50
-TARGET = Path(__file__).resolve().parent.parent / "src/flambeau/kernels/compiler/maths_tables.py"
+TARGET = Path(__file__).resolve().parent.parent / "src/flambeau/kernels/compiler/maths/tables.py"
 
 
 def minimax(function, low, high, degree, weight=lambda x: mp.mpf(1)):

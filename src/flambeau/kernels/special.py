@@ -189,7 +189,7 @@ def _erfcx(x: Array) -> Array:
     return pieces(x, (x >= 0, _erfcx_positive), (x < 0, lambda x: 2 / _gauss(x) - _erfcx_positive(-x)))
 
 
-erfcx = in_double(_erfcx)
+erfcx = compiled(in_double(_erfcx), library.erfcx)
 
 
 @in_double
@@ -215,7 +215,7 @@ erfinv = compiled(_erfinv, library.erfinv)
 
 
 @in_double
-def ndtr(x: Array) -> Array:
+def _ndtr(x: Array) -> Array:
     """The probability that a standard normal variable is below x."""
     return 0.5 * _erfc(x * -SQRT_HALF)
 
@@ -228,7 +228,8 @@ def _log_ndtr(x: Array) -> Array:
     )
 
 
-log_ndtr = in_double(_log_ndtr)
+ndtr = compiled(_ndtr, library.ndtr)
+log_ndtr = compiled(in_double(_log_ndtr), library.log_ndtr)
 
 
 @in_double

@@ -3,11 +3,11 @@
 import struct
 from typing import Callable
 
-from . import maths_tables
 from .expression import Expression
+from .maths import tables
 
 BINARY = {"and": "and", "or": "or", "xor": "xor", "shl": "shl", "ashr": "ashr", "lshr": "lshr"}
-TABLES = {f"TWO_OVER_PI_{j}": getattr(maths_tables, f"TWO_OVER_PI_{j}") for j in range(3)}
+TABLES = {f"TWO_OVER_PI_{j}": getattr(tables, f"TWO_OVER_PI_{j}") for j in range(3)}
 INTRINSICS = ("fma", "rint", "floor", "ceil", "trunc", "copysign")
 
 

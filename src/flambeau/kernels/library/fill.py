@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Callable
 
 from ..compiler.expression import Expression, bitcast, cast, constant, external, fma, rint, shift_right, sqrt, where
-from ..compiler.maths import natural_log
+from ..compiler.maths.exponential import natural_log
 from .twister import STATE
 
 BLOCK = 65536

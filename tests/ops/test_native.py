@@ -26,7 +26,7 @@ BINARY = {
 def _native():
     """Every operator has been called often enough."""
     x = torch.ones(2, 2)
-    for _ in range(60):
+    for _ in range(210):
         for f in (
             lambda: x + x,
             lambda: x - x,

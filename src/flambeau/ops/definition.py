@@ -93,7 +93,7 @@ OPERATORS: dict[str, "Operator"] = {}
 """Every operator by its own name."""
 
 _SCOPES: list[dict[str, Any]] = []  # of the functions written so far
-_CALLS = 50  # of an operator, before it is compiled for small arrays
+_CALLS = 200  # of an operator, before it is compiled for small arrays
 
 _KINDS = {"Array": "tensor", "Array | None": "optional", "Array | Number": "number", "list[Array]": "list"}
 

@@ -283,7 +283,7 @@ def _gradient_possible(self: Tensor) -> bool:
 class _Calls:
     """Counts `x[i]` until it is worth compiling for."""
 
-    left = 50
+    left = 200
 
     def count(self) -> None:
         self.left -= 1

@@ -94,50 +94,40 @@ class _OperatorWriter(Writer):
         return name
 
     def kernel(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        names: list[str],
-        kind: str,
-        targets: tuple[int, ...],
-        mean: bool = False,
-        alias: bool = False,
+        self, name: str, function: Callable[..., Any], names: list[str], kind: str, targets: tuple[int, ...], mean: bool = False
     ) -> None:
         """`void name(ptr o, (ptr x, i64 row step, i64 step)..., i64 rows, i64 columns, i64 target)`.
 
-        target: FULL writes every element; ROW sums over rows, COLUMN and ONE over columns, ONE over rows too. `alias`: the
-        result may be one of the operands.
+        target: FULL writes every element; ROW sums over rows, COLUMN over columns, ONE over both. The result may be one of the
+        operands.
         """
         type_ = _FLOATS[kind]
         compares = self.native.kind == "compare"
         result_type = "i8" if compares else type_
-        noalias = "" if alias else "noalias "
-        parameters = [f"ptr {noalias}%o"]
+        parameters = ["ptr %o"]
         for n in names:
             parameters += [f"ptr %{n}", f"i64 %{n}_row", f"i64 %{n}_step"]
         code = Code("void", name, *parameters, "i64 %rows", "i64 %columns", "i64 %target")
 
-        def element(pointers: list[str], steps: tuple[int, ...], j: str) -> str:
+        def element(pointers: list[str], steps: list[Any], j: str) -> str:
             leaves: dict[Expression, str] = {}
             arguments = {}
             for n, p, step in zip(names, pointers, steps):
-                at = p if step == 0 else code.op(f"getelementptr {type_}, ptr {p}, i64 {j}")
+                index = j if step == 1 else code.op(f"mul i64 {j}, {step}")
                 leaf = Expression("named", kind, f"%{n}")
-                leaves[leaf] = code.get(at, type_)
+                leaves[leaf] = code.get(p if step == 0 else code.op(f"getelementptr {type_}, ptr {p}, i64 {index}"), type_)
                 arguments[n] = leaf
-            value = function(**arguments)
-            return self.expression(code, value, leaves, kind)
+            return self.expression(code, function(**arguments), leaves, kind)
 
-        def loops(steps: tuple[int, ...], target: int) -> None:
-            total = code.slot(type_, "0.0")
+        def loops(steps: list[Any], target: int) -> None:
+            """The loops over all elements; a step is 0, 1 or the name of one that is known when the kernel runs."""
+            total, whole = code.slot(type_, "0.0"), code.slot(type_, "0.0")
             with code.loop("%rows") as r:
                 pointers = [code.op(f"getelementptr {type_}, ptr %{n}, i64 {code.op(f'mul i64 {r}, %{n}_row')}") for n in names]
-                if target == FULL:
-                    offset = code.op(f"mul i64 {r}, %columns")
-                    base = code.op(f"getelementptr {result_type}, ptr %o, i64 {offset}")
-                if target == COLUMN:
+                base = code.op(f"getelementptr {result_type}, ptr %o, i64 {code.op(f'mul i64 {r}, %columns')}")
+                if target == ONE:
                     code.put(total, type_, "0.0")
-                with code.loop("%columns") as j:
+                with code.loop("%columns", elements=True) as j:
                     value = element(pointers, steps, j)
                     if target == FULL:
                         if compares:
@@ -148,27 +138,36 @@ class _OperatorWriter(Writer):
                         code.put(at, type_, code.op(f"fadd {type_} {code.get(at, type_)}, {value}"))
                     else:
                         code.put(total, type_, code.op(f"fadd reassoc {type_} {code.get(total, type_)}, {value}"))
-                if target == COLUMN:
-                    code.put(code.op(f"getelementptr {type_}, ptr %o, i64 {r}"), type_, code.get(total, type_))
+                if target == ONE:
+                    of_row = code.get(total, type_)
+                    with code.when(code.op(f"icmp eq i64 %target, {COLUMN}")):
+                        code.put(code.op(f"getelementptr {type_}, ptr %o, i64 {r}"), type_, of_row)
+                    code.put(whole, type_, code.op(f"fadd {type_} {code.get(whole, type_)}, {of_row}"))
             if target == ONE:
-                value = code.get(total, type_)
-                if mean:
-                    count = code.op(f"sitofp i64 {code.op('mul i64 %rows, %columns')} to {type_}")
-                    value = code.op(f"fdiv {type_} {value}, {count}")
-                code.put("%o", type_, value)
+                with code.when(code.op(f"icmp eq i64 %target, {ONE}")):
+                    value = code.get(whole, type_)
+                    if mean:
+                        count = code.op(f"sitofp i64 {code.op('mul i64 %rows, %columns')} to {type_}")
+                        value = code.op(f"fdiv {type_} {value}, {count}")
+                    code.put("%o", type_, value)
             code.back()
 
-        for target in targets:
-            with code.when(code.op(f"icmp eq i64 %target, {target}")):
-                if target == ROW:
-                    with code.loop("%columns") as j:
-                        code.put(code.op(f"getelementptr {type_}, ptr %o, i64 {j}"), type_, "0.0")
-                last = len(names) - 1
-                # All steps are one but, for at most one operand, zero.
-                for zero in range(last + 1):
-                    with code.when(code.op(f"icmp eq i64 %{names[zero]}_step, 0")):
-                        loops(tuple(int(i != zero) for i in range(last + 1)), target)
-                loops((1,) * (last + 1), target)
+        # What comes in from behind, `grad`, has every element; of the others at most one repeats its elements.
+        repeating = [n for n in names if n != "grad"] or (names if FULL in targets and self.native.reduces else [])
+        if FULL in targets:
+            with code.when(code.op(f"icmp eq i64 %target, {FULL}")):
+                for zero in repeating:
+                    with code.when(code.op(f"icmp eq i64 %{zero}_step, 0")):
+                        loops([int(n != zero) for n in names], FULL)
+                loops([1] * len(names), FULL)
+        steps = [f"%{n}_step" if n in repeating and len(names) > 1 else 1 for n in names]
+        if ROW in targets:
+            with code.when(code.op(f"icmp eq i64 %target, {ROW}")):
+                with code.loop("%columns", elements=True) as j:
+                    code.put(code.op(f"getelementptr {type_}, ptr %o, i64 {j}"), type_, "0.0")
+                loops(steps, ROW)
+        if ONE in targets:
+            loops(steps, ONE)
         code.back()
         self.done(code)
 
@@ -435,7 +434,7 @@ class _OperatorWriter(Writer):
         if len(names) == 2 and self.native.constant is None:
             with code.when(code.get(tensors[names[1]], "i1")):
                 self._leave_if_they_overlap(code, target, code.get(arrays_[names[1]][0], "ptr"))
-        self._run(code, "inside", data, [steps[n] for n in names], code.get(dtypes, "ptr"), rows, columns, str(FULL))
+        self._run(code, "map", data, [steps[n] for n in names], code.get(dtypes, "ptr"), rows, columns, str(FULL))
         code.call("void", "bump", f"ptr %{names[0]}")
         code.back(self._taken(code, f"%{names[0]}"))
         code.mark("decline")
@@ -712,8 +711,6 @@ def _module(native: Native, table: Table, places: Fields) -> tuple[str, list[str
         w.entry("method", "core", count, True, "dunder")
         offered.append("method")
     if op.in_places and native.kind == "map":
-        for kind in _FLOATS:
-            w.kernel(f"inside_{kind}", native.forward, names, kind, (FULL,), alias=True)
         w.in_place()
         w.entry("call_in_place", "in_place", count, False, None)
         offered.append("call_in_place")

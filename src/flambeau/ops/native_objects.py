@@ -139,6 +139,7 @@ class Writer:
         self.table = table
         self.places = places
         self.functions: list[str] = []
+        self.notes = 0  # metadata nodes so far
 
     def common(self) -> None:
         """The helpers: shapes, arrays, Tensors, version counters, numbers."""
@@ -153,7 +154,9 @@ class Writer:
         self._number()
 
     def done(self, code: Code) -> None:
-        self.functions.append(code.text())
+        """Takes a function that is written to its end."""
+        self.functions.append(code.text(self.notes))
+        self.notes += 3 * len(code.loops)
 
     def is_(self, code: Code, value: str, name: str) -> str:
         """Whether a pointer is an object of the table."""

@@ -364,8 +364,8 @@ class _WalkWriter(Writer):
                 code.call("void", "Py_DecRef", f"ptr {flag}")
                 many = code.field(code.field(entry, _GRAD), 16, "i64")
                 flags = code.call("ptr", "PyList_New", f"i64 {many}")
-                with code.loop(many) as j:
-                    code.call("i32", "PyList_SetItem", f"ptr {flags}", f"i64 {j}", f"ptr {self.new_reference(code, 'False')}")
+                with code.loop(many) as which:
+                    code.call("i32", "PyList_SetItem", f"ptr {flags}", f"i64 {which}", f"ptr {self.new_reference(code, 'False')}")
                 code.put(third, "ptr", flags)
             code.call("i32", "PyList_SetItem", f"ptr {item}", "i64 2", f"ptr {code.get(third, 'ptr')}")
             code.call("i32", "PyList_SetItem", f"ptr {made}", f"i64 {i}", f"ptr {item}")
@@ -385,8 +385,8 @@ class _WalkWriter(Writer):
         edges, results = code.slot("ptr"), code.slot("ptr")  # sequences, with references of ours
         grad, incoming, current = code.slot("ptr", "null"), code.slot("i64", "0"), code.slot("ptr", "null")
         position = code.slot("i64")
-        for slot, i in ((edges, 0), (results, 1)):
-            value = code.item("%args", i)
+        for slot, place in ((edges, 0), (results, 1)):
+            value = code.item("%args", place)
             code.call("void", "Py_IncRef", f"ptr {value}")
             code.put(slot, "ptr", value)
         retain = self.is_(code, code.item("%args", 2), "True")

@@ -20,6 +20,7 @@ class Code:
         self.head = f"{linkage} {result} @{name}({', '.join(parameters)})"
         self.result = result
         self.slots: list[str] = []
+        self.loops: list[bool] = []  # whether each is one over elements
         self.lines: list[str] = []
         self.count = 0
 
@@ -72,8 +73,8 @@ class Code:
         self.mark(after)
 
     @contextmanager
-    def loop(self, count: str) -> Iterator[str]:
-        """What is written inside runs `count` times; yields the index."""
+    def loop(self, count: str, elements: bool = False) -> Iterator[str]:
+        """What is written inside runs `count` times; yields the index. Only loops over elements are made into vector code."""
         index = self.slot("i64", "0")
         test, inside, after = self.fresh("test"), self.fresh("loop"), self.fresh("done")
         self.mark(test)
@@ -82,7 +83,8 @@ class Code:
         self.mark(inside)
         yield i
         self.put(index, "i64", self.op(f"add nsw i64 {i}, 1"))
-        self.do(f"br label %{test}")
+        self.do(f"br label %{test}, !llvm.loop !LOOP{len(self.loops)}.")
+        self.loops.append(elements)
         self.mark(after)
 
     def slot(self, type_: str, initial: str | None = None) -> str:
@@ -122,6 +124,15 @@ class Code:
             return ""
         return self.op(text)
 
-    def text(self) -> str:
-        """The function as IR."""
-        return "\n".join([self.head + " {", "entry:", *self.slots, *self.lines, "  unreachable", "}", ""])
+    def text(self, first_note: int = 0) -> str:
+        """The function as IR. Its metadata nodes, three for each loop, are numbered from `first_note` on.
+
+        They tell LLVM how far to go with a loop: copies of its body cost more to compile than they save on few elements.
+        """
+        body = "\n".join([self.head + " {", "entry:", *self.slots, *self.lines, "  unreachable", "}", ""])
+        for i, elements in enumerate(self.loops):
+            n = first_note + 3 * i
+            hint = '"llvm.loop.interleave.count", i32 1' if elements else '"llvm.loop.vectorize.enable", i1 false'
+            body = body.replace(f"!LOOP{i}.", f"!{n}")
+            body += f'!{n} = distinct !{{!{n}, !{n + 1}, !{n + 2}}}\n!{n + 1} = !{{!{hint}}}\n!{n + 2} = !{{!"llvm.loop.unroll.disable"}}\n'
+        return body

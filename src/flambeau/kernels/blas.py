@@ -70,7 +70,7 @@ def _make(dtype: Any) -> Products | None:
     if not bits:
         return None
     from .compiler.jit import python_functions
-    from .library.products import module, offers
+    from .library.product_entries import module, offers
 
     element, kind = _ELEMENTS[dtype]
     names = [f"flambeau_{name}_{kind}" for name in Products._fields]

@@ -9,7 +9,8 @@ Dao, "FlashAttention-2", 2023, but a block's row of scores is kept whole, so the
 The products are cells of `products.py`, called by name.
 """
 
-from .products import CELL, batch_offset
+from .product_entries import batch_offset
+from .products import CELL
 from .vectors import Shape, Writer
 
 BLOCK = 32
@@ -95,7 +96,7 @@ class _Writer(Writer):
         with self.when(self.test("ne", kept_row, "null", "ptr")):
             byte = f"<{s.width} x i8>"
             at = self.op(f"getelementptr i8, ptr {kept_row}, i64 {j}")
-            noise = self.op(f"call {byte} @llvm.masked.load.v{s.width}i8.p0(ptr align 1 {at}, {s.mask} {active}, {byte} zeroinitializer)")
+            noise = self.op(f"call {byte} @llvm.masked.load.v{s.width}i8.p0(ptr {at}, i32 1, {s.mask} {active}, {byte} zeroinitializer)")
             self.put(slot, s.vector, self.select(self.op(f"icmp ne {byte} {noise}, zeroinitializer"), factor, "zeroinitializer"))
         return self.get(slot, s.vector)
 
@@ -376,13 +377,13 @@ def _entry(s: Shape, name: str, names: str, body: str, chunked: bool) -> str:
 
 
 def module(element: str, vector_bits: int) -> str:
-    """The IR for one element type, `float` or `double`; `products.module` must have been linked before."""
+    """The IR for one element type, `float` or `double`; `product_entries.module` must have been linked before."""
     s = Shape(element, vector_bits)
     v, m, e, kind = s.vector, s.mangled, s.element, s.kind
     declared = [
-        f"declare {v} @llvm.masked.load.{m}.p0(ptr captures(none), {s.mask}, {v})",
-        f"declare void @llvm.masked.store.{m}.p0({v}, ptr captures(none), {s.mask})",
-        f"declare <{s.width} x i8> @llvm.masked.load.v{s.width}i8.p0(ptr captures(none), {s.mask}, <{s.width} x i8>)",
+        f"declare {v} @llvm.masked.load.{m}.p0(ptr, i32, {s.mask}, {v})",
+        f"declare void @llvm.masked.store.{m}.p0({v}, ptr, i32, {s.mask})",
+        f"declare <{s.width} x i8> @llvm.masked.load.v{s.width}i8.p0(ptr, i32, {s.mask}, <{s.width} x i8>)",
         f"declare {v} @llvm.fma.{m}({v}, {v}, {v})",
         f"declare {e} @llvm.vector.reduce.fmax.{m}({v})",
         f"declare {e} @llvm.vector.reduce.fadd.{m}({e}, {v})",

@@ -157,9 +157,7 @@ class Writer:
         s = self.shape
         if mask is None:
             return self.op(f"load {s.vector}, ptr {pointer}, align {s.size}")
-        call = (
-            f"call {s.vector} @llvm.masked.load.{s.mangled}.p0(ptr align {s.size} {pointer}, {s.mask} {mask}, {s.vector} zeroinitializer)"
-        )
+        call = f"call {s.vector} @llvm.masked.load.{s.mangled}.p0(ptr {pointer}, i32 {s.size}, {s.mask} {mask}, {s.vector} zeroinitializer)"
         return self.op(call)
 
     def set_vector(self, pointer: str, value: str, mask: str | None = None) -> None:
@@ -167,7 +165,7 @@ class Writer:
         if mask is None:
             self.do(f"store {s.vector} {value}, ptr {pointer}, align {s.size}")
         else:
-            self.do(f"call void @llvm.masked.store.{s.mangled}.p0({s.vector} {value}, ptr align {s.size} {pointer}, {s.mask} {mask})")
+            self.do(f"call void @llvm.masked.store.{s.mangled}.p0({s.vector} {value}, ptr {pointer}, i32 {s.size}, {s.mask} {mask})")
 
     def everywhere(self, number: str) -> str:
         """One number in all lanes."""

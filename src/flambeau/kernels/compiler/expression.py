@@ -182,7 +182,7 @@ floor = _function("floor")
 ceil = _function("ceil")
 trunc = _function("trunc")
 
-# What these stand for: see `maths.py`.
+# What these stand for: see `maths/`.
 exp = _function("exp")
 exp2 = _function("exp2")
 expm1 = _function("expm1")

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from flambeau.kernels import optimizer as kernels
+from flambeau.kernels.compiler import launch, usable
+from flambeau.kernels.library import optimizer as library
 
 SHAPE = (30, 40)
 
@@ -67,7 +69,7 @@ UPDATES = [
 @pytest.fixture
 def numpy_alone(monkeypatch):
     """The NumPy lowering also where there is a compiled kernel, which may round differently."""
-    monkeypatch.setattr(kernels, "compiled_for", lambda *arguments: None)
+    monkeypatch.setattr(launch, "compiled", False)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
@@ -82,9 +84,53 @@ def test_compiled_kernels_agree_with_numpy(decoupled, weight_decay, monkeypatch)
         return p, m, v, steps[0]
 
     compiled = result()
-    monkeypatch.setattr(kernels, "compiled_for", lambda *arguments: None)
+    monkeypatch.setattr(launch, "compiled", False)
     for a, b in zip(compiled, result()):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_one_launch_for_many_arrays(weight_decay, maximize, dtype, monkeypatch):
+    shapes = [(3,), (200, 300), (1,), (0, 4), (70, 5, 3), (40000,), (2, 2)]
+
+    def result():
+        random = np.random.default_rng(0)
+        lists = [[random.standard_normal(shape).astype(dtype) for shape in shapes] for _ in range(5)]
+        params, grads, first, second, largest = lists
+        second[:] = [abs(x) for x in second]
+        largest[:] = [abs(x) for x in largest]
+        kept = [g.copy() for g in grads]
+        for decoupled in (False, True):
+            for most in ((), largest):
+                steps = [step_count() for _ in shapes]
+                kernels.adam_step(params, grads, first, second, most, steps, 0.1, 0.9, 0.99, 1e-8, weight_decay, decoupled, maximize)
+        for nesterov in (False, True):
+            kernels.sgd_step(params, grads, first, 0.1, 0.9, 0.1, weight_decay, nesterov, maximize)
+        kernels.sgd_step(params, grads, (), 0.1, 0.0, 0.0, weight_decay, False, maximize)
+        for g, before in zip(grads, kept):
+            np.testing.assert_array_equal(g, before)
+        return [x for arrays in lists for x in arrays]
+
+    compiled = result()
+    monkeypatch.setattr(launch, "compiled", False)
+    for a, b in zip(compiled, result()):
+        np.testing.assert_allclose(a, b, rtol=2e-5 if dtype == np.float32 else 1e-12, atol=2e-6 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+def test_lists_are_refused_as_a_whole():
+    good, single = np.ones((3, 4), np.float32), np.ones(5, np.float32)
+    locked = np.ones(5, np.float32)
+    locked.flags.writeable = False
+    for bad in (np.asfortranarray(good), np.ones(3), np.ones(3, np.float32)[::2], locked, 3.0, None, np.ones(3, ">f4")):
+        assert not kernels.scale_all([single, bad], 2.0)
+    assert not library.descent.over_lists(([single], [good]), 1.0, 0.0, 1.0)
+    assert not library.descent.over_lists(([single], [single, single]), 1.0, 0.0, 1.0)
+    assert not library.scale.over_lists(([],), 2.0)
+    assert (single == 1).all() and (good == 1).all()
+    assert kernels.scale_all([single, good], 2.0) and (single == 2).all() and (good == 2).all()
 
 
 @pytest.mark.parametrize("name", UPDATES)

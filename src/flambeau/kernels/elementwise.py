@@ -543,7 +543,7 @@ def promoted(*operands: Any) -> list[Any]:
 
 def falses_like(x: Any) -> Any:
     """False everywhere."""
-    return np.zeros(x.shape, bool)
+    return np.zeros_like(x, bool, "C")
 
 
 # --- exponentials and angles -----------------------------------------------------------------------------------

@@ -156,9 +156,9 @@ def keep_freed_memory() -> bool:
 keep_freed_memory()
 
 
-def no_index() -> Any:
-    """The index 0 of a tensor without dimensions."""
-    return np.zeros((), np.int64)
+def no_index(x: Any) -> Any:
+    """The index 0 of a tensor without dimensions, on its device."""
+    return np.zeros_like(x, np.int64)
 
 
 def shares_dense(a: Any, b: Any) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy import add, divide, empty, multiply, sqrt, subtract
 
 from ..core.dtype import DEFAULT
-from .compiler import compiled_for
 from .library import optimizer as library
 from .quiet import quiet
 
@@ -263,6 +262,15 @@ def sgd_step(
 
     `buffers` is empty without momentum; with `first` they are not read but set to the gradient.
     """
+    sign = -1.0 if maximize else 1.0
+    if not buffers:
+        if library.descent.over_lists((params, grads), -float(lr), float(weight_decay), sign):
+            return
+    elif not first:
+        kernel = library.nesterov if nesterov else library.momentum
+        numbers = -float(lr), float(weight_decay), float(momentum), 1.0 - dampening, sign
+        if kernel.over_lists((params, grads, buffers), *numbers):
+            return
     dtype: Any = None
     options: tuple = ()
     for i in range(len(params)):
@@ -323,11 +331,31 @@ def adam_step(
     fused: bool = False,
 ) -> None:
     """One step of Adam, of AdamW with `decoupled`; `max_exp_avg_sqs` is empty without AMSGrad."""
+    counts = [_next(step) for step in steps]
+    lists = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs) if max_exp_avg_sqs else (params, grads, exp_avgs, exp_avg_sqs)
+    kernel = library.amsgrad if max_exp_avg_sqs else library.adam
+
+    def numbers(step: Any) -> tuple[float, ...]:
+        return (
+            1.0 - lr * weight_decay if decoupled else 1.0,
+            0.0 if decoupled else float(weight_decay),
+            1.0 - beta1,
+            float(beta2),
+            1.0 - beta2,
+            (1.0 - beta2**step) ** 0.5,
+            float(eps),
+            -lr / (1.0 - beta1**step),
+            -1.0 if maximize else 1.0,
+        )
+
+    if counts and counts.count(counts[0]) == len(counts) and kernel.over_lists(lists, *numbers(counts[0])):
+        return
     key: Any = None
     options: tuple = ()
     for i in range(len(params)):
-        p = params[i]
-        step = _next(steps[i])
+        p, step = params[i], counts[i]
+        if kernel.over_lists([[x[i]] for x in lists], *numbers(step)):
+            continue
         if key != (step, p.dtype):
             key = (step, p.dtype)
             constants = scalars(
@@ -342,25 +370,7 @@ def adam_step(
                 -lr / (1 - beta1**step),
             )
             options = (constants, weight_decay != 0, decoupled, maximize)
-            numbers = (
-                1 - lr * weight_decay if decoupled else 1.0,
-                0.0 if decoupled else float(weight_decay),
-                1 - beta1,
-                float(beta2),
-                1 - beta2,
-                (1 - beta2**step) ** 0.5,
-                float(eps),
-                -lr / (1 - beta1**step),
-            )
-        if not maximize and not max_exp_avg_sqs:
-            kernel = compiled_for(library.adam, p, grads[i], exp_avgs[i], exp_avg_sqs[i])
-            if kernel is not None:
-                kernel(p, grads[i], exp_avgs[i], exp_avg_sqs[i], *numbers)
-                continue
-        if max_exp_avg_sqs:
-            _apply(_adam, options, p, grads[i], exp_avgs[i], exp_avg_sqs[i], max_exp_avg_sqs[i], fused=fused)
-        else:
-            _apply(_adam, options, p, grads[i], exp_avgs[i], exp_avg_sqs[i], fused=fused)
+        _apply(_adam, options, *[x[i] for x in lists], fused=fused)
 
 
 def _adamax(o: Any, options: tuple, p: Array, g: Array, m: Array, norm: Array) -> None:
@@ -721,3 +731,8 @@ def rprop_step(
         _next(count)
         constants = scalars(compute_dtype(p.dtype), eta_minus, eta_plus, size_min, size_max)
         _apply(_rprop, (constants, maximize), p, g, before, size)
+
+
+def scale_all(arrays: list[Array], factor: Any) -> bool:
+    """Multiplies arrays of one dtype in place, by one launch; False where they are not row-major, having done nothing."""
+    return library.scale.over_lists((arrays,), float(factor))

@@ -177,7 +177,7 @@ def test_adam(dtype):
     x = p.astype(np.float64) * keep
     grad = g + x * decay
     first, second = m + (grad - m) * w1, v * beta2 + grad * grad * w2
-    run(optimizer.adam, p, g, m, v, keep, decay, w1, beta2, w2, correction, eps, size)
+    run(optimizer.adam, p, g, m, v, keep, decay, w1, beta2, w2, correction, eps, size, 1.0)
     np.testing.assert_allclose(m, first, **tolerance(dtype))
     np.testing.assert_allclose(v, second, **tolerance(dtype))
     np.testing.assert_allclose(p, x + first / (np.sqrt(second) / correction + eps) * size, **tolerance(dtype))

@@ -228,8 +228,14 @@ def _fields_agree() -> bool:
     import numpy
 
     probe = numpy.zeros((3, 5), numpy.float32)
-    words = (ctypes.c_int64 * 5).from_address(id(probe))
-    if words[2] != probe.ctypes.data or (words[3] & 0xFFFFFFFF) != 2:
+    words = (ctypes.c_int64 * 9).from_address(id(probe))
+    if words[1] != id(numpy.ndarray) or words[2] != probe.ctypes.data or (words[3] & 0xFFFFFFFF) != 2:
+        return False
+    if words[7] != id(probe.dtype) or (words[8] & 0xFFFFFFFF) != probe.flags.num:
+        return False
+    some = [probe, probe]
+    size, items = (ctypes.c_int64 * 2).from_address(id(some) + 16)
+    if size != 2 or ctypes.c_int64.from_address(items).value != id(probe):
         return False
     sizes = (ctypes.c_int64 * 2).from_address(words[4])
     number = 2.5

@@ -56,6 +56,7 @@ class Kernel:
         self.grain = grain
         self.versions: dict[Any, Callable[..., Any]] = {}
         self.walks: dict[Any, Callable[..., Any]] = {}
+        self.groups: dict[Any, tuple[Callable[..., Any], Any]] = {}
         self.__doc__ = build.__doc__
 
     def version(self, dtype: Any) -> Callable[..., Any]:
@@ -71,6 +72,26 @@ class Kernel:
         if found is None:
             found = self.walks[dtype, access] = self._compile(dtype, access)
         return found
+
+    def over_lists(self, lists: Any, *numbers: float) -> bool:
+        """Runs a map once over lists of arrays (see `group.py`); False where it can't, having done nothing."""
+        if not lists[0] or not usable():
+            return False
+        dtype = lists[0][0].dtype
+        found = self.groups.get(dtype)
+        if found is None:
+            if dtype not in _FLOATS:
+                return False
+            from .group import group_module
+            from .jit import python_function
+
+            kind = KINDS[dtype]
+            arrays = [(text.partition(":")[0], kind) for text in self.parameters]
+            name = f"flambeau_{self.name}_{kind}_lists"
+            ir = group_module(name, self.build, arrays, self.numbers, kind)
+            found = self.groups[dtype] = python_function(ir, name), np.empty((), dtype)
+        function, like = found
+        return function(*[x if x.__class__ is list else list(x) for x in lists], *numbers, like) is not like
 
     def _compile(self, dtype: Any, access: str | None) -> Callable[..., Any]:
         from .entry import module

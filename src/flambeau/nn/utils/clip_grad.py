@@ -10,6 +10,7 @@ import numpy as np
 from ...autograd.grad_mode import no_grad
 from ...autograd.node import tensors as operators
 from ...kernels.elementwise import maximum, minimum, multiply
+from ...kernels.optimizer import scale_all
 from ...kernels.quiet import quiet
 from ...tensor import Tensor, bump_version, wrap
 
@@ -105,13 +106,16 @@ def _scale(grads: list[Any], max_norm: float, total_norm: Tensor) -> None:
     factor = _factor(max_norm, total_norm._array)
     if factor is None:
         return _scale_by_tensor(grads, max_norm, total_norm)
-    for grad in grads:
-        array = grad._array
-        if array.dtype is not factor.dtype or array.__class__ is not np.ndarray or grad.requires_grad:
-            _scale_by_tensor([grad], max_norm, total_norm)
-            continue
-        if factor != 1:  # also for nan, which spreads
-            multiply(array, factor, array)
+    plain = [grad for grad in grads if grad._array.dtype is factor.dtype and grad._array.__class__ is np.ndarray and not grad.requires_grad]
+    if len(plain) < len(grads):
+        chosen = {id(grad) for grad in plain}
+        _scale_by_tensor([grad for grad in grads if id(grad) not in chosen], max_norm, total_norm)
+    if plain and factor != 1:  # also for nan, which spreads
+        arrays = [grad._array for grad in plain]
+        if not scale_all(arrays, factor):
+            for array in arrays:
+                multiply(array, factor, array)
+    for grad in plain:
         bump_version(grad)
 
 

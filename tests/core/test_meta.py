@@ -95,6 +95,13 @@ def test_what_needs_elements_names_the_operator():
         x.nonzero()
 
 
+@parity
+def test_indices_of_a_tensor_without_dimensions(torch):
+    m = torch.empty((), device="meta")
+    found = [m.argmax(), m.argmin(0), m.cummax(0)[1], m.cummin(0)[1], m.median(0)[1], m.mode(0)[1], m.max(0)[1], m.sort()[1], m.isreal()]
+    return [(str(t.device), t.dtype, t.shape) for t in found]
+
+
 def test_a_product_is_not_computed():
     """It would take terabytes."""
     from flambeau.core.meta import MetaArray

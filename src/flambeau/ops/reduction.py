@@ -154,7 +154,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
     def along(input: Array, dim: Any, keepdim: Any = False) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim:
-            return input.copy(), memory.zeros((), np.int64)
+            return input.copy(), memory.no_index(input)
         _require_elements(name, input, (axis,))
         if input.dtype.kind == "c":
             raise NotImplementedError(f"{name} does not support complex inputs.")
@@ -213,7 +213,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
             index = arg(input, None)
             return index.reshape((1,) * input.ndim) if keepdim else index
         axis = normalize_dim(dim, input.ndim)
-        return arg(input, axis, keepdim) if input.ndim else memory.zeros((), np.int64)
+        return arg(input, axis, keepdim) if input.ndim else memory.no_index(input)
 
     position.__name__, position.__doc__ = f"arg{name}", f"The index of the first {word} element, of all or along `dim`."
     position.__annotations__ = {"input": "Array"}

@@ -86,7 +86,7 @@ def _running(name: str, largest: bool) -> None:
     def forward(input: Array, dim: Any) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim or not input.size:
-            return input.copy(), memory.zeros(input.shape, np.int64)
+            return input.copy(), memory.no_index(input)
         return k.running_extreme(input, axis, largest)
 
     forward.__name__ = name

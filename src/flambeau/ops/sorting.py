@@ -28,7 +28,7 @@ def sort_op(input: Array, dim: Any, descending: Any, stable: Any = False) -> Arr
     """Values and indices in order along `dim`."""
     axis = normalize_dim(dim, input.ndim)
     if not input.ndim:
-        return input.copy(), memory.no_index()
+        return input.copy(), memory.no_index(input)
     if input.dtype.kind == "c":
         raise RuntimeError("Sort does not support complex dtypes on CPU")
     return k.sort(input, axis, bool(descending))
@@ -68,7 +68,7 @@ def topk_op(input: Array, k: Any, dim: Any, largest: Any) -> Array:
     if not 0 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if not input.ndim:
-        return input.copy(), memory.no_index()
+        return input.copy(), memory.no_index(input)
     return top(input, k, axis, bool(largest))
 
 
@@ -90,7 +90,7 @@ def kthvalue_op(input: Array, k: Any, dim: Any, keepdim: Any) -> Array:
     if not 1 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("kthvalue(): selected number k out of range for dimension %d" % axis)
     if not input.ndim:
-        return input.copy(), memory.no_index()
+        return input.copy(), memory.no_index(input)
     values, indices = in_order(input, axis, False)
     values, indices = take(values, [k - 1], axis), take(indices, [k - 1], axis)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
@@ -115,7 +115,7 @@ def _middle(name: str, skip_nan: bool) -> None:
     def along(input: Array, dim: Any, keepdim: Any) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim:
-            return input.copy(), memory.no_index()
+            return input.copy(), memory.no_index(input)
         if input.shape[axis] == 0:
             raise IndexError(f"median(): Expected reduction dim {axis} to have non-zero size.")
         values, indices = middle(input, axis, skip_nan)
@@ -164,7 +164,7 @@ def mode_op(input: Array, dim: Any, keepdim: Any) -> Array:
     """The most frequent value along `dim`, the smallest of several, and an index of it."""
     axis = normalize_dim(dim, input.ndim)
     if not input.ndim:
-        return input.copy(), memory.no_index()
+        return input.copy(), memory.no_index(input)
     if input.shape[axis] == 0:
         raise IndexError(f"mode(): Expected reduction dim {axis} to have non-zero size.")
     values, indices = commonest(input, axis)

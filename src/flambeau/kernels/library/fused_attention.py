@@ -9,6 +9,9 @@ Dao, "FlashAttention-2", 2023, but a block's row of scores is kept whole, so the
 The products are cells of `products.py`, called by name.
 """
 
+import struct
+from typing import NamedTuple
+
 from .product_entries import batch_offset
 from .products import CELL
 from .vectors import Shape, Writer
@@ -16,16 +19,26 @@ from .vectors import Shape, Writer
 BLOCK = 32
 CHUNK = 512
 
+
+class _Numbers(NamedTuple):
+    """What exp needs of a type: the integer as wide, the number whose last bits count wholes, ln(2) in two parts..."""
+
+    integer: str
+    magic: float
+    bits: int
+    bias: int
+    low: float
+    ln2: tuple[float, float]
+    terms: int
+
+
 _NUMBERS = {
-    "float": dict(integer="i32", magic="12582912.0", bits=23, bias=127, low="-87.0", high=(0.693359375, -2.12194440e-4), terms=7),
-    "double": dict(integer="i64", magic="6755399441055744.0", bits=52, bias=1023, low="-708.0",
-                   high=(6.93145751953125e-1, 1.42860682030941723212e-6), terms=13),
-}  # fmt: skip
+    "float": _Numbers("i32", 12582912.0, 23, 127, -87.0, (0.693359375, -2.12194440e-4), 7),
+    "double": _Numbers("i64", 6755399441055744.0, 52, 1023, -708.0, (6.93145751953125e-1, 1.42860682030941723212e-6), 13),
+}
 
 
 def _literal(value: float, element: str) -> str:
-    import struct
-
     if element == "float":
         value = struct.unpack("<f", struct.pack("<f", value))[0]
     return "0x%016X" % struct.unpack("<Q", struct.pack("<d", value))[0]
@@ -53,29 +66,29 @@ class _Writer(Writer):
     def exp(self, x: str) -> str:
         """exp of what is at most about 0: 2^n p(r) with |r| <= ln(2) / 2; 0 where the result would be subnormal."""
         s, c = self.shape, _NUMBERS[self.shape.element]
-        low = self.number(float(c["low"]))
+        low = self.number(c.low)
         tiny = self.op(f"fcmp olt {s.vector} {x}, {low}")
         x = self.select(tiny, low, x)
-        magic = self.number(float(c["magic"]))
+        magic = self.number(c.magic)
         shifted = self.fused(x, self.number(1.44269504088896341), magic)  # its last bits hold the nearest whole number
         n = self.minus(shifted, magic)
-        r = self.fused(n, self.number(-c["high"][0]), x)
-        r = self.fused(n, self.number(-c["high"][1]), r)
+        r = self.fused(n, self.number(-c.ln2[0]), x)
+        r = self.fused(n, self.number(-c.ln2[1]), r)
         factorial, terms = 1.0, [1.0]
-        for i in range(1, c["terms"] + 1):
+        for i in range(1, c.terms + 1):
             factorial *= i
             terms.append(1.0 / factorial)
         p = self.number(terms[-1])
         for term in reversed(terms[:-1]):
             p = self.fused(p, r, self.number(term))
-        integers = f"<{s.width} x {c['integer']}>"
+        integers = f"<{s.width} x {c.integer}>"
 
         def whole(value: int) -> str:
-            return "<" + ", ".join([f"{c['integer']} {value}"] * s.width) + ">"
+            return "<" + ", ".join([f"{c.integer} {value}"] * s.width) + ">"
 
         bits = self.op(f"bitcast {s.vector} {shifted} to {integers}")
-        biased = self.op(f"add {integers} {bits}, {whole(c['bias'])}")
-        power = self.op(f"shl {integers} {biased}, {whole(c['bits'])}")
+        biased = self.op(f"add {integers} {bits}, {whole(c.bias)}")
+        power = self.op(f"shl {integers} {biased}, {whole(c.bits)}")
         result = self.times(p, self.op(f"bitcast {integers} {power} to {s.vector}"))
         return self.select(tiny, "zeroinitializer", result)
 

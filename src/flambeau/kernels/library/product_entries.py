@@ -250,8 +250,9 @@ def _entry(s: Shape, name: str, flags: int, turn_a: bool, turn_b: bool, flat: bo
         dims = w.field(out, 32)
         with w.loop(w.sub(nd, 2)) as d:
             w.put(batches, "i64", w.mul(w.get(batches, "i64"), w.item(dims, d, "i64")))
-    values = {"rows": m, "columns": n, "k": ak, "kind_a": kind_a, "lda": lda, "kind_b": kind_b, "ldb": ldb, "ldc": ldc,
-              "flags": flags, "batches": w.get(batches, "i64"), "out_array": out, "a_array": a, "b_array": b, **pointers}  # fmt: skip
+    values: dict[str, str | int] = dict(zip(("rows", "columns", "k", "ldc"), (m, n, ak, ldc)))
+    values |= {"kind_a": kind_a, "lda": lda, "kind_b": kind_b, "ldb": ldb, "flags": flags, "batches": w.get(batches, "i64")}
+    values |= {"out_array": out, "a_array": a, "b_array": b, **pointers}
     for field_name, value in values.items():
         set_field(w, field_name, value)
     w.call("void", "launch", "ptr %context")

@@ -19,6 +19,15 @@ BINARY = {
     "add": (lambda a, b: a + b, lambda g, a, b: (g, g)),
     "sub": (lambda a, b: a - b, lambda g, a, b: (g, -g)),
     "mul": (lambda a, b: a * b, lambda g, a, b: (g * b, g * a)),
+    "div": (lambda a, b: a / b, lambda g, a, b: (g / b, -g * a / b / b)),
+}
+UNARY = {
+    "exp": (np.exp, lambda x, y: y),
+    "log": (np.log, lambda x, y: 1 / x),
+    "tanh": (np.tanh, lambda x, y: 1 - y * y),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda x, y: y * (1 - y)),
+    "neg": (np.negative, lambda x, y: -np.ones_like(x)),
+    "sqrt": (np.sqrt, lambda x, y: 0.5 / y),
 }
 
 
@@ -42,7 +51,11 @@ def _native():
         for name in ("sub_", "mul_"):
             getattr(x.clone(), name)(x)
         x[0]
-    for name in ("add", "sub", "mul", "rsub", "pow", "sum", "mean", "relu"):
+        for name in UNARY:
+            getattr(x, name)()
+        for f in (lambda: x / x, lambda: x < x, lambda: x <= x, lambda: x > x, lambda: x >= x, lambda: x == x):
+            f()
+    for name in ("add", "sub", "mul", "true_divide", "rsub", "pow", "sum", "mean", "relu", "lt", "le", "gt", "ge", "eq", *UNARY):
         assert "call" in OPERATORS[name].natives, name
 
 
@@ -91,6 +104,45 @@ def test_two_operands(name, pair, swap, dtype, seed):
         again = forward(x, y)
         assert not again.requires_grad
         np.testing.assert_array_equal(again.numpy(), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", UNARY)
+def test_one_operand(name, dtype):
+    a = np.random.RandomState(0).rand(5, 7).astype(dtype) + 0.1
+    x = torch.tensor(a, requires_grad=True)
+    y = getattr(x, name)()
+    forward, slope = UNARY[name]
+    wide = a.astype(np.float64)
+    close = dict(rtol=1e-6 if dtype == np.float32 else 1e-14)
+    np.testing.assert_allclose(y.detach().numpy(), forward(wide), **close)
+    y.backward(torch.tensor(a))
+    np.testing.assert_allclose(x.grad.numpy(), a * slope(wide, forward(wide)), rtol=1e-5, atol=1e-6)
+    z = torch.tensor(a)
+    assert getattr(z, name + "_")() is z and torch.equal(z, y) and z._version == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", UNARY)
+def test_an_element_does_not_depend_on_the_size_of_its_tensor(name, dtype):
+    x = torch.rand(70_000, dtype=dtype) * 8 + 1e-3
+    whole = getattr(x, name)()
+    for start, stop in ((0, 1), (3, 20), (100, 1127), (5000, 37000)):
+        assert torch.equal(getattr(x[start:stop].clone(), name)(), whole[start:stop])
+
+
+@pytest.mark.parametrize("name", ["lt", "le", "gt", "ge", "eq"])
+def test_comparisons(name):
+    a = np.array([[1.0, 2.0, np.nan], [-0.0, 0.0, np.inf]], np.float32)
+    b = np.array([1.0, 3.0, np.inf], np.float32)
+    compare = getattr(np, {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal"}[name])
+    dunder = getattr(torch.Tensor, f"__{name}__")
+    for other in (b, a, np.float32(1)):
+        result = dunder(torch.tensor(a), torch.tensor(other))
+        assert result.dtype is torch.bool
+        np.testing.assert_array_equal(result.numpy(), compare(a, other))
+    np.testing.assert_array_equal(dunder(torch.tensor(a), 0).numpy(), compare(a, 0))
+    assert not dunder(torch.tensor(a, requires_grad=True), 1.0).requires_grad
 
 
 @pytest.mark.parametrize("number", [2, 2.5, -1, 0, float("inf"), float("nan"), 10**30])

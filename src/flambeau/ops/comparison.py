@@ -37,6 +37,9 @@ def eq(input: Array, other: Array | Number) -> Array:
     return k.equal(input, other)
 
 
+eq.native(lambda input, other: input.equals(other), "compare")
+
+
 @operator(*everywhere("ne", "not_equal"), "Tensor.__ne__", promote="compare", differentiable=False)
 def ne(input: Array, other: Array | Number) -> Array:
     """Where they differ."""
@@ -51,12 +54,18 @@ def lt(input: Array, other: Array | Number) -> Array:
     return k.less(input, other)
 
 
+lt.native(lambda input, other: input < other, "compare")
+
+
 @operator(*everywhere("le", "less_equal"), "Tensor.__le__", promote="compare", differentiable=False)
 def le(input: Array, other: Array | Number) -> Array:
     """Where `input <= other`."""
     if input.dtype.kind == "c":
         refuse(input, "le_cpu")
     return k.less_equal(input, other)
+
+
+le.native(lambda input, other: input <= other, "compare")
 
 
 @operator(*everywhere("gt", "greater"), "Tensor.__gt__", promote="compare", differentiable=False)
@@ -67,12 +76,18 @@ def gt(input: Array, other: Array | Number) -> Array:
     return k.greater(input, other)
 
 
+gt.native(lambda input, other: input > other, "compare")
+
+
 @operator(*everywhere("ge", "greater_equal"), "Tensor.__ge__", promote="compare", differentiable=False)
 def ge(input: Array, other: Array | Number) -> Array:
     """Where `input >= other`."""
     if input.dtype.kind == "c":
         refuse(input, "ge_cpu")
     return k.greater_equal(input, other)
+
+
+ge.native(lambda input, other: input >= other, "compare")
 
 
 @operator("torch.isnan", "Tensor.isnan", differentiable=False, out=False)

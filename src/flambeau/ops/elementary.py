@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..kernels import elementwise as k
+from ..kernels.compiler import expression as e
 from .definition import Array, operator
 from .pointwise import everywhere, refuse
 
@@ -27,6 +28,7 @@ def exp(input: Array, out: Any = None) -> Array:
 
 
 exp.derivative(input=lambda F, grad, result: grad * F.conj(result))
+exp.native(lambda input: e.exp(input))
 
 
 @operator(*_names("exp2"), "special.exp2", promote="float")
@@ -54,6 +56,7 @@ def log(input: Array, out: Any = None) -> Array:
 
 
 log.derivative(input=lambda F, grad, input: grad / F.conj(input))
+log.native(lambda input: e.log(input))
 
 
 @operator(*_names("log2"), promote="float")
@@ -258,6 +261,7 @@ def tanh_backward(grad_output: Array, output: Array, out: Any = None) -> Array:
 
 
 tanh.derivative(input=lambda F, grad, result: F.tanh_backward(grad, result))
+tanh.native(lambda input: e.tanh(input))
 tanh_backward.derivative(
     grad_output=lambda F, grad, output: F.tanh_backward(grad, F.conj(output)),
     output=lambda F, grad, grad_output, output: F.conj(grad) * grad_output * F.conj(output) * -2.0,
@@ -313,6 +317,7 @@ def sigmoid_backward(grad_output: Array, output: Array, out: Any = None) -> Arra
 
 
 sigmoid.derivative(input=lambda F, grad, result: F.sigmoid_backward(grad, result))
+sigmoid.native(lambda input: e.sigmoid(input))
 sigmoid_backward.derivative(
     grad_output=lambda F, grad, output: F.sigmoid_backward(grad, F.conj(output)),
     output=lambda F, grad, grad_output, output: F.conj(grad) * grad_output * F.conj(1.0 - output * 2.0),

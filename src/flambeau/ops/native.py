@@ -45,6 +45,14 @@ class _Expressions:
         return x
 
     @staticmethod
+    def tanh_backward(grad: Any, result: Any) -> Any:
+        return grad * (1.0 - result * result)
+
+    @staticmethod
+    def sigmoid_backward(grad: Any, result: Any) -> Any:
+        return grad * ((1.0 - result) * result)
+
+    @staticmethod
     def threshold_backward(grad: Any, result: Any, threshold: Any) -> Any:
         from ..kernels.compiler.expression import where
 

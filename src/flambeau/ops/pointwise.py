@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, complex128, float64, int64
 from ..kernels import elementwise as k
+from ..kernels.compiler import expression as e
 from ..kernels.memory import sum_to
 from ..tensor import Tensor
 from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, formula_function, operator, tensors
@@ -162,6 +163,7 @@ true_divide.derivative(
     input=lambda F, grad, other: grad / F.conj(other),
     other=lambda F, grad, input, other: -grad * F.conj((input / other) / other),
 )
+true_divide.native(lambda input, other: input / other)
 
 
 @operator(
@@ -391,6 +393,7 @@ def neg(input: Array, out: Any = None) -> Array:
 
 
 neg.derivative(input=lambda F, grad: -grad)
+neg.native(lambda input: -input)
 
 
 @composite("torch.positive", "Tensor.positive", "Tensor.__pos__")
@@ -496,6 +499,7 @@ def sqrt(input: Array, out: Any = None) -> Array:
 
 
 sqrt.derivative(input=lambda F, grad, result: grad / F.conj(result * 2.0))
+sqrt.native(lambda input: e.sqrt(input))
 
 
 @operator("torch.rsqrt", "torch.rsqrt_", "Tensor.rsqrt", "Tensor.rsqrt_", promote="float")

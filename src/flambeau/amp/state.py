@@ -129,45 +129,46 @@ def autocast_decrement_nesting() -> int:
     return state.nesting
 
 
-def _deprecated(name: str, instead: str) -> None:
+def _deprecated(name: str, instead: str, line: int) -> None:
     import warnings
 
-    warnings.warn(f"torch.{name} is deprecated. Please use torch.{instead} instead.", DeprecationWarning, stacklevel=3)
+    place = f"(Triggered internally at /__w/pytorch/pytorch/torch/csrc/autograd/init.cpp:{line}.)"
+    warnings.warn(f"torch.{name} is deprecated. Please use torch.{instead} instead. {place}", DeprecationWarning, stacklevel=3)
 
 
 def is_autocast_cpu_enabled() -> bool:
     """`is_autocast_enabled("cpu")`; deprecated."""
-    _deprecated("is_autocast_cpu_enabled()", "is_autocast_enabled('cpu')")
+    _deprecated("is_autocast_cpu_enabled()", "is_autocast_enabled('cpu')", 883)
     return is_autocast_enabled("cpu")
 
 
 def set_autocast_cpu_enabled(enabled: bool) -> None:
     """`set_autocast_enabled("cpu", enabled)`; deprecated."""
-    _deprecated("set_autocast_cpu_enabled(enabled)", "set_autocast_enabled('cpu', enabled)")
+    _deprecated("set_autocast_cpu_enabled(enabled)", "set_autocast_enabled('cpu', enabled)", 874)
     set_autocast_enabled("cpu", enabled)
 
 
 def get_autocast_cpu_dtype() -> dtype:
     """`get_autocast_dtype("cpu")`; deprecated."""
-    _deprecated("get_autocast_cpu_dtype()", "get_autocast_dtype('cpu')")
+    _deprecated("get_autocast_cpu_dtype()", "get_autocast_dtype('cpu')", 1016)
     return get_autocast_dtype("cpu")
 
 
 def set_autocast_cpu_dtype(dtype: dtype) -> None:
     """`set_autocast_dtype("cpu", dtype)`; deprecated."""
-    _deprecated("set_autocast_cpu_dtype(dtype)", "set_autocast_dtype('cpu', dtype)")
+    _deprecated("set_autocast_cpu_dtype(dtype)", "set_autocast_dtype('cpu', dtype)", 967)
     set_autocast_dtype("cpu", dtype)
 
 
 def get_autocast_gpu_dtype() -> dtype:
     """`get_autocast_dtype("cuda")`; deprecated."""
-    _deprecated("get_autocast_gpu_dtype()", "get_autocast_dtype('cuda')")
+    _deprecated("get_autocast_gpu_dtype()", "get_autocast_dtype('cuda')", 1007)
     return get_autocast_dtype("cuda")
 
 
 def set_autocast_gpu_dtype(dtype: dtype) -> None:
     """`set_autocast_dtype("cuda", dtype)`; deprecated."""
-    _deprecated("set_autocast_gpu_dtype(dtype)", "set_autocast_dtype('cuda', dtype)")
+    _deprecated("set_autocast_gpu_dtype(dtype)", "set_autocast_dtype('cuda', dtype)", 952)
     set_autocast_dtype("cuda", dtype)
 
 
@@ -200,8 +201,10 @@ def _convert(value: Any, to: dtype, lower: bool) -> Any:
 
 def cast_operands(name: str, args: Any) -> Any:
     """The arguments of an operator in the dtype that autocast runs it in; the very same object where nothing changes."""
-    if name in LOWER:
+    if name in LOWER and not (name == "lstm_layer" and args[8] is not None and args[7] is None):
         to, lower = state.dtypes["cpu"], True
+    elif name == "gru_layer" or name == "lstm_layer":  # LSTM: of packed sequences
+        to, lower = args[0].dtype, False
     elif name in FULL:
         to, lower = float32, False
     else:

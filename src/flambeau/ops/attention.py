@@ -98,24 +98,37 @@ def scaled_dot_product_attention(
                 f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
                 f"{_c_name(attn_mask)} and  query.dtype: {_c_name(query)} instead."
             )
+    if not query.is_floating_point():
+        raise RuntimeError(f"expected scalar type Float but found {SCALAR_NAMES[query.dtype]}")
+    if not 0 <= dropout_p <= 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
+        if query.shape[-3] % key.shape[-3] or query.shape[-3] % value.shape[-3]:
+            raise RuntimeError("Number of heads in key and value must divide the number of heads in ")
         groups = query.shape[-3] // key.shape[-3]
         if groups > 1:
             key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
     if query.shape[-1] != key.shape[-1]:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{math.prod(query.shape[:-2])}, {query.shape[-1]}] but got: "
-            f"[{math.prod(key.shape[:-2])}, {key.shape[-1]}]."
-        )
+        raise RuntimeError(_sizes_differ(query, query.shape[-1], key, key.shape[-1]))
+    if key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(_sizes_differ(query, key.shape[-2], value, value.shape[-2]))
     batch = broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     query, key, value = (x if x.shape[:-2] == batch else x.expand(*batch, *x.shape[-2:]) for x in (query, key, value))
+    if attn_mask is not None:
+        broadcast_shapes((*batch, query.shape[-2], key.shape[-2]), attn_mask.shape)  # raises where it does not fit
     if attn_mask is not None and attn_mask.requires_grad:
         weights = (query @ key.transpose(-2, -1)) * scale + attn_mask
         return F["dropout"](tensors.softmax(weights, -1), dropout_p) @ value
     mask = k.Causal(query.shape[-2], key.shape[-2]) if is_causal else None if attn_mask is None else attn_mask._array
     return attention.function(query, key, value, mask, dropout_p, scale)
+
+
+def _sizes_differ(query: Any, expected: int, other: Any, found: int) -> str:
+    """What PyTorch's batched product says of a size that does not fit."""
+    batches = math.prod(query.shape[:-2]), math.prod(other.shape[:-2])
+    return f"Expected size for first two dimensions of batch2 tensor to be: [{batches[0]}, {expected}] but got: [{batches[1]}, {found}]."
 
 
 def _c_name(x: Tensor) -> str:
@@ -256,12 +269,22 @@ def multi_head_attention_forward(
     assert head * num_heads == width, f"embed_dim {width} not divisible by num_heads {num_heads}"
     if use_separate_proj_weight:
         assert key.shape[:2] == value.shape[:2], f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+        for name, weight, x in (("key", k_proj_weight, key), ("value", v_proj_weight, value)):
+            assert tuple(weight.shape) == (width, x.shape[-1]), (
+                f"expecting {name} weights shape of {(width, x.shape[-1])}, but got {weight.shape}"
+            )
         b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
         linear = F["linear"]
         q, kk, v = linear(query, q_proj_weight, b[0]), linear(key, k_proj_weight, b[1]), linear(value, v_proj_weight, b[2])
     else:
         assert key.shape == value.shape, f"key shape {key.shape} does not match value shape {value.shape}"
         q, kk, v = in_projection(query, key, value, in_proj_weight, in_proj_bias)
+    if key_padding_mask is not None:
+        for number, size in enumerate((batch, source)):
+            found = key_padding_mask.shape[number]
+            assert found == size, f"Expected key_padded_mask.shape[{number}] to be {size}, but got {found}"
+    if kk.shape[1] != batch and static_k is None:
+        raise RuntimeError(f"shape '[{source}, {batch * num_heads}, {head}]' is invalid for input of size {kk.numel()}")
     if attn_mask is not None:
         if attn_mask.dim() == 2:
             expected: tuple[int, ...] = (length, source)
@@ -310,8 +333,7 @@ def multi_head_attention_forward(
         if dropout_p > 0.0:
             weights = F["dropout"](weights, dropout_p)
         out = tensors.matmul(weights, v)
-        if average_attn_weights:
-            weights = weights.mean(1)
+        weights = weights.mean(1) if average_attn_weights else weights.view(weights.shape)
     else:
         weights = None
         out = scaled_dot_product_attention(q, kk, v, attn_mask, dropout_p, is_causal and attn_mask is None)

@@ -41,7 +41,7 @@ def _lstm_node(
 ) -> str:
     if sizes is not None:
         return "CatBackward0"
-    return "MkldnnRnnLayerBackward0" if input.dtype.itemsize <= 4 and w_hr is None else "StackBackward0"
+    return "MkldnnRnnLayerBackward0" if input.size and input.dtype.name in ("float32", "bfloat16") and w_hr is None else "StackBackward0"
 
 
 def _layer_node(input: Array, *rest: Any) -> str:

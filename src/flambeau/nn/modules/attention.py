@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...autograd.grad_mode import is_grad_enabled
 from ...core.naming import public
 from ...ops.attention import canonical_mask, multi_head_attention_forward
 from ...ops.creation import empty
@@ -107,6 +108,8 @@ class MultiheadAttention(Module):
         is_causal: bool = False,
     ) -> tuple[Any, Any]:
         batched = query.dim() == 3
+        if is_causal and query is key is value and batched and self._for_inference(query, attn_mask, key_padding_mask):
+            is_causal = False  # PyTorch's kernel for inference goes by the mask, not by the hint
         if key_padding_mask is not None or attn_mask is not None:
             key_padding_mask = canonical_mask(
                 key_padding_mask, "key_padding_mask", None if attn_mask is None else attn_mask.dtype, "attn_mask", query.dtype
@@ -147,6 +150,16 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return (out.transpose(1, 0) if self.batch_first and batched else out), weights
+
+    def _for_inference(self, query: Any, *masks: Any) -> bool:
+        """Whether PyTorch would take its kernel for inference."""
+        if self.training or not (self.batch_first and self._qkv_same_embed_dim) or self.num_heads % 2:
+            return False
+        if self.bias_k is not None or self.add_zero_attn or query.dtype is not self.in_proj_weight.dtype:
+            return False
+        if any(mask is not None and mask.is_floating_point() for mask in masks):
+            return False
+        return not is_grad_enabled() or not (query.requires_grad or any(p.requires_grad for p in self.parameters()))
 
     def merge_masks(self, attn_mask: Any, key_padding_mask: Any, query: Any) -> tuple[Any, int | None]:
         """Both masks as one, (N, num_heads, L, S), and its type: 0 an attention mask, 1 padding, 2 both, None neither."""

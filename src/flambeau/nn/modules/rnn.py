@@ -1,11 +1,13 @@
 """Recurrent layers: RNN, LSTM and GRU, and their single steps."""
 
+import functools
 import math
 import numbers
 import warnings
 import weakref
 from typing import Any
 
+from ...core.dtype import float32
 from ...core.naming import public
 from ...ops import recurrent as ops
 from ...ops.creation import empty, zeros
@@ -301,6 +303,16 @@ class RNN(RNNBase):
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
 
 
+@functools.cache
+def _warn_of_projections() -> None:
+    """Says, once in a process, what PyTorch says."""
+    warnings.warn(
+        "LSTM with projections is not supported with oneDNN. Using default implementation. "
+        "(Triggered internally at /__w/pytorch/pytorch/aten/src/ATen/native/RNN.cpp:1512.)",
+        stacklevel=4,
+    )
+
+
 @public("torch.nn.modules.rnn")
 class LSTM(RNNBase):
     """Layers of long short-term memory.
@@ -341,6 +353,8 @@ class LSTM(RNNBase):
         return hidden[0].squeeze(1), hidden[1].squeeze(1)
 
     def _run(self, input: Any, hx: Any, batch_sizes: Any) -> Any:
+        if self.proj_size and batch_sizes is None and input.dtype is float32 and input.numel():
+            _warn_of_projections()
         output, h, c = super()._run(input, hx, batch_sizes)
         return output, (h, c)
 

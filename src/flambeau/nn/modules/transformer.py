@@ -1,9 +1,11 @@
 """The Transformer: encoder, decoder and their layers (Vaswani et al., "Attention Is All You Need", 2017)."""
 
 import copy
+import functools
 import warnings
 from typing import Any, Callable
 
+from ...autograd.grad_mode import is_grad_enabled
 from ...core.naming import public
 from ...ops.attention import canonical_mask
 from ...ops.creation import full
@@ -167,17 +169,54 @@ class TransformerEncoder(Module):
         first = self.layers[0] if len(self.layers) else None
         batch_first = bool(getattr(getattr(first, "self_attn", None), "batch_first", False))
         is_causal = _is_causal(mask, is_causal, _sequence_length(src, batch_first))
-        output = src
+        output, padding = src, None
+        if src_key_padding_mask is not None and mask is None and self.use_nested_tensor and _for_inference(first, src):
+            padding = _nested_padding(src, src_key_padding_mask, self.mask_check)
+            if padding is not None:
+                src_key_padding_mask = canonical_mask(padding, "src_key_padding_mask", None, "", src.dtype)
         for layer in self.layers:
             output = layer(output, src_mask=mask, is_causal=is_causal, src_key_padding_mask=src_key_padding_mask)
+        if padding is not None:
+            output = output.masked_fill(padding.unsqueeze(-1), 0.0)
         return output if self.norm is None else self.norm(output)
 
 
-def _not_nested(layer: Any) -> str:
+def _for_inference(layer: Any, src: Any) -> bool:
+    """Whether PyTorch would take its kernel for inference for an encoder layer and its input."""
+    if src.dim() != 3 or layer.training or _not_nested(layer, norm_first=True):
+        return False
+    return not is_grad_enabled() or not (src.requires_grad or any(p.requires_grad for p in layer.parameters()))
+
+
+def _nested_padding(src: Any, key_padding_mask: Any, check: bool) -> Any:
+    """Where the nested tensor that PyTorch makes of a batch has no elements: behind the first so many positions that are not padding.
+
+    The result has zeros there. None where the padding does not come last and that is checked for, so that no nested tensor is made.
+    """
+    kept = key_padding_mask.logical_not()
+    padding = torch["arange"](src.shape[1]) >= kept.sum(1, keepdim=True)
+    if check and not bool((padding != kept).all()):
+        return None
+    _warn_of_nested_tensors()
+    return padding
+
+
+@functools.cache
+def _warn_of_nested_tensors() -> None:
+    """Says, once in a process, what PyTorch says."""
+    warnings.warn(
+        "The PyTorch API of nested tensors is in prototype stage and will change in the near future. We recommend specifying "
+        "layout=torch.jagged when constructing a nested tensor, as this layout receives active development, has better operator "
+        "coverage, and works with torch.compile. (Triggered internally at /__w/pytorch/pytorch/aten/src/ATen/NestedTensorImpl.cpp:177.)",
+        stacklevel=4,
+    )
+
+
+def _not_nested(layer: Any, norm_first: bool = False) -> str:
     """Why PyTorch's nested tensors cannot serve an encoder of such layers; empty if they can."""
     if not isinstance(layer, TransformerEncoderLayer):
-        return "encoder_layer was not an instance of TransformerEncoderLayer"
-    if layer.norm_first:
+        return "encoder_layer was not TransformerEncoderLayer"
+    if layer.norm_first and not norm_first:
         return "encoder_layer.norm_first was True"
     if not layer.self_attn.batch_first:
         return "encoder_layer.self_attn.batch_first was not True(use batch_first for better inference performance)"
@@ -288,6 +327,8 @@ class TransformerEncoderLayer(Module):
             src_key_padding_mask, "src_key_padding_mask", None if src_mask is None else src_mask.dtype, "src_mask", src.dtype
         )
         src_mask = canonical_mask(src_mask, "src_mask", None, "", src.dtype, False)
+        if is_causal and _for_inference(self, src):
+            is_causal = False  # PyTorch's kernel for inference goes by the mask, not by the hint
         x = src
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), src_mask, src_key_padding_mask, is_causal=is_causal)

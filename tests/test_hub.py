@@ -41,7 +41,7 @@ def test_local_folders(folder):
 def test_what_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         torch.hub.load(tmp_path, "tiny", source="local")
-    with pytest.raises(ValueError, match='Unknown source: "bogus". Allowed values: "github" | "local".'):
+    with pytest.raises(ValueError, match=r'Unknown source: "bogus". Allowed values: "github" | "local".'):
         torch.hub.load("a/b", "m", source="bogus")
     with pytest.raises(NotImplementedError, match="fetches nothing from GitHub"):
         torch.hub.load("pytorch/vision", "resnet18")

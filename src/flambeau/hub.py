@@ -78,14 +78,14 @@ def load(
 
 
 def list(github: Any, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None, verbose: bool = True,
-         *, source: str = "github") -> Any:  # fmt: skip  # noqa: A001
+         *, source: str = "github") -> Any:  # fmt: skip
     """The entry points of a folder's `hubconf.py`: its functions whose names do not begin with an underscore. Only `source="local"`."""
     module = _entry_points(github, source)
     return [name for name in dir(module) if callable(getattr(module, name)) and not name.startswith("_")]
 
 
 def help(github: Any, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None,
-         *, source: str = "github") -> Any:  # fmt: skip  # noqa: A001
+         *, source: str = "github") -> Any:  # fmt: skip
     """The docstring of an entry point. Only `source="local"`."""
     return _entry(_entry_points(github, source), model).__doc__
 

@@ -12,7 +12,8 @@ def test_a_compiled_module(torch):
     compiled.eval()
     names = [name for name, _ in compiled.named_parameters()]
     loaded = compiled.load_state_dict(compiled.state_dict())
-    return repr(compiled), names, list(compiled.state_dict()), compiled(torch.ones(1, 2)), model.training, compiled.training, str(loaded), len(compiled)
+    out = compiled(torch.ones(1, 2))
+    return repr(compiled), names, list(compiled.state_dict()), out, model.training, compiled.training, str(loaded), len(compiled)
 
 
 test_functions = rows(
@@ -22,8 +23,9 @@ test_functions = rows(
     Row("torch.compile(lambda x: x, backend='bogus')", message="Invalid backend: 'bogus'"),
     Row("torch.compile(3)"),
     Row("torch.compile(lambda x: x, mode='default', options={})"),
-    *(Row(f"torch.{e}") for e in "compiler.is_compiling() _dynamo.reset() compiler.reset() _dynamo.graph_break() _dynamo.is_compiling()".split()),
-    *(Row(f"torch.{e}") for e in "_dynamo.config.suppress_errors _dynamo.config.cache_size_limit _dynamo.disable(abs)(-3)".split()),
+    *(Row(f"torch.compiler.{e}") for e in "is_compiling() reset()".split()),
+    *(Row(f"torch._dynamo.{e}") for e in "reset() graph_break() is_compiling() disable(abs)(-3)".split()),
+    *(Row(f"torch._dynamo.config.{e}") for e in "suppress_errors cache_size_limit".split()),
 )
 
 

@@ -8,17 +8,54 @@ import flambeau
 from harness import Row, parity, rows
 
 CASES = {
-    "nan": "x = torch.tensor([-1.0, 4.0], requires_grad=True)\ny = torch.sqrt(x)\nz = y.sum()\nz.backward()",
-    "double": "x = torch.tensor([0.0], requires_grad=True)\ng, = torch.autograd.grad((x ** 1.5).sum(), x, create_graph=True)\n(g * 0).sum().backward()",
-    "function": "class F(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return x * 2\n    @staticmethod\n"
-    "    def backward(ctx, g):\n        raise RuntimeError('broken')\nx = torch.ones(2, requires_grad=True)\ny = F.apply(x)\ny.sum().backward()",
-    "in place": "x = torch.ones(2, requires_grad=True)\ny = x.exp()\ny.add_(1)\ny.sum().backward()",
-    "outside": "x = torch.tensor([-1.0], requires_grad=True)\ntorch.autograd.set_detect_anomaly(False)\ny = torch.sqrt(x)\n"
-    "torch.autograd.set_detect_anomaly(True)\ny.backward()",
-    "module": "m = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())\nwith torch.no_grad():\n    m[0].weight.fill_(float('nan'))\n"
-    "m(torch.ones(1, 2)).sum().backward()",
-    "no check": "torch.autograd.set_detect_anomaly(True, check_nan=False)\nx = torch.tensor([-1.0], requires_grad=True)\ntorch.sqrt(x).backward()",
-}  # fmt: skip
+    "nan": """
+x = torch.tensor([-1.0, 4.0], requires_grad=True)
+y = torch.sqrt(x)
+z = y.sum()
+z.backward()
+""",
+    "double": """
+x = torch.tensor([0.0], requires_grad=True)
+g, = torch.autograd.grad((x ** 1.5).sum(), x, create_graph=True)
+(g * 0).sum().backward()
+""",
+    "function": """
+class F(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, g):
+        raise RuntimeError('broken')
+x = torch.ones(2, requires_grad=True)
+y = F.apply(x)
+y.sum().backward()
+""",
+    "in place": """
+x = torch.ones(2, requires_grad=True)
+y = x.exp()
+y.add_(1)
+y.sum().backward()
+""",
+    "outside": """
+x = torch.tensor([-1.0], requires_grad=True)
+torch.autograd.set_detect_anomaly(False)
+y = torch.sqrt(x)
+torch.autograd.set_detect_anomaly(True)
+y.backward()
+""",
+    "module": """
+m = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+with torch.no_grad():
+    m[0].weight.fill_(float('nan'))
+m(torch.ones(1, 2)).sum().backward()
+""",
+    "no check": """
+torch.autograd.set_detect_anomaly(True, check_nan=False)
+x = torch.tensor([-1.0], requires_grad=True)
+torch.sqrt(x).backward()
+""",
+}
 
 
 @pytest.mark.parametrize("name", list(CASES))

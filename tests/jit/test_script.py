@@ -53,7 +53,9 @@ def with_global(x):
     return x
 
 
-CALLS = ["f(x, 3)", "f(x, 1)", "f(x, n=3)", "f(3, 3)", "f(x, 1.5)", "f(x, 'a')", "f(x)", "f(x, 1, 2)", "f(x, 3, z=3)", "f.name", "str(f.schema)"]
+CALLS = [
+    "f(x, 3)", "f(x, 1)", "f(x, n=3)", "f(3, 3)", "f(x, 1.5)", "f(x, 'a')", "f(x)", "f(x, 1, 2)", "f(x, 3, z=3)", "f.name", "str(f.schema)",
+]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -85,7 +87,7 @@ def module(torch):
             self.times = 3
 
         def forward(self, x):
-            for i in range(self.times):
+            for _ in range(self.times):
                 x = self.helper(x)
             return x
 
@@ -108,9 +110,7 @@ def test_modules():
     model = module(torch)
     scripted = torch.jit.script(model)
     x = torch.ones(2)
-    assert repr(scripted) == (
-        "RecursiveScriptModule(\n  original_name=Net\n  (fc): RecursiveScriptModule(original_name=Linear)\n)"
-    )
+    assert repr(scripted) == ("RecursiveScriptModule(\n  original_name=Net\n  (fc): RecursiveScriptModule(original_name=Linear)\n)")
     assert isinstance(scripted, torch.jit.ScriptModule) and isinstance(scripted, torch.jit.RecursiveScriptModule)
     assert torch.equal(scripted(x), model(x)) and torch.equal(scripted.other(x), -x) and scripted.ignored(x) is x
     assert scripted.times == 3 and scripted.fc.weight is model.fc.weight and "self.helper(x)" in scripted.code
@@ -148,7 +148,7 @@ test_marks = rows(
         set_fusion_strategy([("STATIC",2)]) freeze(nn.Linear(1,1)) is_scripting() is_tracing()
         script(3) load("/no/such/file.pt") load("/") save(nn.Linear(1,1),"x.pt")""".split()
     ),
-    Row("f = lambda x: x\ntorch.jit.ignore(f) is f, torch.jit.unused(f) is f, torch.jit.export(f) is f, torch.jit.ignore(drop=True)(f) is f"),
+    Row("f = lambda x: x\nj = torch.jit\nj.ignore(f) is f, j.unused(f) is f, j.export(f) is f, j.ignore(drop=True)(f) is f"),
 )
 
 

@@ -86,7 +86,8 @@ ERRORS = [
 @parity
 def test_errors(torch, expression):
     x = torch.arange(6.0).reshape(2, 3)
-    names = {"__name__": "some", "torch": torch, "x": x, "traced": torch.jit.trace(torch.nn.Linear(3, 2), x), "function": torch.jit.trace(lambda x, y: x * y, (x, x))}
+    traced, function = torch.jit.trace(torch.nn.Linear(3, 2), x), torch.jit.trace(lambda x, y: x * y, (x, x))
+    names = {"__name__": "some", "torch": torch, "x": x, "traced": traced, "function": function}
     try:
         return eval(expression, names)
     except Exception as error:
@@ -180,8 +181,8 @@ def test_parts_of_a_traced_module_do_not_run():
 @pytest.mark.parametrize(
     "expression",
     ["F.dropout(x, 0.5)", "F.dropout2d(x[None], 0.5)", "F.alpha_dropout(x, 0.5, True)", "x + torch.randint(0, 9, (x.size(0), 1, 1))",
-     "x[torch.randperm(x.size(0))]", "x.new_zeros(x.size(0))", "torch.rand(x.shape)", "torch.arange(x.size(1))", "x.new_full((x.size(0),), 2.0)",
-     "torch.eye(x.size(1))", "x.repeat(x.size(0), 1, 1)", "F.interpolate(x, size=(x.size(1) * 2,))"],
+     "x[torch.randperm(x.size(0))]", "x.new_zeros(x.size(0))", "torch.rand(x.shape)", "torch.arange(x.size(1))",
+     "x.new_full((x.size(0),), 2.0)", "torch.eye(x.size(1))", "x.repeat(x.size(0), 1, 1)", "F.interpolate(x, size=(x.size(1) * 2,))"],
 )  # fmt: skip
 @parity
 def test_sizes_are_never_constants(torch, expression):

@@ -26,7 +26,7 @@ class OptimizedModule(Module):
             setattr(self._modules["_orig_mod"], name, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self._modules["_orig_mod"](*args, **kwargs)
+        return self._orig_mod(*args, **kwargs)
 
     def __len__(self) -> int:
         return len(self._modules["_orig_mod"])  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.missing import missing_name
 
-__all__ = ["profile", "record_function", "emit_itt", "emit_nvtx", "EventList", "FunctionEvent", "FunctionEventAvg", "Interval"]
+_NAMES = frozenset(("profile", "record_function", "emit_itt", "emit_nvtx", "EventList", "FunctionEvent", "FunctionEventAvg", "Interval"))
 
 _missing = missing_name(__name__)
 
@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
 
     if name == "profiler_util":
         return importlib.import_module(f"{__package__.partition('.')[0]}.profiler._events")
-    if name in __all__:
+    if name in _NAMES:
         for module in ("_recording", "_events"):
             found = getattr(importlib.import_module(f"{__package__.partition('.')[0]}.profiler.{module}"), name, None)
             if found is not None:

@@ -22,8 +22,8 @@ class verbose:
     def __enter__(self) -> "verbose":
         return self
 
-    def __exit__(self, *exception: object) -> bool:
-        return False
+    def __exit__(self, *exception: object) -> None:
+        return None
 
 
 __getattr__ = missing_name(__name__)

@@ -17,8 +17,8 @@ from ._modules import Method, RecursiveScriptModule, ScriptFunction, ScriptModul
 FORMAT = "flambeau.jit"
 VERSION = 1
 _CORRUPT = (
-    " This is an internal miniz error. If you are seeing this error, there is a high likelihood that your checkpoint file is corrupted. This "
-    "can happen if the checkpoint was not saved properly, was transferred incorrectly, or the file was modified after saving."
+    " This is an internal miniz error. If you are seeing this error, there is a high likelihood that your checkpoint file is corrupted. "
+    "This can happen if the checkpoint was not saved properly, was transferred incorrectly, or the file was modified after saving."
 )
 
 
@@ -67,7 +67,9 @@ def _packed_module(module: Any, tensors: _Tensors) -> dict[str, Any]:
         "name": module.original_name,
         "training": module.training,
         "parameters": {n: None if p is None else [tensors.add(p), p.requires_grad] for n, p in module._parameters.items()},
-        "buffers": {n: None if b is None else [tensors.add(b), n not in module._non_persistent_buffers_set] for n, b in module._buffers.items()},
+        "buffers": {
+            n: None if b is None else [tensors.add(b), n not in module._non_persistent_buffers_set] for n, b in module._buffers.items()
+        },
         "modules": {n: None if m is None else _packed_module(m, tensors) for n, m in module._modules.items()},
     }
 
@@ -90,7 +92,7 @@ def _write(f: Any, content: dict[str, Any], tensors: _Tensors, extra_files: Any)
     from ..serialization import save as save_tensors
 
     payload = io.BytesIO()
-    save_tensors([tensor.detach() for tensor in tensors.list], payload)  # type: ignore[attr-defined]
+    save_tensors([tensor.detach() for tensor in tensors.list], payload)
     with zipfile.ZipFile(f, "w") as file:
         file.writestr("flambeau_jit.json", json.dumps({"format": FORMAT, "version": VERSION, **content}))
         file.writestr("tensors.pt", payload.getvalue())
@@ -220,7 +222,7 @@ def _not_ours(names: list[str]) -> RuntimeError:
         )
     if "data.pkl" in inside:
         return RuntimeError(
-            f"PytorchStreamReader failed locating file constants.pkl: file not found.{_CORRUPT} (It was written by torch.save: read it with "
-            "torch.load.)"
+            f"PytorchStreamReader failed locating file constants.pkl: file not found.{_CORRUPT} (It was written by torch.save: read it "
+            "with torch.load.)"
         )
     return RuntimeError("torch.jit.load: this ZIP archive was not written by torch.jit.save")

@@ -34,7 +34,7 @@ def name_of(function: Any) -> str | None:
     for path in ("torch", "torch.nn.functional", "torch.linalg", "torch.fft", "torch.special"):
         if NAMES[_SPACES[path]].get(name) is function:
             return f"{path}.{name}"
-    if vars(Tensor).get(name) is function:
+    if vars(Tensor).get(name) is function or (function.__qualname__ == f"Tensor.{name}" and name in vars(Tensor)):
         return f"torch.Tensor.{name}"
     if name in OPERATORS and OPERATORS[name].function is function:
         return f"torch.ops.aten.{name}"
@@ -282,7 +282,8 @@ class Graph:
         given = [] if self.owner is None else ["self"]
         if annotated:
             given += [f"{name}: {annotation(template)}" for name, template in self.arguments]
-            head = f"def {self.name}({', '.join(given[:1])}" + "".join(f",\n    {g}" for g in given[1:]) + f") -> {annotation(self.result)}:\n"
+            joined = ",\n    ".join(given)
+            head = f"def {self.name}({joined}) -> {annotation(self.result)}:\n"
         else:
             head = f"def {self.name}({', '.join(given + [name for name, _ in self.arguments])}):\n"
         return head + "".join(f"  {line}\n" for line in lines)

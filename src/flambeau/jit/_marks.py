@@ -20,7 +20,7 @@ def annotate(the_type: Any, the_value: Any) -> Any:
     return the_value
 
 
-def isinstance(obj: Any, target_type: Any) -> bool:  # noqa: A001
+def isinstance(obj: Any, target_type: Any) -> bool:
     """Whether a value is of a type; containers are looked into (`List[int]`)."""
     return builtins.any(fits(t, obj) for t in (target_type if builtins.isinstance(target_type, tuple) else (target_type,)))
 
@@ -32,11 +32,8 @@ def export(fn: Any) -> Any:
 
 
 def _marked(fn: Any, how: str) -> Any:
-    if builtins.isinstance(fn, property):
-        if fn.fget is not None:
-            fn.fget._torchscript_modifier = how
-        return fn
-    fn._torchscript_modifier = how
+    marked: Any = fn.fget if builtins.isinstance(fn, property) else fn
+    marked._torchscript_modifier = how
     return fn
 
 
@@ -102,7 +99,9 @@ def freeze(mod: Any, preserved_attrs: Any = None, optimize_numerics: bool = True
     """
     _script_module(mod, "Freezing")
     if mod.training:
-        raise RuntimeError("Freezing is currently only implemented for modules in eval mode. Please call .eval() on your module before freezing.")
+        raise RuntimeError(
+            "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your module before freezing."
+        )
     frozen = mod.copy()
     for parameter in frozen.parameters():
         parameter.requires_grad_(False)

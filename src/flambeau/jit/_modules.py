@@ -47,8 +47,9 @@ def unfit(name: str, argument: str, expected: str, position: int, value: Any, de
             f"Unable to cast Python instance of type {type(value)} to C++ type '?' (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in "
             "debug mode for details)"
         )
+    wanted = expected + (" (inferred)" if inferred else "")
     return RuntimeError(
-        f"{name}() Expected a value of type '{expected}{' (inferred)' if inferred else ''}' for argument '{argument}' but instead found type "
+        f"{name}() Expected a value of type '{wanted}' for argument '{argument}' but instead found type "
         f"'{type(value).__name__}'.\n{note}Position: {position}\nValue: {value!r}\nDeclaration: {declaration}\nCast error details: {detail}"
     )
 
@@ -225,7 +226,7 @@ class ScriptModule(Module):
             )
 
     @property
-    def forward(self) -> Any:  # type: ignore[override]
+    def forward(self) -> Any:
         """The method that calling the module runs."""
         return self._method("forward")
 
@@ -280,9 +281,7 @@ class ScriptModule(Module):
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise RuntimeError(
-            f"Tried to serialize object __torch__.{self.original_name} which does not have a __getstate__ method defined!"
-        )
+        raise RuntimeError(f"Tried to serialize object __torch__.{self.original_name} which does not have a __getstate__ method defined!")
 
 
 @public("torch.jit._script")
@@ -303,9 +302,9 @@ class TopLevelTracedModule(TracedModule):
     """A traced module."""
 
 
-def mirror(module: Module, cls: type) -> ScriptModule:
+def mirror(module: Module, cls: Any) -> ScriptModule:
     """A scripted module with the same parameters and buffers, and its submodules likewise."""
-    made: ScriptModule = cls.__new__(cls)
+    made: Any = cls.__new__(cls)
     ScriptModule.__init__(made)
     made.original_name = module.original_name if isinstance(module, ScriptModule) else type(module).__name__
     made.training = module.training

@@ -76,9 +76,7 @@ def _check_names(node: ast.FunctionDef, source: Source, function: Any) -> None:
             raise RuntimeError(f"\nundefined value {name.id}:\n{source.at(name, len(name.id))}")
         if name.id not in _BUILTINS and not (isinstance(getattr(builtins, name.id), type)):
             found = getattr(builtins, name.id)
-            raise RuntimeError(
-                f"\nPython builtin {found!r} is currently not supported in Torchscript:\n{source.at(name, len(name.id))}"
-            )
+            raise RuntimeError(f"\nPython builtin {found!r} is currently not supported in Torchscript:\n{source.at(name, len(name.id))}")
 
 
 _BUILTINS = frozenset(

@@ -98,7 +98,7 @@ class _Tracer(TorchFunctionMode):
         """The value to call the function with, and its template. Raises RuntimeError for what is not made of tensors."""
         if isinstance(value, Tensor):
             if id(value) in self.known:  # the same tensor given twice
-                value = value.view_as(value)  # type: ignore[attr-defined]
+                value = value.view_as(value)
             return value, self.learn(value, self.graph.add_value("input", name, value))
         if isinstance(value, (list, tuple)):
             pairs = [self.add_input(v, f"{name}_{i}") for i, v in enumerate(value)]
@@ -123,7 +123,7 @@ class _Tracer(TorchFunctionMode):
                 f"gradient\nTensor:\n{tensor}"
             )
         number = len(self.graph.constants)
-        self.graph.constants.append(tensor.detach().clone())  # type: ignore[attr-defined]
+        self.graph.constants.append(tensor.detach().clone())
         return self.learn(tensor, self.graph.add_value("constant", f"CONSTANTS.c{number}", tensor))
 
     def template(self, value: Any, integers: bool) -> Any:
@@ -306,21 +306,22 @@ def record_graph(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stric
     if not _traceable(args) or not _traceable(kwargs):
         given = (*args, *kwargs.values())
         raise RuntimeError(
-            f"Type '{_type_of(given)}' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and Tuples of Tensors can be traced"
+            f"Type '{_type_of(given)}' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and Tuples of Tensors can be "
+            "traced"
         )
     graph = Graph(name, None if module is None else qualified_name(module))
     tracer = _Tracer(graph, module)
     target = func.forward if isinstance(func, Module) else func
-    given = []
+    positional: list[Any] = []
     for argument, value in zip(_names(target, len(args)), args):
         value, template = tracer.add_input(value, argument)
-        given.append(value)
+        positional.append(value)
         graph.arguments.append((argument, template))
     named = {}
     for argument, value in kwargs.items():
         named[argument], template = tracer.add_input(value, argument)
         graph.arguments.append((argument, template))
-    result = _run(func, given, named, tracer)
+    result = _run(func, positional, named, tracer)
     _check_result(result, strict)
     graph.result = tracer.template(result, False)
     graph.drop_unused(_ARITHMETIC | {"size", "numel"})
@@ -340,7 +341,7 @@ def _check_result(result: Any, strict: bool) -> None:
 
 def _clone(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)  # type: ignore[attr-defined]
+        return value.detach().clone().requires_grad_(value.requires_grad)
     if isinstance(value, dict):
         return {key: _clone(v) for key, v in value.items()}
     items = [_clone(v) for v in value]
@@ -379,10 +380,9 @@ def _check(func: Any, traced: Any, graph: Graph, inputs: Any, kwargs: Any, stric
                     error += _indent(b.sourceRange()) + "\n"
                 break
         raise TracingCheckError(error, None)
-    results = [_flatten(run(*_clone(inputs), **_clone(kwargs))) for run in (traced, func)]
-    if _differ(graph, *results, tolerance, "Python function"):
-        repeated = _flatten(traced(*_clone(inputs), **_clone(kwargs)))
-        _differ(graph, results[0], repeated, tolerance, "repeated trace")
+    found, expected, repeated = (_flatten(run(*_clone(inputs), **_clone(kwargs))) for run in (traced, func, traced))
+    if _differ(graph, found, expected, tolerance, "Python function"):
+        _differ(graph, found, repeated, tolerance, "repeated trace")
 
 
 def _differ(graph: Graph, found: list[Tensor], expected: list[Tensor], tolerance: float, what: str) -> bool:
@@ -390,7 +390,7 @@ def _differ(graph: Graph, found: list[Tensor], expected: list[Tensor], tolerance
 
     for i, (a, b) in enumerate(zip(found, expected)):
         try:
-            assert_close(a.detach(), b.detach(), rtol=tolerance, atol=tolerance, equal_nan=True)  # type: ignore[attr-defined]
+            assert_close(a.detach(), b.detach(), rtol=tolerance, atol=tolerance, equal_nan=True)
         except AssertionError as error:
             random = [graph.line(node) for node in graph.calls if node.is_random()]
             if random:
@@ -427,9 +427,7 @@ def trace(
     """
     _deprecated("trace")
     if isinstance(func, ScriptModule):
-        warnings.warn(
-            "The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as is.", stacklevel=2
-        )
+        warnings.warn("The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as is.", stacklevel=2)
         return func
     method = getattr(func, "__self__", None)
     module = func if isinstance(func, Module) else method if isinstance(method, Module) and func.__name__ == "forward" else None

@@ -106,11 +106,11 @@ def _iter(self: Tensor) -> Any:
     if _tracer() is None or not self._array.ndim:
         return _originals["__iter__"](self)
     warn(_ITERATION)
-    return iter(self.unbind(0))  # type: ignore[attr-defined]
+    return iter(self.unbind(0))
 
 
 def _data(self: Tensor) -> Any:
-    return _originals["data"].fget(self) if _tracer() is None else self.detach()  # type: ignore[attr-defined]
+    return _originals["data"].fget(self) if _tracer() is None else self.detach()
 
 
 class watching:

@@ -1,8 +1,8 @@
 """`torch.profiler`: which operators run, how often, and how long each takes.
 
-    with torch.profiler.profile(record_shapes=True) as prof:
-        model(x).sum().backward()
-    print(prof.key_averages().table(sort_by="cpu_time_total", row_limit=10))
+with torch.profiler.profile(record_shapes=True) as prof:
+    model(x).sum().backward()
+print(prof.key_averages().table(sort_by="cpu_time_total", row_limit=10))
 """
 
 from __future__ import annotations

@@ -219,7 +219,8 @@ class EventList(list[Any]):
         from ._table import build_table
 
         widths = (max_name_column_width, max_shapes_column_width, max_src_column_width)
-        return build_table(self, sort_by, row_limit, widths, header, top_level_events_only, time_unit, self._profile_memory, self._with_flops)
+        more = time_unit, self._profile_memory, self._with_flops
+        return build_table(self, sort_by, row_limit, widths, header, top_level_events_only, *more)
 
     def key_averages(
         self, group_by_input_shapes: bool = False, group_by_stack_n: int = 0, group_by_overload_name: bool = False

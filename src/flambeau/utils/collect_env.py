@@ -2,11 +2,11 @@
 
 from collections import namedtuple
 
-_FIELDS = (
+SystemEnv = namedtuple(
+    "SystemEnv",
     "torch_version is_debug_build cuda_compiled_version os python_version python_platform is_cuda_available cpu_info flambeau_version "
-    "numpy_version ml_dtypes_version llvmlite_version"
+    "numpy_version ml_dtypes_version llvmlite_version",
 )
-SystemEnv = namedtuple("SystemEnv", _FIELDS.split())
 SystemEnv.__module__ = "torch.utils.collect_env"
 
 

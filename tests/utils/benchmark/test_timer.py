@@ -66,16 +66,22 @@ def test_printed_forms(torch):
         compare = b.Compare(rows)
         change(compare)
         tables.append(str(compare))
-    return texts, tables, [m.significant_figures for m in measurements], [m.has_warnings for m in measurements], [m.title for m in measurements]
+    return (
+        texts,
+        tables,
+        [m.significant_figures for m in measurements],
+        [m.has_warnings for m in measurements],
+        [m.title for m in measurements],
+    )
 
 
 def test_merging_and_errors():
     task = TaskSpec("a", "pass")
     (merged,) = Measurement.merge([Measurement(2, [4.0], task), Measurement(1, [3.0], task)])
     assert merged.times == [2.0, 3.0] and merged.stmt == "a"
-    with pytest.raises(ValueError, match="Currently only a `str` stmt is supported."):
+    with pytest.raises(ValueError, match=r"Currently only a `str` stmt is supported."):
         Timer(3)
     with pytest.raises(NotImplementedError, match="times Python only"):
         Timer("int x;", language="c++")
-    with pytest.raises(ValueError, match="Expected an instance of `Measurement`"):
+    with pytest.raises(ValueError, match=r"Expected an instance of `Measurement`"):
         Compare([3])

@@ -41,7 +41,8 @@ def graph_def(model: Any, inputs: Any, verbose: bool, strict: bool) -> bytes:
             nodes.append(_node(names[value.number], "prim::Constant", [], "", value))
     for call in graph.calls:
         outputs = list(call.outputs())
-        name = f"{place(call.scope.removeprefix('__module').lstrip('.'))}/{call.kind().removeprefix('aten::')}{outputs[0].number if outputs else ''}"
+        module = place(call.scope.removeprefix("__module").lstrip("."))
+        name = f"{module}/{call.kind().removeprefix('aten::')}{outputs[0].number if outputs else ''}"
         for value in outputs:
             names[value.number] = name
         nodes.append(_node(name, call.kind(), [names[value.number] for value in call.inputs()], "{}", *outputs[:1]))

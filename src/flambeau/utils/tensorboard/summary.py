@@ -212,20 +212,18 @@ def hparams(hparam_dict: dict[str, Any], metric_dict: dict[str, Any], discrete: 
             raise TypeError(f"parameter: {name} should be a dictionary, nothing logged.")
     for name, domain in (discrete or {}).items():
         if name not in hparam_dict or not isinstance(domain, list) or not all(isinstance(d, type(hparam_dict[name])) for d in domain):
-            raise TypeError(
-                f"parameter: hparam_domain_discrete[{name}] should be a list of same type as hparam_dict[{name}]."
-            )
+            raise TypeError(f"parameter: hparam_domain_discrete[{name}] should be a list of same type as hparam_dict[{name}].")
     infos = start = b""
-    for name, given in hparam_dict.items():
-        if given is None:
+    for name, setting in hparam_dict.items():
+        if setting is None:
             continue
-        if not isinstance(given, (int, float, str)):
+        if not isinstance(setting, (int, float, str)):
             try:
-                given = float(make_np(given)[0])
+                setting = float(make_np(setting)[0])
             except NotImplementedError:
                 raise ValueError("value should be one of int, float, str, bool, or torch.Tensor")
-        dtype = 1 if isinstance(given, str) else 3
-        start += message(1, text(1, name) + message(2, _plain(given)))
+        dtype = 1 if isinstance(setting, str) else 3
+        start += message(1, text(1, name) + message(2, _plain(setting)))
         choices = b"".join(message(1, _plain(d)) for d in (discrete or {}).get(name, ()))
         infos += message(4, text(1, name) + integer(4, dtype) + (message(5, choices) if choices else b""))
     metrics = b"".join(message(5, message(1, text(2, name))) for name in metric_dict)

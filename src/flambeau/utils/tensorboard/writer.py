@@ -38,7 +38,7 @@ class FileWriter:
         self.flush()
 
     def _open(self) -> None:
-        self._file: Any = open(self.path, "ab")
+        self._file: Any = open(self.path, "ab")  # noqa: SIM115  # close() closes it
         self._waiting = 0
         self._flushed = time.monotonic()
 

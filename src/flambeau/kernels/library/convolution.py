@@ -71,17 +71,17 @@ def _pack(element: str, header: list[str]) -> Code:
                 row = code.at(to, line * t.packed_w, element)
                 start = code.where(fits, low, 0)
                 stop = code.where(fits, high, 0)
-                with code.loop(0, start) as i:
+                with code.loop(0, start, short=True) as i:
                     code.store(zero, row, i)
-                with code.loop(stop, t.packed_w) as i:
+                with code.loop(stop, t.packed_w, short=True) as i:
                     code.store(zero, row, i)
                 source = code.at(x, channel * t.x_channel + in_d * t.x_d + in_h * t.x_h + rest_w, element)
 
                 def together() -> None:
                     full = start + (stop - start) // count * count
-                    with code.loop(start, full, count) as i:
+                    with code.loop(start, full, count, short=True) as i:
                         code.store(code.load(wide, source, i), row, i)
-                    with code.loop(full, stop) as i:
+                    with code.loop(full, stop, short=True) as i:
                         code.store(code.load(element, source, i), row, i)
 
                 def apart() -> None:
@@ -138,7 +138,7 @@ def _pack_weight(element: str) -> Code:
             rows = [code.at(weight, group * t.weight_group + (first + r) * t.weight_out, element) for r in range(ROWS)]
             for r in range(ROWS):
                 code.store(code.load(element, bias, group * t.out_per_group + first + r), base, r)
-            with code.loop(0, t.taps) as k:
+            with code.loop(0, t.taps, short=True) as k:
                 source = code.load("i64", sources, k)
                 for r in range(ROWS):
                     code.store(code.load(element, rows[r], source), base, (k + 1) * ROWS + r)
@@ -150,7 +150,7 @@ def _pack_weight(element: str) -> Code:
                 def fill() -> None:
                     code.store(code.load(element, bias, group * t.out_per_group + channel), base, r)
                     from_ = code.at(weight, group * t.weight_group + channel * t.weight_out, element)
-                    with code.loop(0, t.taps) as k:
+                    with code.loop(0, t.taps, short=True) as k:
                         code.store(code.load(element, from_, code.load("i64", sources, k)), base, (k + 1) * t.rows + r)
 
                 def clear() -> None:
@@ -286,7 +286,7 @@ def _transpose(element: str) -> Code:
                 for j in range(size):
                     code.store(rows[j], to, (i + j) * padded + first)
             start.value = full
-        with code.loop(start.value, count) as i, code.loop(0, size) as j:
+        with code.loop(start.value, count, short=True) as i, code.loop(0, size, short=True) as j:
             inside = first + j < channels
 
             def copy() -> None:
@@ -349,7 +349,7 @@ def _weight_line(element: str) -> Code:
             value = code.load(wide, line, w)
             for k in range(taps):
                 totals[k].value = code.multiply_add(value, code.load(wide, rows[k], w), totals[k].value)
-        with code.loop(full, count_w) as w:
+        with code.loop(full, count_w, short=True) as w:
             one = code.load(element, line, w)
             for k in range(taps):
                 rests[k].value = code.multiply_add(one, code.load(element, rows[k], w), rests[k].value)

@@ -43,11 +43,11 @@ def _by_stride(code: Code, stride: Value, body: Callable[[Any], None]) -> None:
 
 def _rows(code: Code, t: Any, out_d: Value, out_h: Value, body: Callable[[Value, Value], None], backwards: bool = False) -> None:
     """Runs the body for each input row (d, h) under a row of outputs."""
-    with code.loop(0, t.kernel_d) as kd:
+    with code.loop(0, t.kernel_d, short=True) as kd:
         if backwards:
             kd = t.kernel_d - 1 - kd
         d = out_d * t.stride_d - t.padding_d + kd * t.dilation_d
-        with code.when((d >= 0) & (d < t.size_d)), code.loop(0, t.kernel_h) as kh:
+        with code.when((d >= 0) & (d < t.size_d)), code.loop(0, t.kernel_h, short=True) as kh:
             if backwards:
                 kh = t.kernel_h - 1 - kh
             h = out_h * t.stride_h - t.padding_h + kh * t.dilation_h
@@ -102,12 +102,12 @@ def max_pool(kind: str, indices: bool) -> Callable[..., Any]:
                     code.store(best, row, j)
 
             def each() -> None:
-                with code.loop(0, t.kernel_w) as kw:
+                with code.loop(0, t.kernel_w, short=True) as kw:
                     low, high, place = _columns(code, t, kw)
                     source = code.at(line, place, element)
 
                     def along(stride: Any) -> None:
-                        with code.loop(low, high) as j:
+                        with code.loop(low, high, short=isinstance(stride, Value)) as j:
                             value, best = code.load(element, source, j * stride), code.load(element, row, j)
                             better = _better(code, value, best)
                             if places is not None:
@@ -167,15 +167,15 @@ def _squares(code: Code, element: str, t: Any, image: Value, result: Value, valu
                     for half in range(2):
                         places = [n // 2 + half * size // 2 + n % 2 * size for n in range(size)]
                         code.store(code.shuffle(*shares[i * 2 : i * 2 + 2], places), target, j * 2 + half * size)
-        with code.loop(full, t.out_w) as j:
+        with code.loop(full, t.out_w, short=True) as j:
             taps = [code.load(element, source, j * 2 + i) for source in sources for i in range(2)]
             grad = code.load(element, grad_row, j)
             for i, hit in enumerate(_hits(taps, code.load(element, value_row, j))):
                 code.store(code.where(hit, grad, zero), targets[i // 2], j * 2 + i % 2)
         for target in targets:
-            with code.loop(t.out_w * 2, t.size_w) as j:
+            with code.loop(t.out_w * 2, t.size_w, short=True) as j:
                 code.store(zero, target, j)
-    with code.loop(t.out_h * 2 * t.size_w, t.size_h * t.size_w) as j:
+    with code.loop(t.out_h * 2 * t.size_w, t.size_h * t.size_w, short=True) as j:
         code.store(zero, result, j)
 
 
@@ -207,13 +207,13 @@ def max_pool_backward(kind: str) -> Callable[..., Any]:
                 def over(d: Value, h: Value) -> None:
                     base = (d * t.size_h + h) * t.size_w
                     line = code.at(image, base, element)
-                    with code.loop(0, t.kernel_w) as back_w:
+                    with code.loop(0, t.kernel_w, short=True) as back_w:
                         low, high, place = _columns(code, t, t.kernel_w - 1 - back_w)
                         low, high = code.most(low, first), code.least(high, last)
                         source = code.at(line, place, element)
 
                         def along(stride: Any) -> None:
-                            with code.loop(low, high) as j:
+                            with code.loop(low, high, short=isinstance(stride, Value)) as j:
                                 value, best = code.load(element, source, j * stride), code.load(element, value_row, j)
                                 before = code.load("i64", places, j - first)
                                 takes = value.equals(best) | (value.is_nan() & (before < 0))
@@ -222,7 +222,7 @@ def max_pool_backward(kind: str) -> Callable[..., Any]:
                         _by_stride(code, t.stride_w, along)
 
                 _rows(code, t, out_d, out_h, over, backwards=True)
-                with code.loop(first, last) as j:
+                with code.loop(first, last, short=True) as j:
                     place = code.load("i64", places, j - first)
                     with code.when(place >= 0):
                         code.store(code.load(element, result, place) + code.load(element, grad_row, j), result, place)
@@ -259,12 +259,12 @@ def avg_pool(kind: str) -> Callable[..., Any]:
 
         def over(d: Value, h: Value) -> None:
             line = code.at(x, ((plane * t.size_d + d) * t.size_h + h) * t.size_w, element)
-            with code.loop(0, t.kernel_w) as kw:
+            with code.loop(0, t.kernel_w, short=True) as kw:
                 low, high, place = _columns(code, t, kw)
                 source = code.at(line, place, element)
 
                 def along(stride: Any) -> None:
-                    with code.loop(low, high) as j:
+                    with code.loop(low, high, short=isinstance(stride, Value)) as j:
                         code.store(code.load(element, row, j) + code.load(element, source, j * stride), row, j)
 
                 _by_stride(code, t.stride_w, along)
@@ -294,12 +294,12 @@ def avg_pool_backward(kind: str) -> Callable[..., Any]:
 
             def over(d: Value, h: Value) -> None:
                 line = code.at(result, (d * t.size_h + h) * t.size_w, element)
-                with code.loop(0, t.kernel_w) as kw:
+                with code.loop(0, t.kernel_w, short=True) as kw:
                     low, high, place = _columns(code, t, kw)
                     target = code.at(line, place, element)
 
                     def along(stride: Any) -> None:
-                        with code.loop(low, high) as j:
+                        with code.loop(low, high, short=isinstance(stride, Value)) as j:
                             share = code.load(element, row, j) / _count(code, t, element, rows, j)
                             code.store(code.load(element, target, j * stride) + share, target, j * stride)
 

@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Callable, Iterator
 
-from ..compiler.expression import Expression
-from ..compiler.llvm import PRELUDE, Block
-
 ELEMENT = {"f32": "float", "f64": "double", "i64": "i64", "i32": "i32", "i16": "i16", "i8": "i8"}
 SIZE = {"float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1}
 _SHORT = {"float": "f32", "double": "f64"}
@@ -257,6 +254,9 @@ class Code:
 
     def expression(self, function: Callable[..., Any], *values: Value) -> Value:
         """What a function of the kernel compiler's expressions makes of scalars: `tanh`, `sigmoid`, ..."""
+        from ..compiler.expression import Expression
+        from ..compiler.llvm import Block
+
         block = Block(self.fresh)
         result = function(*[Expression("named", _SHORT[v.type], v.name) for v in values])
         name = block.value(result)
@@ -334,8 +334,8 @@ class Code:
         self.label = label
 
     @contextmanager
-    def loop(self, start: Any, stop: Any, step: Any = 1) -> Iterator[Value]:
-        """`for i in range(start, stop, step)`, the step positive."""
+    def loop(self, start: Any, stop: Any, step: Any = 1, short: bool = False) -> Iterator[Value]:
+        """`for i in range(start, stop, step)`, the step positive. `short`: a loop of few turns, which is left as it is."""
         start, stop, step = self.value(start), self.value(stop), self.value(step)
         n = self.fresh("")
         self.lines.append(f"  br label %head{n}")
@@ -351,7 +351,7 @@ class Code:
         yield i
         self.lines.append(f"  br label %latch{n}")
         self.begin(f"latch{n}")
-        self.lines += [f"  %next{n} = add nsw i64 %i{n}, {step.name}", f"  br label %head{n}"]
+        self.lines += [f"  %next{n} = add nsw i64 %i{n}, {step.name}", f"  br label %head{n}{', !llvm.loop !SHORT' if short else ''}"]
         self.begin(f"done{n}")
 
     @contextmanager
@@ -420,12 +420,12 @@ class Code:
         yield
         self.lines.append(f"  call void @PyEval_RestoreThread(ptr {state.name})")
 
-    def text(self, attributes: str = "") -> str:
-        """The function's IR."""
+    def text(self) -> str:
+        """The function's IR. Functions stay apart: inlined into one another they take LLVM longer, and run no faster."""
         parameters = ", ".join(f"{t}{' noalias' if t == 'ptr' else ''} %{n}" for n, t in self.parameters.items())
         body = "\n".join([*self.stack, *self.lines])
         end = f"  ret {self.result}{self.returned}\n"
-        return f"define internal {self.result} @{self.name}({parameters}) {attributes} {{\nentry:\n{body}\n{end}}}\n"
+        return f"define internal {self.result} @{self.name}({parameters}) noinline {{\nentry:\n{body}\n{end}}}\n"
 
 
 def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
@@ -443,10 +443,19 @@ def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
     entry = "\n".join(loads)
     number = "%number = " if main.result == "i64" else "%number = add i64 0, 0\n  "
     functions = [g for f in (*others, main) for g in (*f.functions, f)]
-    prelude = PRELUDE if any(f.expressions for f in functions) else ""
+    prelude = ""
+    if any(f.expressions for f in functions):
+        from ..compiler.llvm import PRELUDE as prelude
     declared = "\n".join(sorted(d for d in set().union(*(f.declared for f in functions)) if f"{d}\n" not in prelude))
+    bodies = "".join(f.text() for f in functions).split("!SHORT")
+    text = "".join(f"{body}!{2 * i}" for i, body in enumerate(bodies[:-1])) + bodies[-1]
+    marks = "".join(
+        f'!{2 * i} = distinct !{{!{2 * i}, !{2 * i + 1}, !{2 * len(bodies)}}}\n!{2 * i + 1} = !{{!"llvm.loop.vectorize.enable", i1 false}}\n'
+        for i in range(len(bodies) - 1)
+    )
+    marks += f'!{2 * len(bodies)} = !{{!"llvm.loop.unroll.disable"}}\n'
     ir = f"""{prelude}{declared}
-{"".join(f.text() for f in functions)}
+{text}{marks}
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 {entry}
   {number}call {main.result} @{main.name}({", ".join(arguments)})

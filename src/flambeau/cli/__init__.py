@@ -9,6 +9,7 @@ usage: flambeau run SCRIPT [ARGUMENT ...]     run a PyTorch script with flambeau
        flambeau run -m MODULE [ARGUMENT ...]  the same for a module
        flambeau profile SCRIPT [ARGUMENT ...] run it, then print the time of each operator, forward and backward
        flambeau profile -m MODULE [ARGUMENT ...]
+       flambeau cache clear                   remove the compiled kernels that are kept on disk
        flambeau --version
        flambeau --help
 """
@@ -34,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
             from .profile import profile_script
 
             return profile_script(script, rest)
+        case ["cache", "clear"]:
+            from ..kernels.compiler import cache
+
+            print(f"removed {cache.clear()} compiled kernels from {cache.folder()}")
+            return 0
         case ["--version" | "-V"]:
             print(f"flambeau {__version__} (PyTorch {TORCH})")
             return 0

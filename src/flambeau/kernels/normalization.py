@@ -13,6 +13,8 @@ from .pointwise import LARGE
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
+SHORT = 8
+"""Rows of fewer elements: the few that people print and compare."""
 
 
 def _rows(x: Any, count: int) -> Any:
@@ -30,7 +32,7 @@ def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple[
 
     Returns the result in x's shape, and per row the mean and 1 / sqrt(var + eps).
     """
-    rows = _rows(x, count)
+    rows = _rows(x, count) if count >= SHORT else None
     if rows is not None and (weight is not None or bias is None):
         given = [w.reshape(-1) for w in (weight, bias) if w is not None]
         kernel = compiled_for((library.layer_norm_plain, library.layer_norm_weight, library.layer_norm)[len(given)], rows, *given)
@@ -52,10 +54,14 @@ def _layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple
     rows = x.reshape(-1, count)
     if low.itemsize == 2:
         rows = rows.astype(_F32)
-    one_over = rows.dtype.type(1 / count) if count else rows.dtype.type(0)
-    mean = np.add.reduce(rows, 1, keepdims=True) * one_over
-    centred = rows - mean
-    variance = np.einsum("ij,ij->i", centred, centred)[:, None] * one_over
+    if 0 < count < SHORT:
+        mean, variance = _running_statistics(rows)
+        centred = rows - mean
+    else:
+        one_over = rows.dtype.type(1 / count) if count else rows.dtype.type(0)
+        mean = np.add.reduce(rows, 1, keepdims=True) * one_over
+        centred = rows - mean
+        variance = np.einsum("ij,ij->i", centred, centred)[:, None] * one_over
     rstd = 1 / np.sqrt(variance + rows.dtype.type(eps))
     centred *= rstd
     if weight is not None:
@@ -64,6 +70,18 @@ def _layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float) -> tuple
         centred += bias.reshape(-1)
     result = centred.reshape(shape)
     return (result if result.dtype == low else result.astype(low)), mean, rstd
+
+
+def _running_statistics(rows: Any) -> tuple[Any, Any]:
+    """Mean and variance of short rows, element after element as PyTorch does it, so that no digit differs (Welford, 1962)."""
+    mean = np.zeros((len(rows), 1), rows.dtype)
+    squares = np.zeros_like(mean)
+    for i in range(rows.shape[1]):
+        element = rows[:, i : i + 1]
+        distance = element - mean
+        mean = mean + distance / rows.dtype.type(i + 1)
+        squares += distance * (element - mean)
+    return mean, squares / rows.dtype.type(rows.shape[1])
 
 
 def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:

@@ -13,6 +13,8 @@ from .quiet import SILENT, quiet, restore, silence
 _F32 = np.dtype(np.float32)
 LARGE = 1 << 16
 """From so many elements on reductions are compiled."""
+_ORDER = {n: np.array([0, *range(4, n), 1, 2, 3]) for n in range(4, 8)}
+"""The order in which PyTorch adds up the elements of a short vector."""
 add_reduce: Any = np.add.reduce
 multiply_reduce: Any = np.multiply.reduce
 maximum_reduce: Any = np.maximum.reduce
@@ -107,9 +109,17 @@ def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> 
         return sum_rows(x, keepdims)
     token = silence(SILENT)
     try:
+        if x.size in _ORDER and x.ndim == 1 and kind is _F32:
+            return _one_by_one(x, keepdims)
         return add_reduce(x, axes, kind, None, keepdims)
     finally:
         restore(token)
+
+
+def _one_by_one(x: Any, keepdims: bool) -> Any:
+    """The sum of a short vector in PyTorch's order, so that no digit differs: people print it."""
+    sums = np.add.accumulate(x.take(_ORDER[x.size]))
+    return sums[-1:] if keepdims else sums[-1]
 
 
 @quiet
@@ -139,7 +149,8 @@ def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
                 return _finished(values / count, x, axes, keepdims, x.dtype)
         if x.dtype.itemsize == 2:
             return np.divide(add_reduce(x, axes, _F32, None, keepdims), _F32.type(count)).astype(x.dtype)
-        total = add_reduce(x, axes, None, None, keepdims)
+        short = x.size in _ORDER and x.ndim == 1 and x.dtype is _F32
+        total = _one_by_one(x, keepdims) if short else add_reduce(x, axes, None, None, keepdims)
         if total.__class__ is np.ndarray:
             total /= count
             return total

@@ -11,8 +11,9 @@ import hashlib
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Callable
+
+from . import cache
 
 _METH_FASTCALL = 0x80
 lock = threading.RLock()
@@ -40,9 +41,8 @@ class Compiler:
         self.machine = target.create_target_machine(cpu=self.cpu, features=self.features, opt=3, jit=True)
         self.lljit = llvm.create_lljit_compiler(self.machine)
         self.offered: dict[str, int] = {}
-        self.identity = "|".join((
-            "1", llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)), self.cpu, self.features, sys.version, _numpy_version(),
-        ))  # fmt: skip
+        parts = [cache.compiler_sources(), llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)), self.cpu, self.features]
+        self.identity = "|".join([*parts, sys.version, _numpy_version()])
 
     def object_code(self, ir: str) -> bytes:
         """Optimised machine code of a module."""
@@ -94,63 +94,15 @@ def compiler() -> Compiler:
     return _compiler
 
 
-# --- the cache on disk -----------------------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path | None:
-    """Where object code is kept between processes: private to the user, or None where there is no such place."""
-    named = os.environ.get("FLAMBEAU_CACHE_DIR")
-    if named:
-        folder = Path(named)
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        if base.startswith("~"):
-            return None
-        folder = Path(base) / "flambeau"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            return None
-    except OSError:
-        return None
-    return folder
-
-
 def cached_object(ir: str) -> bytes:
     """Object code of a module, from the disk where a former process left it."""
     made = compiler()
     key = hashlib.sha256(f"{made.identity}\n{ir}".encode()).hexdigest()
-    folder = cache_folder()
-    path = None if folder is None else folder / f"{key}.o"
-    if path is not None:
-        try:
-            content = path.read_bytes()
-            if hashlib.sha256(content[32:]).digest() == content[:32]:
-                return content[32:]
-        except OSError:
-            pass
-    code = made.object_code(ir)
-    if path is not None:
-        temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-        try:
-            temporary.write_bytes(hashlib.sha256(code).digest() + code)
-            os.replace(temporary, path)
-        except OSError:  # a full or read-only disk: the code lives in memory
-            try:
-                temporary.unlink()
-            except OSError:
-                pass
+    code = cache.read(key)
+    if code is None:
+        code = made.object_code(ir)
+        cache.write(key, code)
     return code
-
-
-def clear_cache() -> int:
-    """Removes all object code from the disk; returns how many files there were."""
-    folder = cache_folder()
-    count = 0
-    for path in folder.glob("*.o") if folder is not None else ():
-        path.unlink(missing_ok=True)
-        count += 1
-    return count
 
 
 def python_function(ir: str, name: str) -> Callable[..., Any]:

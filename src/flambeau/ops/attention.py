@@ -197,13 +197,12 @@ def in_projection(q: Any, key: Any, v: Any, weight: Any, bias: Any) -> tuple[Any
     width = q.shape[-1]
     if key is v:
         if q is key:
-            packed = linear(q, weight, bias)
-            packed = packed.unflatten(-1, (3, width)).unsqueeze(0).transpose(0, -2).squeeze(-2)
-            return packed[0], packed[1], packed[2]
+            parts = linear(q, weight, bias).unflatten(-1, (3, width)).unbind(-2)  # whose gradient is one stack
+            return parts[0], parts[1], parts[2]
         w_q, w_kv = weight.split([width, 2 * width])
         b_q, b_kv = (None, None) if bias is None else bias.split([width, 2 * width])
-        packed = linear(key, w_kv, b_kv).unflatten(-1, (2, width)).unsqueeze(0).transpose(0, -2).squeeze(-2)
-        return linear(q, w_q, b_q), packed[0], packed[1]
+        parts = linear(key, w_kv, b_kv).unflatten(-1, (2, width)).unbind(-2)
+        return linear(q, w_q, b_q), parts[0], parts[1]
     w = weight.chunk(3)
     b = (None, None, None) if bias is None else bias.chunk(3)
     return linear(q, w[0], b[0]), linear(key, w[1], b[1]), linear(v, w[2], b[2])

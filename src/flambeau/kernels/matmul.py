@@ -11,7 +11,6 @@ from .quiet import SILENT, restore, silence
 _F32 = np.dtype(np.float32)
 _BOOL = np.dtype(np.bool_)
 _empty = np.empty
-dot = np.dot
 
 
 def _low(x: Any) -> bool:
@@ -30,7 +29,7 @@ def matmul(a: Any, b: Any) -> Any:
     token = silence(SILENT)
     try:
         if a.ndim == 2 and b.ndim == 2 and a.dtype is not _BOOL:
-            return dot(a, b)
+            return np.dot(a, b)
         return np.matmul(a, b)
     finally:
         restore(token)
@@ -54,6 +53,16 @@ def _own_matmul(own: Any, a: Any, b: Any) -> Any:
     return out if own.matmul(out, a, b) is out else None
 
 
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    """`np.dot` of two matrices of one dtype, into `out` if given."""
+    own = products(a.dtype)
+    if own is not None:
+        result = _empty((a.shape[0], b.shape[1]), a.dtype) if out is None else out
+        if own.matmul(result, a, b) is result:
+            return result
+    return np.dot(a, b, out)
+
+
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """`x @ weight.T + bias`: `x` of shape (..., in), `weight` (out, in), `bias` (out) or None."""
     dtype = x.dtype
@@ -67,10 +76,10 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     token = silence(SILENT)
     try:
         if x.ndim < 3:
-            y = dot(x, weight.T)
+            y = np.dot(x, weight.T)
         else:
             shape = x.shape
-            y = dot(x.reshape(math.prod(shape[:-1]), shape[-1]), weight.T).reshape(shape[:-1] + weight.shape[:-1])
+            y = np.dot(x.reshape(math.prod(shape[:-1]), shape[-1]), weight.T).reshape(shape[:-1] + weight.shape[:-1])
         if bias is not None:
             y += bias
         return y if y.dtype is dtype else y.astype(dtype)

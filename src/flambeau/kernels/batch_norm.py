@@ -65,7 +65,7 @@ def _compiles(x: Any) -> bool:
 def channel_sums(x: Any) -> Any:
     """The sum of each channel of (N, C, ...)."""
     if _compiles(x):
-        x = np.require(x, requirements="CA")
+        x = np.require(x, requirements=("C", "A"))
         table = _table(x.shape[0], x.shape[1], math.prod(x.shape[2:]), False, False)
         return library.channel_sums(KINDS[x.dtype])(np.empty(x.shape[1], x.dtype), x, table)
     return _low_sums(x)
@@ -87,7 +87,7 @@ def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: A
     """
     if not _compiles(x):
         return _batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps)
-    x = np.require(x, requirements="CA")
+    x = np.require(x, requirements=("C", "A"))
     dtype = x.dtype
     samples, channels = x.shape[:2]
     length = x.size // (samples * channels)
@@ -157,7 +157,7 @@ def batch_norm_backward(grad: Any, x: Any, weight: Any, mean: Any, rstd: Any, tr
     """The gradients of x, weight and bias; None where `needs` is False."""
     if not _compiles(x) or grad.dtype != x.dtype or mean.dtype != x.dtype or rstd.dtype != x.dtype:
         return _batch_norm_backward(grad, x, weight, mean, rstd, training, needs)
-    x, grad = np.require(x, requirements="CA"), np.require(grad, requirements="CA")
+    x, grad = np.require(x, requirements=("C", "A")), np.require(grad, requirements=("C", "A"))
     dtype = x.dtype
     samples, channels = x.shape[:2]
     out = np.empty(x.shape if needs[0] else 0, dtype)

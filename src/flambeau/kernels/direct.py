@@ -31,7 +31,7 @@ class Line(NamedTuple):
     start: int
     stride: int
     taps: tuple[tuple[int, int], ...]
-    count: int
+    number: int
     first: int
     step: int
 
@@ -89,20 +89,20 @@ class _Layout:
             dims[0] = Line(0, 1, ((0, 0),), images, 0, 1)
             images = 1
             self.x_image = self.y_image = 0
-        plain = all(d.taps == ((0, 0),) and d.stride == 1 == d.step and not d.start and d.count == s for d, s in zip(dims, sizes))
+        plain = all(d.taps == ((0, 0),) and d.stride == 1 == d.step and not d.start and d.number == s for d, s in zip(dims, sizes))
         if len(spatial) == 2 and plain and x_steps[1] == sizes[2] and y_steps[1] == sizes[2]:  # no windows: an image is one line
             whole = sizes[1] * sizes[2]
-            sizes[1:], dims[1:] = [1, whole], [dims[0]._replace(count=1), dims[2]._replace(count=whole)]
+            sizes[1:], dims[1:] = [1, whole], [dims[0]._replace(number=1), dims[2]._replace(number=whole)]
         self.images, self.sizes, self.dims, self.x_steps, self.y_steps = images, sizes, dims, x_steps, y_steps
         self.phases = list(product(*[sorted({e % d.stride for _, e in d.taps}) or [0] for d in dims]))
         reach = [max([e // d.stride for _, e in d.taps], default=0) for d in dims]
-        counts = [d.count for d in dims]
+        counts = [d.number for d in dims]
         for axis, least in ((0, 1), (1, 1), (2, 4 * size)):
             while channels * len(self.phases) * math.prod([c + r for c, r in zip(counts, reach)]) > budget and counts[axis] > least:
                 counts[axis] = max(least, counts[axis] // 2)
-        if counts == [d.count for d in dims] and images == 1:
+        if counts == [d.number for d in dims] and images == 1:
             counts[0] = -(-counts[0] // 4)  # something for every thread
-        self.counts = [-(-d.count // -(-d.count // c)) for d, c in zip(dims, counts)]  # as even as can be
+        self.counts = [-(-d.number // -(-d.number // c)) for d, c in zip(dims, counts)]  # as even as can be
         self.packed = [c + r for c, r in zip(self.counts, reach)]
         self.plane = channels * len(self.phases) * math.prod(self.packed)
 
@@ -127,7 +127,7 @@ class _Layout:
         reaching back, or `exact` ones, with their counts."""
         found = []
         begins = [
-            [(b if exact else min(b, d.count - c), min(c, d.count - b)) for b in range(0, d.count, c)]
+            [(b if exact else min(b, d.number - c), min(c, d.number - b)) for b in range(0, d.number, c)]
             for d, c in zip(self.dims, self.counts)
         ]
         for image in range(self.images):

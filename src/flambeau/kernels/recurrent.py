@@ -160,15 +160,15 @@ def lstm_backward(
         arrays = [slopes, previous, dh, dc, _or_zeros(grad, width, x.dtype)]
         arrays += [np.ascontiguousarray(a) for a in (outputs, gates, cells, h0, c0)]
         _run(library.lstm_backward(KINDS[x.dtype]), arrays, w_hh, steps, len(h0), width, grad is not None, True)
-        bias = channel_sums(slopes) if needs[5] or needs[6] else None
+        total: Any = channel_sums(slopes) if needs[5] or needs[6] else None
         return (
             matmul(slopes, w_ih) if needs[0] else None,
             dh,
             dc,
             linear_weight_gradient(slopes, x) if needs[3] else None,
             linear_weight_gradient(slopes, previous) if needs[4] else None,
-            bias if needs[5] else None,
-            bias.copy() if needs[6] else None,
+            total if needs[5] else None,
+            total.copy() if needs[6] else None,
             None,
         )
     i, f, g, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
@@ -370,14 +370,14 @@ def rnn_backward(
         dh = np.zeros(h0.shape, x.dtype) if grad_h is None else grad_h.copy("C")
         arrays = [slopes, previous, dh, _or_zeros(grad, width, x.dtype), np.ascontiguousarray(outputs), np.ascontiguousarray(h0)]
         _run(library.rnn_backward(KINDS[x.dtype], bool(relu)), arrays, w_hh, steps, len(h0), width, grad is not None, True)
-        bias = channel_sums(slopes) if needs[4] or needs[5] else None
+        total: Any = channel_sums(slopes) if needs[4] or needs[5] else None
         return (
             matmul(slopes, w_ih) if needs[0] else None,
             dh,
             linear_weight_gradient(slopes, x) if needs[2] else None,
             linear_weight_gradient(slopes, previous) if needs[3] else None,
-            bias if needs[4] else None,
-            bias.copy() if needs[5] else None,
+            total if needs[4] else None,
+            total.copy() if needs[5] else None,
         )
     slopes = (outputs > 0).astype(x.dtype) if relu else 1 - outputs * outputs
     dh = np.zeros_like(h0) if grad_h is None else grad_h.copy()

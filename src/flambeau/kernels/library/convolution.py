@@ -286,14 +286,14 @@ def _transpose(element: str) -> Code:
                 for j in range(size):
                     code.store(rows[j], to, (i + j) * padded + first)
             start.value = full
-        with code.loop(start.value, count, short=True) as i, code.loop(0, size, short=True) as j:
-            inside = first + j < channels
+        with code.loop(start.value, count, short=True) as i, code.loop(0, size, short=True) as lane:
+            inside = first + lane < channels
 
             def copy() -> None:
-                code.store(code.load(element, x, (first + j) * x_channel + i), to, i * padded + first + j)
+                code.store(code.load(element, x, (first + lane) * x_channel + i), to, i * padded + first + lane)
 
             def clear() -> None:
-                code.store(code.value(0.0, element), to, i * padded + first + j)
+                code.store(code.value(0.0, element), to, i * padded + first + lane)
 
             code.either(inside, copy, clear)
     return code

@@ -55,7 +55,10 @@ def _spread(main: Code, body: Code, given: dict[str, Value], elements: Value, co
         with main.unlocked():
             main.parallel(body, values, count, grain)
 
-    main.either(elements > LARGE, large, lambda: main.call(body, *values, 0, count) and None)
+    def small() -> None:
+        main.call(body, *values, 0, count)
+
+    main.either(elements > LARGE, large, small)
 
 
 @cache

@@ -160,13 +160,13 @@ def _squares(code: Code, element: str, t: Any, image: Value, result: Value, valu
                 taps = []
                 for source in sources:
                     pair = [code.load(vector(element, size), source, j * 2 + i * size) for i in range(2)]
-                    taps += [code.shuffle(*pair, [2 * n + i for n in range(size)]) for i in range(2)]
+                    taps += [code.shuffle(pair[0], pair[1], [2 * n + i for n in range(size)]) for i in range(2)]
                 grad = code.load(vector(element, size), grad_row, j)
                 shares = [code.where(hit, grad, 0.0) for hit in _hits(taps, code.load(vector(element, size), value_row, j))]
                 for i, target in enumerate(targets):
                     for half in range(2):
                         places = [n // 2 + half * size // 2 + n % 2 * size for n in range(size)]
-                        code.store(code.shuffle(*shares[i * 2 : i * 2 + 2], places), target, j * 2 + half * size)
+                        code.store(code.shuffle(shares[i * 2], shares[i * 2 + 1], places), target, j * 2 + half * size)
         with code.loop(full, t.out_w, short=True) as j:
             taps = [code.load(element, source, j * 2 + i) for source in sources for i in range(2)]
             grad = code.load(element, grad_row, j)

@@ -448,12 +448,9 @@ def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
         from ..compiler.llvm import PRELUDE as prelude
     declared = "\n".join(sorted(d for d in set().union(*(f.declared for f in functions)) if f"{d}\n" not in prelude))
     bodies = "".join(f.text() for f in functions).split("!SHORT")
-    text = "".join(f"{body}!{2 * i}" for i, body in enumerate(bodies[:-1])) + bodies[-1]
-    marks = "".join(
-        f'!{2 * i} = distinct !{{!{2 * i}, !{2 * i + 1}, !{2 * len(bodies)}}}\n!{2 * i + 1} = !{{!"llvm.loop.vectorize.enable", i1 false}}\n'
-        for i in range(len(bodies) - 1)
-    )
-    marks += f'!{2 * len(bodies)} = !{{!"llvm.loop.unroll.disable"}}\n'
+    text = "".join(f"{body}!{i + 3}" for i, body in enumerate(bodies[:-1])) + bodies[-1]
+    marks = '!1 = !{!"llvm.loop.vectorize.enable", i1 false}\n!2 = !{!"llvm.loop.unroll.disable"}\n'
+    marks += "".join(f"!{i} = distinct !{{!{i}, !1, !2}}\n" for i in range(3, len(bodies) + 2))
     ir = f"""{prelude}{declared}
 {text}{marks}
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{

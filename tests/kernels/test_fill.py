@@ -85,6 +85,17 @@ def test_one_generator_in_several_threads() -> None:
     assert sorted(part.tobytes() for part in parts) == sorted(row.tobytes() for row in whole)
 
 
+def test_memory_that_is_not_aligned_or_read_only() -> None:
+    """A fill by way of a copy, and an error."""
+    memory = np.zeros(4 * 100 + 1, np.uint8)
+    array = memory[1:].view(np.float32)
+    expected = random.normal_(np.empty(100, np.float32), 0.0, 1.0, Generator().manual_seed(8))
+    assert random.normal_(array, 0.0, 1.0, Generator().manual_seed(8)).tobytes() == expected.tobytes()
+    array.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        random.uniform_(array, 0.0, 1.0)
+
+
 def test_doubtful_results_are_computed_again() -> None:
     """Exponential numbers whose float64 lies next to a tie are the C library's: some of a million are always doubtful
     where the distance that counts as doubt is large."""

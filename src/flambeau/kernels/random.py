@@ -56,6 +56,9 @@ from .random_support import (
 
 def drawn(kernel: Callable[..., Any], flat: Any, generator: Any, *others: Any) -> Any:
     """A compiled kernel that fills `flat` from the generator's state, which no other thread touches meanwhile."""
+    if not flat.flags.carray:  # not aligned; or read-only, which raises
+        flat[...] = drawn(kernel, np.empty(flat.shape, flat.dtype), generator, *others)
+        return flat
     words = generator.words()
     with generator.lock:
         return kernel(flat, words, *others)

@@ -291,4 +291,12 @@ class profile:
         raise NotImplementedError("flambeau does not support torch.profiler.profile.export_memory_timeline")
 
 
-__getattr__ = missing_name(__name__)
+_missing = missing_name(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "profiler":
+        import importlib
+
+        return importlib.import_module(f"{__name__}.profiler")
+    return _missing(name)

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..core.missing import missing_name
 
-_SUBMODULES = ("_pytree", "benchmark", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks", "tensorboard")
+_SUBMODULES = ("_pytree", "benchmark", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks", "model_zoo", "tensorboard")
 """Imported when they are first named, so that `import flambeau` stays light."""
 
 _missing = missing_name(__name__)

@@ -176,7 +176,7 @@ def floors() -> None:
 # --- where the time goes -------------------------------------------------------------------------------------------------
 
 
-def best(function: Callable[[], Any], count: int = 4000, rounds: int = 40) -> float:
+def best(function: Callable[[], Any], count: int = 500, rounds: int = 400) -> float:
     """Microseconds per call: the shortest round."""
     times = []
     loop = range(count)

@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "\x1e"
 """Printed at the end of each block."""
+SILENT_WORKERS = "import os, sys; sys.stdout = open(os.devnull, 'w') if __name__ == '__mp_main__' else sys.stdout"
+"""Worker processes that are started anew import the program, and would print it all once more."""
 FENCE = re.compile(r"```([\w-]*)(.*)")
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*(?:e[-+]?\d+)?|\d+e[-+]?\d+|\d+)(?!\w)")
 
@@ -76,6 +78,8 @@ class Page:
         for block, _ in self.programs:
             program[block.start + 1 : block.end] = block.lines
             program[block.end] = f"print({MARK!r}, flush=True)"
+        if "from __future__" not in "\n".join(program):
+            program[0] = SILENT_WORKERS
         text = "\n".join(program)
         if backend == "torch":
             text = re.sub(r"^( *)import flambeau as torch$", r"\1import torch", text, flags=re.MULTILINE)

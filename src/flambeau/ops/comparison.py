@@ -352,7 +352,7 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
     if grad_mode.enabled and (self._requires_grad or src._requires_grad or self._view is not None or src._view is not None):
         return apply_in_place(copy, self, (src,), "copy_")
     target, source = self._array, src._array
-    if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
+    if 0 in target.strides and target.size and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
         raise_overlap()
     if source.ndim > target.ndim:
         return apply_in_place(copy, self, (src,), "copy_")

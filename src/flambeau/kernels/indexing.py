@@ -150,6 +150,9 @@ def put(target: Any, indices: Sequence[Any], values: Any, accumulate: bool = Fal
 
 def add_at(target: Any, indices: Sequence[Any], values: Any) -> None:
     """Adds values at the places that index arrays name; a place named twice gets both."""
+    if len(indices) == 1 and indices[0] is not None and values.shape == indices[0].shape + target.shape[1:]:
+        if compiled.add_rows(target, 0, indices[0], values, True):
+            return
     if target.dtype.kind in "V" or target.dtype == np.float16:
         wide = target.astype(np.float32)
         add_at(wide, indices, values.astype(np.float32))

@@ -83,6 +83,10 @@ def _check_scatter(name: str, input: Array, dim: int, index: Array, src: Any = N
     if index.size and not is_index(index):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     d = normalize_dim(dim, input.ndim)
+    shape, own = index.shape, input.shape
+    if len(shape) == len(own) and shape[:d] == own[:d] and shape[d + 1 :] == own[d + 1 :]:
+        if src is None or src.shape == shape and src.dtype is input.dtype:
+            return d
     if src is not None and src.dtype != input.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
     if not index.size:

@@ -6,7 +6,7 @@ import pytest
 
 from flambeau.kernels import elementwise as k
 from flambeau.kernels import pointwise
-from flambeau.kernels.compiler import threads, usable
+from flambeau.kernels.compiler import launch, threads, usable
 from flambeau.kernels.compiler.walk import plan
 from flambeau.kernels.quiet import quiet
 
@@ -160,3 +160,17 @@ def test_a_plan_joins_dimensions():
     access, numbers = plan((5, 60), (4, 4), (240, 4), (4, 0))
     assert access == "10" and list(numbers) == [60, 1, 5, 4, 240, 0, 4]
     assert plan((5, 6), (4, 4), (24, 4), (4, 20)) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@quiet
+def test_three_operands(dtype, monkeypatch):
+    x, y, z = samples(dtype), samples(dtype, seed=3), samples(dtype, seed=5)
+    calls = [
+        lambda out: k.add_scaled(x, y, 0.3, out), lambda out: k.addcmul(x, y, z, 0.3, out), lambda out: k.addcdiv(x, y, z, 1, out),
+        lambda out: k.lerp(x, y, 0.3, out), lambda out: k.lerp(x, y, 0.8, out),
+    ]  # fmt: skip
+    compiled = [call(out) for call in calls for out in (None, np.empty_like(x), np.empty_like(x.T).T)]
+    monkeypatch.setattr(launch, "compiled", False)
+    for ours, theirs in zip(compiled, [call(None) for call in calls for _ in range(3)]):
+        same(ours.copy("C"), theirs)

@@ -116,3 +116,20 @@ def test_many_equal_numbers_add_up():
     x = np.full(1 << 22, np.float32(0.1))
     assert k.sum(x) == np.float32(float(np.float32(0.1)) * (1 << 22))
     assert abs(float(k.sum(x.reshape(-1, 4), (0,))[1]) - 0.1 * (1 << 20)) < 0.01
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@quiet
+def test_places_of_extremes(dtype):
+    x = np.random.default_rng(0).standard_normal((60, 50, 40)).astype(dtype)
+    x[3, 5, 7:9] = np.nan
+    x[4, 6] = 0
+    x[5, 7] = np.inf
+    x[5, 8] = -np.inf
+    wide = x.astype(np.float64)
+    for y, z in ((x, wide), (x.T, wide.T), (x[:, ::2], wide[:, ::2])):
+        for axis in (0, 1, 2, -1):
+            for keepdims in (False, True):
+                for name in ("argmax", "argmin"):
+                    ours, theirs = getattr(k, name)(y, axis, keepdims), getattr(z, name)(axis, keepdims=keepdims)
+                    assert ours.dtype == np.int64 and ours.shape == theirs.shape and (ours == theirs).all()

@@ -15,7 +15,7 @@ from ..core.promotion import as_element, result_dtype, wrap_integer
 from . import memory
 from .compiler import mapped, usable
 from .library import elementwise as library
-from .pointwise import LARGE, LOW, arithmetic, binary_function, function, large, two_operands
+from .pointwise import LARGE, LOW, arithmetic, binary_function, function, into, large, two_operands
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
@@ -276,6 +276,10 @@ def result_numpy(*operands: Any) -> Any:
 def add_scaled(x: Any, y: Any, alpha: Any, out: Any = None) -> Any:
     """`x + alpha * y`"""
     dtype = (x if hasattr(x, "dtype") else y).dtype
+    if large(x) and y.__class__ is np.ndarray and alpha.__class__ in (float, int):
+        result = into(library.add_scaled, out, x, y, float(alpha))
+        if result is not None:
+            return result
     token = silence(SILENT)
     try:
         if dtype.char in LOW:
@@ -656,9 +660,17 @@ def heaviside(x: Any, at_zero: Any, out: Any = None) -> Any:
 # --- three operands --------------------------------------------------------------------------------------------
 
 
-@rounded_once
 def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     """`x + weight * (end - x)`, from the nearer end."""
+    if large(x) and end.__class__ is np.ndarray and weight.__class__ in (float, int):
+        result = into(library.lerp, out, x, end, float(weight), 1.0 - weight)
+        if result is not None:
+            return result
+    return _lerp(x, end, weight, out=out)
+
+
+@rounded_once
+def _lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     if hasattr(weight, "dtype"):
         near = np.abs(weight) < 0.5
         difference = end - x
@@ -669,17 +681,33 @@ def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     return np.subtract(end, difference * (1 - weight), out=out)
 
 
-@rounded_once
 def addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     """`x + value * a * b`"""
+    if large(x) and a.__class__ is b.__class__ is np.ndarray and value.__class__ in (float, int):
+        result = into(library.add_product, out, x, a, b, float(value))
+        if result is not None:
+            return result
+    return _addcmul(x, a, b, value, out=out)
+
+
+@rounded_once
+def _addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     if value != 1:
         a = np.multiply(a, np.asarray(as_element(value, x.dtype), x.dtype))
     return np.add(x, np.multiply(a, b), out=out)
 
 
-@rounded_once
 def addcdiv(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     """`x + value * a / b`"""
+    if large(x) and a.__class__ is b.__class__ is np.ndarray and value.__class__ in (float, int):
+        result = into(library.add_quotient, out, x, a, b, float(value))
+        if result is not None:
+            return result
+    return _addcdiv(x, a, b, value, out=out)
+
+
+@rounded_once
+def _addcdiv(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     if value != 1:
         a = np.multiply(a, np.asarray(as_element(value, x.dtype), x.dtype))
     return np.add(x, np.divide(a, b), out=out)

@@ -204,3 +204,16 @@ def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
         copies = [np.require(y, None, ["C", "A"]) if y.__class__ is ndarray else y for y in (x, *operands)]
         out[...] = kernel.version(dtype)(empty(x.shape, dtype), *copies)
     return out
+
+
+def into(kernel: Kernel, out: Any, x: Any, *operands: Any) -> Any:
+    """`applied`, into `out` unless that is None."""
+    if out is None:
+        return applied(kernel, x, *operands)
+    dtype = x.dtype
+    if x.__class__ is not ndarray or out.dtype is not dtype or out.shape != x.shape or not kernel.takes(dtype) or not usable():
+        return None
+    arrays = [y for y in operands if y.__class__ is ndarray]
+    if any(y.dtype is not dtype or y.shape != x.shape for y in arrays) or not _apart(out, (x, *arrays)):
+        return None
+    return mapped(kernel, dtype, out, x, *operands)

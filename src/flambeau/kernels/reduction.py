@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from .compiler import usable
+from .compiler import compiled_for, usable
 from .compiler.launch import takes_float
 from .library import reduction as library
 from .quiet import SILENT, quiet, restore, silence
 
-_F32 = np.dtype(np.float32)
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 LARGE = 1 << 16
 """From so many elements on reductions are compiled."""
-_ORDER = {n: np.array([0, *range(4, n), 1, 2, 3]) for n in range(4, 8)}
-"""The order in which PyTorch adds up the elements of a short vector."""
+ORDERED = 1 << 15
+"""Up to so many elements side by side are added up in PyTorch's order; it takes more in several threads."""
 add_reduce: Any = np.add.reduce
 multiply_reduce: Any = np.multiply.reduce
 maximum_reduce: Any = np.maximum.reduce
@@ -109,17 +109,45 @@ def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> 
         return sum_rows(x, keepdims)
     token = silence(SILENT)
     try:
-        if x.size in _ORDER and x.ndim == 1 and kind is _F32:
-            return _one_by_one(x, keepdims)
+        if in_order(x, axes):
+            total = ordered_sum(x.reshape(-1), 8 if kind is _F32 else 4)
+            return np.full((1,) * x.ndim, total) if keepdims else total
         return add_reduce(x, axes, kind, None, keepdims)
     finally:
         restore(token)
 
 
-def _one_by_one(x: Any, keepdims: bool) -> Any:
-    """The sum of a short vector in PyTorch's order, so that no digit differs: people print it."""
-    sums = np.add.accumulate(x.take(_ORDER[x.size]))
-    return sums[-1:] if keepdims else sums[-1]
+def in_order(x: Any, axes: Any) -> bool:
+    """Whether all elements of a row-major array are to be added up, in a dtype and a number for which `ordered_sum` is."""
+    return (
+        (x.dtype is _F32 or x.dtype is _F64)
+        and (axes is None or axes.__class__ is tuple and len(axes) == x.ndim)
+        and 3 < x.size <= ORDERED
+        and x.__class__ is np.ndarray
+        and x.flags.c_contiguous
+    )
+
+
+def ordered_sum(x: Any, lanes: int) -> Any:
+    """The sum of a vector in PyTorch's order, so that no digit differs: what people print.
+
+    It goes by vectors of `lanes` elements, four at a time; 16 of these groups make a block, and 16 blocks a larger one. Then come the
+    four, what is left over, and the lanes one after the other. The machine code of `ops/native.py` does the same.
+    """
+    count = len(x)
+    vectors = count // lanes
+    if not vectors:  # fewer than a vector: by fours, what is left over behind the first
+        return np.add.accumulate(x.take([0, *range(4, count), 1, 2, 3]))[-1]
+    groups = vectors // 4
+    levels = x[: groups * 4 * lanes].reshape(groups, 4, lanes)
+    total = np.zeros((4, lanes), x.dtype)
+    for _ in range(3):
+        whole = len(levels) // 16 * 16
+        total += add_reduce(levels[whole:], 0)
+        levels = add_reduce(levels[:whole].reshape(-1, 16, 4, lanes), 1)
+    for vector in x[groups * 4 * lanes : vectors * lanes].reshape(-1, lanes):
+        total[0] += vector
+    return np.add.accumulate(np.concatenate([x[vectors * lanes :], add_reduce(total, 0)]))[-1]
 
 
 @quiet
@@ -149,8 +177,11 @@ def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
                 return _finished(values / count, x, axes, keepdims, x.dtype)
         if x.dtype.itemsize == 2:
             return np.divide(add_reduce(x, axes, _F32, None, keepdims), _F32.type(count)).astype(x.dtype)
-        short = x.size in _ORDER and x.ndim == 1 and x.dtype is _F32
-        total = _one_by_one(x, keepdims) if short else add_reduce(x, axes, None, None, keepdims)
+        if in_order(x, axes):
+            total = ordered_sum(x.reshape(-1), 8 if x.dtype is _F32 else 4)
+            total = np.full((1,) * x.ndim, total) if keepdims else total
+        else:
+            total = add_reduce(x, axes, None, None, keepdims)
         if total.__class__ is np.ndarray:
             total /= count
             return total
@@ -203,13 +234,35 @@ def minimum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
         restore(token)
 
 
+def _places(kernel: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    """A kernel that finds one index in each row along an axis; None where it cannot be compiled."""
+    if x.__class__ is not np.ndarray or not x.size or not takes_float(x.dtype):
+        return None
+    axis %= x.ndim
+    moved = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    found = compiled_for(kernel, moved)
+    if found is None:
+        return None
+    places = np.empty(moved.shape[:-1], np.int64)
+    found(moved, places)
+    return np.expand_dims(places, axis) if keepdims else places
+
+
 def argmax(x: Any, axis: int | None, keepdims: bool = False) -> Any:
     """The index of the first largest element (or first NaN)."""
+    if axis is not None and x.size >= LARGE:
+        places = _places(library.argmax, x, axis, keepdims)
+        if places is not None:
+            return places
     return x.argmax(axis, keepdims=keepdims)
 
 
 def argmin(x: Any, axis: int | None, keepdims: bool = False) -> Any:
     """The index of the first smallest element (or first NaN)."""
+    if axis is not None and x.size >= LARGE:
+        places = _places(library.argmin, x, axis, keepdims)
+        if places is not None:
+            return places
     return x.argmin(axis, keepdims=keepdims)
 
 

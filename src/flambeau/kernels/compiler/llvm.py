@@ -306,6 +306,11 @@ class Row:
         """The "sum", "maximum" or "minimum" of `body(i)` over the row; NaN if one is."""
         return self._loop(body, combine, {"sum": 0.0, "maximum": float("-inf"), "minimum": float("inf")}[combine])
 
+    def first(self, condition: Callable[[Expression], Expression]) -> Expression:
+        """The first index where the condition holds; a number beyond all rows where it never does."""
+        beyond = Expression("constant", "i64", 1 << 62)
+        return self._loop(lambda i: Expression("select", "i64", condition(i), i, beyond), "minimum", float(1 << 62))
+
     def _loop(self, body: Callable[[Expression], Any], reduction: str | None, initial: float | None, when: Expression | None = None) -> Any:
         number = self.fresh("")
         last = "%last"
@@ -324,7 +329,8 @@ class Row:
             if reduction == "sum":
                 update = block.emit(f"fadd reassoc {kind} {accumulated}, {name}")
             elif reduction != "max":
-                update = block.emit(f"call {kind} @llvm.{reduction}.{result.type}({kind} {accumulated}, {kind} {name})")
+                function = reduction if result.type[0] == "f" else f"s{reduction[:3]}"
+                update = block.emit(f"call {kind} @llvm.{function}.{result.type}({kind} {accumulated}, {kind} {name})")
             else:
                 larger = block.emit(f"fcmp nnan nsz ogt {kind} {name}, {accumulated}")
                 update = block.emit(f"select nnan nsz i1 {larger}, {kind} {name}, {kind} {accumulated}")

@@ -255,3 +255,29 @@ def _tanh_backward(row: Any, out: Any, grad: Any, y: Any) -> None:
 
 sigmoid_backward = Kernel(_sigmoid_backward, "out:f grad:f y:f", 0, False, True, LIGHT)
 tanh_backward = Kernel(_tanh_backward, "out:f grad:f y:f", 0, False, True, LIGHT)
+
+
+def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int) -> Kernel:
+    """`out = compute(x, ..., number, ...)`."""
+
+    def build(row: Any, out: Any, *operands: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(*[x[i] for x in operands[:arrays]], *operands[arrays:])
+
+        row.each(body)
+
+    build.__name__ = name
+    return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, LIGHT)
+
+
+add_scaled = of_several("add_scaled", lambda x, y, alpha: x + y * alpha, 2, 1)
+add_product = of_several("add_product", lambda x, a, b, value: x + a * value * b, 3, 1)
+add_quotient = of_several("add_quotient", lambda x, a, b, value: x + a * value / b, 3, 1)
+
+
+def _lerp(x: Any, end: Any, weight: Any, rest: Any) -> Any:
+    difference = end - x
+    return e.where(e.absolute(weight) < 0.5, x + difference * weight, end - difference * rest)
+
+
+lerp = of_several("lerp", _lerp, 2, 2)

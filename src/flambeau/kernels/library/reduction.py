@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..compiler import expression as e
+from ..compiler import row_kernel
 from ..compiler.reduction import Reduction
 
 total = Reduction("sum", lambda x: x)
@@ -20,3 +21,25 @@ def _square_from(x: Any, centre: Any) -> Any:
 
 deviations = Reduction("sum_of_deviations", _square_from, extras=1)
 exponentials = Reduction("sum_of_exponentials", lambda x, peak: e.exp(x - e.cast(peak, x.type)), extras=1)
+
+
+def _first_place(row: Any, x: Any, places: Any, combine: str) -> None:
+    """Where the extreme of the row is, the first of them; NaN counts as one."""
+    extreme = row.fold(lambda i: x[i], combine)
+
+    def found(i: Any) -> Any:
+        return e.where(x[i].equals(x[i]), x[i].equals(extreme), e.constant(1, "i1"))
+
+    row.put(places, row.first(found))
+
+
+@row_kernel("x:f places:i64*", halves=True)
+def argmax(row: Any, x: Any, places: Any) -> None:
+    """The index of the first largest element of each row, or of the first NaN."""
+    _first_place(row, x, places, "maximum")
+
+
+@row_kernel("x:f places:i64*", halves=True)
+def argmin(row: Any, x: Any, places: Any) -> None:
+    """The index of the first smallest element of each row, or of the first NaN."""
+    _first_place(row, x, places, "minimum")

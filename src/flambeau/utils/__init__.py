@@ -4,8 +4,8 @@ from typing import Any
 
 from ..core.missing import missing_name
 
-_SUBMODULES = ("_pytree", "benchmark", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks", "model_zoo", "tensorboard")
-"""Imported when they are first named, so that `import flambeau` stays light."""
+_SUBMODULES = ("_pytree", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks")
+"""Imported when they are first named, so that `import flambeau` stays light; the others want an import, as in PyTorch."""
 
 _missing = missing_name(__name__)
 

@@ -445,8 +445,24 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters of this module and (`recurse`) its descendants, each once; what optimizers take."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        if not recurse or type(self).named_parameters is not Module.named_parameters:
+            for _, parameter in self.named_parameters(recurse=recurse):
+                yield parameter
+            return
+        # Training loops ask at every step (to clip gradients): without names, and without a generator inside another for each level.
+        seen: set[int] = set()
+        below: list[Module] = [self]
+        while below:
+            module = below.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            for parameter in module._parameters.values():
+                if parameter is not None and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield parameter
+            if module._modules:
+                below += [child for child in reversed(module._modules.values()) if child is not None]
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
         """Pairs of dotted name and buffer; otherwise as `named_parameters`."""

@@ -143,7 +143,8 @@ RISING_SLOPE = tuple(c * (8 - i) for i, c in enumerate(RISING[:-1]))
 def digamma(x: Expression, short: bool) -> Expression:
     """The derivative of log(gamma(x)), by its asymptotic series from 8 on, below it by the recurrence, eight steps at once.
 
-    Negative numbers by reflection: digamma(1 - x) - pi / tan(pi x). Near its zeros the error is absolute.
+    Negative numbers by reflection: digamma(1 - x) - pi / tan(pi x). Near its zeros the error is absolute, hence the exact
+    logarithm in any case.
     """
     negative = x < 0.0
     y = where(negative, 1.0 - x, x)
@@ -151,7 +152,7 @@ def digamma(x: Expression, short: bool) -> Expression:
     large = where(below, y + 8.0, y)
     inverse = 1.0 / large
     z = inverse * inverse
-    result = natural_log(large, short) - (inverse * 0.5 + z * polynomial(z, tables.DIGAMMA_64))
+    result = natural_log(large) - (inverse * 0.5 + z * polynomial(z, tables.DIGAMMA_64))
     result = where(below, result - polynomial(y, RISING_SLOPE) / polynomial(y, RISING), result)
     fraction = x - rint(x)
     sine, cosine = half_turns(fraction, short)

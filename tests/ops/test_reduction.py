@@ -93,3 +93,12 @@ test_norms = rows(
     Row("x.renorm(-2, 0, 1)", x=randn(3, 3)),
     Row("x.renorm(2, 0, -1)", x=randn(3, 3)),
 )
+
+test_sums_in_order = rows(
+    *(
+        Row("torch.stack([x.sum(), x.mean()] * 30)", x=randn(n, dtype=dtype), exact=True, name=f"{n} {dtype}")
+        for n in (3, 4, 7, 8, 9, 31, 33, 50, 127, 512, 1000, 5000, 20000)
+        for dtype in ("float32", "float64")
+    ),
+    Row("x.sum(), x.mean(dim=(0, 1), keepdim=True)", x=randn(7, 9), exact=True, name="two dimensions"),
+)

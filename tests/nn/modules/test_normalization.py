@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import Row, parity, rows
+from harness import Row, parity, randn, rows
 
 CASES = [
     ("nn.LayerNorm(4)", "[torch.randn(2, 6, 4)]"),
@@ -40,3 +40,5 @@ test_details = rows(
     Row("repr(nn.CrossMapLRN2d(3)), repr(nn.LocalResponseNorm(2, 1e-3, 0.5, 2.0))", name="repr"),
     Row("nn.LayerNorm(4, dtype=torch.float64).weight.dtype"),
 )
+
+test_short_rows = rows(*(Row("F.layer_norm(x * 3 + 1, (x.shape[-1],))", x=randn(4, n), exact=True, name=f"{n}") for n in (1, 2, 3, 5, 7)))

@@ -18,3 +18,9 @@ def test_public_functions_pickle(where):
 def test_a_module_that_stores_a_function_pickles():
     layer = flambeau.nn.TransformerEncoderLayer(4, 2, 8)
     assert pickle.loads(pickle.dumps(layer)).activation is flambeau.nn.functional.relu
+
+
+@pytest.mark.parametrize("name", "add view reshape permute expand split repeat tile clone sum unsqueeze_".split())
+def test_methods_pickle(name):
+    method = getattr(flambeau.Tensor, name)
+    assert pickle.loads(pickle.dumps(method)) is method

@@ -350,7 +350,7 @@ def repeat_method(self: Tensor, *args: Any, repeats: Any = None) -> Tensor:
     return repeat.function(self, repeats)
 
 
-repeat_method.__name__ = repeat_method.__qualname__ = "repeat"
+repeat_method.__name__ = "repeat"
 
 
 @composite("Tensor.tile")
@@ -360,7 +360,7 @@ def tile_method(self: Tensor, *args: Any, dims: Any = None) -> Tensor:
     return repeat_method(self, (1,) * (self._array.ndim - len(dims)) + dims)
 
 
-tile_method.__name__ = tile_method.__qualname__ = "tile"
+tile_method.__name__ = "tile"
 
 
 @composite("torch.tile")

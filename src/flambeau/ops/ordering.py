@@ -93,7 +93,7 @@ def permute_method(self: Tensor, *args: Any, dims: Any = None) -> Tensor:
     return _permute(self, args if args and args[0].__class__ is int else ints(args, "permute", "dims"))
 
 
-permute_method.__name__ = permute_method.__qualname__ = "permute"
+permute_method.__name__ = "permute"
 
 
 @operator("torch.t", "Tensor.t", node="TBackward0", view=True)

@@ -175,7 +175,7 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
     return _view(self, size)
 
 
-view_method.__name__ = view_method.__qualname__ = "view"
+view_method.__name__ = "view"
 
 
 def _view_as_dtype(self: Tensor, target: Any) -> Tensor:
@@ -244,7 +244,7 @@ def reshape_method(self: Tensor, *args: Any, shape: Any = None) -> Tensor:
     return reshape_tensor(self, shape)
 
 
-reshape_method.__name__ = reshape_method.__qualname__ = "reshape"
+reshape_method.__name__ = "reshape"
 
 
 @composite("torch.reshape")
@@ -482,7 +482,7 @@ def expand_method(self: Tensor, *args: Any, size: Any = None, implicit: bool = F
     return _expand(self, args if args and args[0].__class__ is int and args[-1].__class__ is int else ints(args, "expand"))
 
 
-expand_method.__name__ = expand_method.__qualname__ = "expand"
+expand_method.__name__ = "expand"
 
 
 @composite("Tensor.expand_as")
@@ -557,7 +557,7 @@ def clone_method(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return clone_tensor(input, memory_format)
 
 
-clone_method.__name__ = clone_method.__qualname__ = "clone"
+clone_method.__name__ = "clone"
 
 
 @composite("Tensor.contiguous", hot=True)

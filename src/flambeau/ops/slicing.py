@@ -267,7 +267,7 @@ def split_method(self: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, .
     return split_sized.function(self, *_check_sizes(self, split_size, dim))
 
 
-split_method.__name__ = split_method.__qualname__ = "split"
+split_method.__name__ = "split"
 
 
 @composite("torch.split", hot=True)

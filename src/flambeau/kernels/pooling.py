@@ -143,7 +143,7 @@ def _finite(array: Any) -> bool:
 def max_pool_backward(grad: Any, x: Any, values: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Each gradient goes to where its maximum lay."""
     ready = _ready(grad, x, values)
-    if ready is not None:
+    if ready is not None and math.prod(x.shape[1:]) < 1 << 31:
         table = _table(len(x), x.shape[1:], kernel, stride, padding, dilation, values.shape[1:], False, 0)
         return library.max_pool_backward(_KINDS[x.dtype])(np.empty(x.shape, x.dtype), *ready, table)
     if grad.dtype.itemsize < 4 or not (_finite(grad) and _finite(values)):

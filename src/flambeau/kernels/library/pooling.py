@@ -189,7 +189,7 @@ def max_pool_backward(kind: str) -> Callable[..., Any]:
     size, count = t.size_d * t.size_h * t.size_w, t.out_d * t.out_h * t.out_w
     plain = t.kernel_d.equals(1) & t.kernel_h.equals(2) & t.stride_h.equals(2) & t.padding_h.equals(0) & t.dilation_h.equals(1)
     plain = plain & t.size_d.equals(1) & t.out_d.equals(1) & (t.out_h * 2 <= t.size_h) & _plain_pairs(t)
-    places = code.array("i64", SPAN)
+    places = code.array("i32", SPAN)
     with code.loop(begin, end) as plane:
         image, result = code.at(x, plane * size, element), code.at(out, plane * size, element)
         value_plane, grad_plane = code.at(values, plane * count, element), code.at(grad, plane * count, element)
@@ -202,7 +202,7 @@ def max_pool_backward(kind: str) -> Callable[..., Any]:
                 last = code.least(first + SPAN, t.out_w)
                 value_row, grad_row = code.at(value_plane, start, element), code.at(grad_plane, start, element)
                 with code.loop(first, last) as j:
-                    code.store(code.value(-1), places, j - first)
+                    code.store(code.value(-1, "i32"), places, j - first)
 
                 def over(d: Value, h: Value) -> None:
                     base = (d * t.size_h + h) * t.size_w
@@ -212,18 +212,21 @@ def max_pool_backward(kind: str) -> Callable[..., Any]:
                         low, high = code.most(low, first), code.least(high, last)
                         source = code.at(line, place, element)
 
+                        at = code.convert(base + place, "i32")
+
                         def along(stride: Any) -> None:
+                            step = code.convert(code.value(stride), "i32")
                             with code.loop(low, high, short=isinstance(stride, Value)) as j:
                                 value, best = code.load(element, source, j * stride), code.load(element, value_row, j)
-                                before = code.load("i64", places, j - first)
+                                before = code.load("i32", places, j - first)
                                 takes = value.equals(best) | (value.is_nan() & (before < 0))
-                                code.store(code.where(takes, base + place + j * stride, before), places, j - first)
+                                code.store(code.where(takes, at + code.convert(j, "i32") * step, before), places, j - first)
 
                         _by_stride(code, t.stride_w, along)
 
                 _rows(code, t, out_d, out_h, over, backwards=True)
                 with code.loop(first, last, short=True) as j:
-                    place = code.load("i64", places, j - first)
+                    place = code.convert(code.load("i32", places, j - first), "i64")
                     with code.when(place >= 0):
                         code.store(code.load(element, result, place) + code.load(element, grad_row, j), result, place)
 

@@ -158,6 +158,26 @@ def test_several_python_threads():
     assert not wrong
 
 
+def test_products_by_numpy_are_bounded_too():
+    known = blas.blas_threads()
+    if known is None or threads.cores() < 2:
+        pytest.skip("no OpenBLAS inside NumPy, or one core")
+    get, before, seen = known[0], known[0](), []
+
+    def product(a, b):
+        seen.append(get())
+        return a @ b
+
+    count = threads.count()
+    try:
+        threads.set_count(1)
+        assert blas.by_numpy(product, np.eye(2), np.eye(2)).tolist() == [[1, 0], [0, 1]]
+    finally:
+        threads.set_count(count)
+    blas.by_numpy(product, np.eye(2), np.eye(2))
+    assert seen == [1, before] and get() == before
+
+
 # --- attention ------------------------------------------------------------------------------------------------------------
 
 

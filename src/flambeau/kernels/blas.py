@@ -24,11 +24,13 @@ So ours are used for all sizes on CPUs with AVX2 or AVX-512, and on no others; t
 One row times a matrix that fills the cache goes to `np.dot`, which reads it in the order of memory.
 """
 
-from typing import Any, NamedTuple
+import threading
+from functools import cache
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from .compiler import usable
+from .compiler import threads, usable
 
 
 class Products(NamedTuple):
@@ -94,3 +96,45 @@ def attention(dtype: Any) -> tuple[Any, Any] | None:
             made = forward, backward
         _attention[dtype] = made
     return _attention[dtype]
+
+
+# --- the BLAS inside NumPy ------------------------------------------------------------------------------------------------
+
+_limiting = threading.Lock()
+
+
+@cache
+def blas_threads() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """How many threads NumPy's OpenBLAS uses, and how to set that; None where NumPy has another library."""
+    import ctypes
+    from pathlib import Path
+
+    package = Path(np.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
+        for path in folder.glob("*scipy_openblas64_*"):
+            try:
+                library = ctypes.CDLL(str(path))
+                return library.scipy_openblas_get_num_threads64_, library.scipy_openblas_set_num_threads64_
+            except (OSError, AttributeError):
+                continue
+    return None
+
+
+def by_numpy(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`np.matmul` or the like, on no more threads than `set_num_threads` allows; NumPy's own number is as before afterwards."""
+    limit = threads.count()
+    if limit >= threads.cores():
+        return function(*arguments)
+    known = blas_threads()
+    if known is None:
+        return function(*arguments)
+    get, put = known
+    with _limiting:
+        before = get()
+        if before <= limit:
+            return function(*arguments)
+        put(limit)
+        try:
+            return function(*arguments)
+        finally:
+            put(before)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .blas import products
+from .blas import by_numpy, products
 from .quiet import SILENT, restore, silence
 
 _F32 = np.dtype(np.float32)
@@ -29,8 +29,8 @@ def matmul(a: Any, b: Any) -> Any:
     token = silence(SILENT)
     try:
         if a.ndim == 2 and b.ndim == 2 and a.dtype is not _BOOL:
-            return np.dot(a, b)
-        return np.matmul(a, b)
+            return by_numpy(np.dot, a, b)
+        return by_numpy(np.matmul, a, b)
     finally:
         restore(token)
 
@@ -60,7 +60,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
         result = _empty((a.shape[0], b.shape[1]), a.dtype) if out is None else out
         if own.matmul(result, a, b) is result:
             return result
-    return np.dot(a, b, out)
+    return by_numpy(np.dot, a, b, out)
 
 
 def linear(x: Any, weight: Any, bias: Any) -> Any:
@@ -76,10 +76,10 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     token = silence(SILENT)
     try:
         if x.ndim < 3:
-            y = np.dot(x, weight.T)
+            y = by_numpy(np.dot, x, weight.T)
         else:
             shape = x.shape
-            y = np.dot(x.reshape(math.prod(shape[:-1]), shape[-1]), weight.T).reshape(shape[:-1] + weight.shape[:-1])
+            y = by_numpy(np.dot, x.reshape(math.prod(shape[:-1]), shape[-1]), weight.T).reshape(shape[:-1] + weight.shape[:-1])
         if bias is not None:
             y += bias
         return y if y.dtype is dtype else y.astype(dtype)

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from flambeau.kernels import elementwise, reduction
 from flambeau.kernels.compiler import jit, threads, usable
 from harness import run_python
 
@@ -181,6 +182,49 @@ def test_settings_reach_the_pool():
         "print(torch.get_num_threads()); torch.set_num_threads(7); print(torch.get_num_threads(), threads.count())"
     )
     assert run_python("-c", program, OMP_NUM_THREADS="3").stdout.split() == ["3", "7", "7"]
+
+
+def test_a_worker_of_a_loader_has_one_thread(tmp_path):
+    program = """
+import flambeau as torch
+
+class Threads(torch.utils.data.Dataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        total = torch.ones(300_000).exp().sum()
+        return torch.get_num_threads(), float(total) > 800_000
+
+if __name__ == "__main__":
+    torch.set_num_threads(3)
+    torch.ones(300_000).exp()
+    for counts, right in torch.utils.data.DataLoader(Threads(), num_workers=1):
+        print(counts.tolist(), right.tolist())
+    print(torch.get_num_threads())
+"""
+    (tmp_path / "script.py").write_text(program)
+    assert run_python(str(tmp_path / "script.py")).stdout == "[1] [True]\n[1] [True]\n3\n"
+
+
+def test_launches_of_kernels_from_several_threads():
+    x = np.random.default_rng(0).standard_normal((600, 700)).astype(np.float32)
+    expected = [elementwise.exp(x), elementwise.add(x, x[0]), reduction.sum(x, (0,)), reduction.sum(x, (1,))]
+    failures = []
+
+    def run():
+        for _ in range(30):
+            found = [elementwise.exp(x), elementwise.add(x, x[0]), reduction.sum(x, (0,)), reduction.sum(x, (1,))]
+            if not all(np.array_equal(a, b) for a, b in zip(found, expected)):
+                failures.append(1)
+
+    runners = [threading.Thread(target=run) for _ in range(4)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join()
+    assert not failures
+    assert in_child(lambda: np.array_equal(elementwise.exp(x), expected[0]))
 
 
 def test_idle_workers_sleep(count_up):

@@ -122,12 +122,14 @@ def watch_parent() -> None:
 
 def run_worker(channel: "Channel", job: Job) -> None:
     """The main function of a worker process: until the channel is closed at the other end."""
+    from ....kernels.compiler import threads
     from .channel import close_parent_ends
 
     global _worker_info
     close_parent_ends()
     watch_parent()
     try:
+        threads.set_count(1)  # the loader has a worker for each core
         seed_worker(job.base_seed, job.worker_id)
         _worker_info = WorkerInfo(job.worker_id, job.num_workers, job.base_seed + job.worker_id, job.dataset)
         _serve(channel, job, f"in DataLoader worker process {job.worker_id}")

@@ -50,7 +50,7 @@ def _dims(dim: Any, ndim: int) -> tuple[int, ...]:
     for d in dim if isinstance(dim, (tuple, list)) else (dim,):
         d = normalize_dim(d, max(ndim, 1))
         if d in found:
-            raise RuntimeError(f"dim={d} appears multiple times in the list of dims")
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
         found.append(d)
     return tuple(sorted(found))
 

@@ -188,7 +188,7 @@ def _steps(input: Any, spacing: Any, dim: Any, edge_order: int) -> tuple[list[in
     ndim = input.dim()
     dims = [dim] if isinstance(dim, int) else list(range(ndim)) if dim is None else list(dim)
     dims = [normalize_dim(d, max(ndim, 1)) for d in dims]
-    given = [spacing] * len(dims) if spacing is None or not isinstance(spacing, (list, tuple)) else list(spacing)
+    given: list[Any] = [spacing] * len(dims) if spacing is None or not isinstance(spacing, (list, tuple)) else list(spacing)
     if input.dtype.name == "uint8":
         raise RuntimeError("torch.gradient does not support uint8 input.")
     if len(given) != len(dims):
@@ -227,7 +227,7 @@ def _evenly(x: Any, step: Any, dim: int, edge_order: int) -> Any:
     else:
         first = x.narrow(dim, 1, 1) * 2 - x.narrow(dim, 0, 1) * 1.5 - x.narrow(dim, 2, 1) * 0.5
         last = x.narrow(dim, n - 1, 1) * 1.5 - x.narrow(dim, n - 2, 1) * 2 + x.narrow(dim, n - 3, 1) * 0.5
-    return tensors.cat([first, inner, last], dim) / step
+    return tensors.cat([first / step, inner / step, last / step], dim)
 
 
 def _unevenly(x: Any, coordinates: Any, dim: int, edge_order: int) -> Any:

@@ -93,7 +93,7 @@ element_size dim ndimension numel nelement size stride storage_offset data_ptr g
 requires_grad_ _is_view is_inference register_hook retain_grad item tolist numpy __float__ __int__ __bool__ __complex__ __index__
 is_contiguous untyped_storage is_shared storage_type type __format__ __array__ __contains__ __reversed__
 """.split()
-_UNCONVERTED: Any = frozenset((Tensor.grad.__get__, Tensor._base.__get__))  # type: ignore[attr-defined]
+_UNCONVERTED: Any = frozenset((Tensor.grad.__get__, Tensor._base.__get__))
 """What keeps its class whatever subclass asks for it."""
 
 

@@ -2,14 +2,17 @@
 
 import io
 import json
+import math
 import zipfile
 
 import numpy as np
 import pytest
 
 import flambeau as torch
+from flambeau.nn import functional as F
 
 nn = torch.nn
+SCALE = 2.5
 
 
 class Net(nn.Module):
@@ -130,8 +133,6 @@ def test_other_files():
 
 
 def test_what_cannot_be_saved():
-    with pytest.raises(RuntimeError, match="flambeau cannot save scripted code"):
-        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), io.BytesIO())
     traced = torch.jit.trace(nn.Sequential(nn.Linear(2, 2)), torch.ones(2))
     with pytest.raises(RuntimeError, match="save that module, not a part of it"):
         traced.get_submodule("0").save(io.BytesIO())
@@ -148,3 +149,182 @@ def test_a_copy_stands_on_its_own():
         twin.weight.zero_()
         twin.bias.zero_()
     assert np.array_equal(twin(torch.ones(2)).detach(), [0, 0]) and traced(torch.ones(2)).abs().sum() > 0
+
+
+# --- scripted code ---------------------------------------------------------------------------------------------------
+
+
+def helper(x, k: int = 2):
+    return x * k + math.pi
+
+
+def count_down(x, n: int):
+    if n > 0:
+        return count_down(x + 1, n - 1)
+    return x
+
+
+class Scripted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        self.blocks = nn.ModuleList([nn.Sequential(nn.ReLU(), nn.LayerNorm(3)), nn.Conv1d(2, 2, 3, padding=1)])
+        self.times = 2
+        self.names = ["a", "b"]
+        self.unused = object()
+
+    def forward(self, x: torch.Tensor, flag: bool = True, sizes: dict[str, int] | None = None):
+        """What it does is not kept."""
+        for _ in range(self.times):
+            x = self.step(x)
+        if flag:
+            return F.relu(x) * SCALE
+        y: torch.Tensor = helper(count_down(x, 3))
+        return torch.cat([y, x], dim=-1), x.shape[0], len(self.names), f"{x.dim()}"
+
+    def step(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.fc(x)
+
+    @torch.jit.export
+    def twice(self, x):
+        return self.step(self.step(x))
+
+    @torch.jit.ignore
+    def ignored(self, x):
+        return open("/etc/passwd")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scripted_module_comes_back():
+    scripted = torch.jit.script(Scripted().eval())
+    x = torch.randn(2, 3)
+    loaded = torch.jit.load(saved(scripted))
+    for module in (loaded, torch.jit.load(saved(loaded))):
+        assert torch.equal(module(x), scripted(x)) and torch.equal(module.twice(x), scripted.twice(x))
+        assert torch.equal(module(x, False)[0], scripted(x, False)[0]) and module(x, flag=False)[1:] == (2, 2, "2")
+        assert repr(module) == repr(scripted) and list(module.state_dict()) == list(scripted.state_dict()) and not module.training
+        assert "What it does" not in module.code and "self.step(x)" in module.code
+        with pytest.raises(
+            RuntimeError, match=r"forward\(\) Expected a value of type 'bool' for argument 'flag' but instead found type 'int'"
+        ):
+            module(x, 3)
+    loaded(x).sum().backward()
+    assert loaded.fc.weight.grad is not None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "make",
+    [lambda: nn.LSTM(3, 4, 2), lambda: nn.Sequential(nn.Linear(3, 4), nn.Dropout(), nn.GELU()), lambda: nn.BatchNorm1d(5),
+     lambda: nn.TransformerEncoderLayer(3, 1, 8), lambda: nn.MaxPool1d(2)],
+)  # fmt: skip
+def test_flambeaus_own_modules_come_back(make):
+    scripted = torch.jit.script(make().eval())
+    x = torch.randn(2, 5, 3)
+    first, second = (m(x)[0] for m in (scripted, torch.jit.load(saved(scripted))))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scripted_function_comes_back():
+    loaded = torch.jit.load(saved(torch.jit.script(helper)))
+    assert str(loaded.schema) == "helper(Tensor x, int k=2) -> Tensor" and loaded(torch.ones(1), k=3).item() == pytest.approx(3 + math.pi)
+    assert torch.jit.load(saved(torch.jit.script(count_down)))(torch.zeros(1), 4).item() == 4
+
+
+def reads_a_file(x):
+    return open(x)
+
+
+def uses_a_module(x):
+    return json.dumps(x)
+
+
+def calls_what_is_ignored(x):
+    return ignored(x)
+
+
+@torch.jit.ignore
+def ignored(x):
+    return x
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [(uses_a_module, "it uses 'json', which is neither"), (calls_what_is_ignored, "it is marked with torch.jit.ignore")],
+)
+def test_what_scripted_code_cannot_take_along(function, message):
+    with pytest.raises(RuntimeError, match=message):
+        saved(torch.jit.script(function))
+
+
+class Reaching(nn.Module):
+    """In a file its attributes are given the names of what a file must not reach."""
+
+    def __init__(self):
+        super().__init__()
+        self._scale = 2
+        self.child = nn.ReLU()
+        self.register_buffer("b", torch.ones(1))
+
+    def forward(self, x):
+        return x * self._scale
+
+
+REACHING = [
+    "self.b.numpy()",
+    "self.child.save('f')",
+    "self.save('f')",
+    "x._array",
+    "self.b._scale",
+    "self.forward.function",
+    "x.tofile('f')",
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("expression", REACHING)
+def test_attributes_of_the_module_open_nothing(expression):
+    def change(content):
+        content["module"]["attributes"].update({n: {"value": 1} for n in ("numpy", "tofile", "save", "function", "_array")})
+        content["module"]["methods"]["forward"]["source"] = f"def forward(self, x):\n    return {expression}"
+
+    scripted = torch.jit.script(Reaching())
+    assert torch.jit.load(saved(scripted))(torch.ones(1)).item() == 2
+    with pytest.raises(RuntimeError, match="cannot hold source that reads the attribute"):
+        torch.jit.load(rewritten(scripted, change))
+
+
+SOURCES = [
+    "return x.__class__",
+    "return x.numpy().tofile('f')",
+    "return x._array",
+    "return __import__('os')",
+    "return open('f')",
+    "return eval('1')",
+    "return getattr(x, 'numpy')",
+    "return '{0.numpy}'.format(x)",
+    "return torch.from_file('f')",
+    "return torch.Tensor.__subclasses__(x)",
+    "import os",
+    "return (lambda: x)()",
+    "return [y for y in x.grad_fn.saved]",
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("body", SOURCES)
+def test_source_in_a_changed_archive_is_refused(body):
+    target = io.BytesIO()
+    with zipfile.ZipFile(saved(torch.jit.script(helper))) as source, zipfile.ZipFile(target, "w") as out:
+        content = json.loads(source.read("flambeau_jit.json"))
+        content["function"]["source"] = f"def helper(x, k):\n    {body}"
+        content["function"]["globals"]["torch"] = {"module": "torch"}
+        out.writestr("flambeau_jit.json", json.dumps(content))
+        out.writestr("tensors.pt", source.read("tensors.pt"))
+    target.seek(0)
+    with pytest.raises((RuntimeError, torch.jit.frontend.NotSupportedError)):
+        torch.jit.load(target)(torch.ones(1))

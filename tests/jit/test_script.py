@@ -1,5 +1,7 @@
 """torch.jit.script: which source it takes, how it checks arguments, what it says."""
 
+import copy
+
 import pytest
 
 import flambeau
@@ -119,6 +121,24 @@ def test_modules():
     with pytest.raises(NotImplementedError, match="does not turn scripted code into a graph"):
         scripted.graph
     assert torch.jit.script(scripted) is scripted
+    twin = copy.deepcopy(scripted)
+    torch.nn.init.zeros_(twin.fc.weight)
+    torch.nn.init.zeros_(twin.fc.bias)
+    assert twin(x).sum() == 0 and scripted(x).sum() == model(x).sum() and torch.equal(twin.other(x), -x)
+
+
+@pytest.mark.parametrize("make", ["LSTM(3, 4)", "Sequential(nn.Linear(3, 4), nn.Dropout(0.5))", "TransformerEncoderLayer(4, 2, 8)"])
+def test_flambeaus_own_modules(make):
+    nn = flambeau.nn
+    model = eval(f"nn.{make}", {"nn": nn})
+    scripted = flambeau.jit.script(model)
+    x = flambeau.ones(2, 3, 4 if "Trans" in make else 3)
+    flambeau.manual_seed(0)
+    expected = model(x)
+    flambeau.manual_seed(0)
+    assert flambeau.equal(scripted(x)[0], expected[0])
+    assert not scripted.eval().training and not any(m.training for m in scripted.modules()) and model.training
+    assert [len(c) for c in scripted.children() if isinstance(c, nn.Sequential)] == []
 
 
 def test_is_scripting():

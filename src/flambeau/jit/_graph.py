@@ -316,7 +316,7 @@ class Graph:
                     if not re.fullmatch(r"\w+", part) or part.startswith("__"):
                         raise RuntimeError(f"a graph cannot read the attribute {value.name!r}")
         constants = type("CONSTANTS", (), {f"c{i}": c for i, c in enumerate(self.constants)})
-        scope: dict[str, Any] = {"torch": _Torch(), "ops": _OPS, "CONSTANTS": constants, "getattr": getattr, "__builtins__": {}}
+        scope: dict[str, Any] = {"torch": Torch(), "ops": _OPS, "CONSTANTS": constants, "getattr": getattr, "__builtins__": {}}
         scope.update(slice=slice, int=int, float=float, complex=complex)
         source = self.source(annotated=False)
         exec(compile(source, f"<flambeau graph of {self.name}>", "exec"), scope)
@@ -395,7 +395,7 @@ class _Space:
         return found
 
 
-class _Torch(_Space):
+class Torch(_Space):
     """`torch` as graphs see it."""
 
     def __init__(self) -> None:

@@ -272,12 +272,14 @@ class ScriptModule(Module):
 
         made = type(self).__new__(type(self))
         memo[id(self)] = made
-        state = {name: value for name, value in self.__dict__.items() if name != "_methods"}
+        state = {name: value for name, value in self.__dict__.items() if name != "_methods" and not isinstance(value, ScriptMethod)}
         made.__dict__.update(copy.deepcopy(state, memo))
         made.__dict__["_methods"] = {name: copy.copy(method) for name, method in self._methods.items()}
-        for method in made._methods.values():
+        for name, method in made._methods.items():
             if getattr(method, "owner", None) is not None:
                 method.owner = made  # type: ignore[attr-defined]
+            if name in self.__dict__:
+                made.__dict__[name] = method
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -287,6 +289,9 @@ class ScriptModule(Module):
 @public("torch.jit._script")
 class RecursiveScriptModule(ScriptModule):
     """A module that was scripted or loaded."""
+
+    def _get_name(self) -> str:
+        return "RecursiveScriptModule"
 
 
 @public("torch.jit._trace")
@@ -305,13 +310,14 @@ class TopLevelTracedModule(TracedModule):
 def mirror(module: Module, cls: Any) -> ScriptModule:
     """A scripted module with the same parameters and buffers, and its submodules likewise."""
     made: Any = cls.__new__(cls)
-    ScriptModule.__init__(made)
+    Module.__init__(made)  # not that of the class, which may be a subclass of the module's own
+    made.__dict__["_methods"] = {}
     made.original_name = module.original_name if isinstance(module, ScriptModule) else type(module).__name__
     made.training = module.training
     made._parameters.update(module._parameters)
     made._buffers.update(module._buffers)
     made._non_persistent_buffers_set |= module._non_persistent_buffers_set
-    inner = TracedModule if issubclass(cls, TracedModule) else cls
+    inner = TracedModule if issubclass(cls, TracedModule) else RecursiveScriptModule
     for name, child in module._modules.items():
         made._modules[name] = None if child is None else mirror(child, inner)
     return made

@@ -14,6 +14,7 @@ import textwrap
 import threading
 import types
 import warnings
+from functools import cache
 from typing import Any
 
 from ..core.naming import public
@@ -160,41 +161,39 @@ def _modifier(function: Any) -> str | None:
     return getattr(function, "_torchscript_modifier", None)
 
 
-def _scripted_module(module: Module) -> Any:
-    """A scripted copy of a module: its attributes, its submodules scripted, and its methods with their source checked."""
-    made: Any = mirror(module, RecursiveScriptModule)
+@cache
+def _class_for(cls: type) -> type:
+    """The class of scripted modules made from modules of a class: the methods that are not scripted come from there."""
+    members = {"__module__": RecursiveScriptModule.__module__, "__doc__": RecursiveScriptModule.__doc__}
+    return type("RecursiveScriptModule", (RecursiveScriptModule, cls), members)
+
+
+def scripted_module(module: Module) -> Any:
+    """A scripted copy of a module: its attributes, its submodules scripted, and its methods with their source checked.
+
+    The parameters and buffers are those of the module. flambeau's own modules are not looked through.
+    """
+    cls: Any = type(module)
+    made: Any = mirror(module, _class_for(cls))
+    made.__dict__["_made_from"] = cls
     for name, value in vars(module).items():
         if name not in made.__dict__:
             made.__dict__[name] = value
     for name, child in module._modules.items():
         if child is not None:
-            made._modules[name] = child if isinstance(child, ScriptModule) else _scripted_module(child)
-    for cls in reversed(type(module).__mro__):
-        if cls in Module.__mro__:
-            continue
-        for name, value in vars(cls).items():
-            _take_over(made, name, value, type(module).__module__.startswith(__name__.partition(".")[0]) or _is_ours(cls))
+            made._modules[name] = child if isinstance(child, ScriptModule) else scripted_module(child)
+    ours = cls.__module__.startswith("torch.nn.")
+    for owner in reversed(cls.__mro__):
+        for name, value in vars(owner).items() if owner not in Module.__mro__ else ():
+            if not isinstance(value, types.FunctionType) or _modifier(value) in ("ignore", "unused"):
+                continue
+            if name == "forward" and (ours or owner.__module__.startswith("torch.nn.")):
+                made._methods[name] = _OwnMethod(value, made)
+            elif name == "forward" or _modifier(value) == "export":
+                made._methods[name] = SourceMethod(value, made)
+                if name != "forward":
+                    made.__dict__[name] = made._methods[name]  # ahead of the class's
     return made
-
-
-def _is_ours(cls: type) -> bool:
-    return cls.__module__.startswith("torch.")
-
-
-def _take_over(made: Any, name: str, value: Any, ours: bool) -> None:
-    """Gives a scripted module a method, a property or a class attribute of the module that it is made from."""
-    if name != "forward" and hasattr(ScriptModule, name):
-        return
-    if isinstance(value, types.FunctionType):
-        how = _modifier(value)
-        if not ours and not name.startswith("__") and how not in ("ignore", "unused") and (name == "forward" or how == "export"):
-            made._methods[name] = SourceMethod(value, made)
-        elif name == "forward":
-            made._methods[name] = _OwnMethod(value, made)
-        elif not name.startswith("__"):
-            made.__dict__[name] = types.MethodType(value, made)
-    elif not name.startswith("__") and not isinstance(value, (property, classmethod, staticmethod)):
-        made.__dict__.setdefault(name, value)
 
 
 class _OwnMethod(ScriptMethod):
@@ -232,7 +231,7 @@ def script(obj: Any, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None
     if isinstance(obj, (ScriptModule, ScriptFunction)):
         return obj
     if isinstance(obj, Module):
-        return _scripted_module(obj)
+        return scripted_module(obj)
     if isinstance(obj, type):
         return obj
     if isinstance(obj, types.FunctionType):

@@ -462,8 +462,9 @@ def test_no_cycles():
         kept = weakref.ref(hidden), weakref.ref(hidden.grad_fn), weakref.ref(loss)
         del hidden, loss
         assert [ref() for ref in kept] == [None, None, None]
-        before = len(gc.get_objects())
-        for _ in range(1000):
+        for i in range(1300):
+            if i == 300:  # by now what is compiled for a program that goes on has been
+                before = len(gc.get_objects())
             y = model(flambeau.ones(5, 4))
             (y.max(dim=0)[0].sum() + y.softmax(0).sum()).backward()
         assert len(gc.get_objects()) - before < 100

@@ -484,7 +484,7 @@ class _OperatorWriter(Writer):
         for _, condition in wanted:
             count = code.op(f"add i64 {count}, {code.op(f'zext i1 {condition} to i64')}")
         made = code.call("ptr", "PyTuple_New", f"i64 {code.op(f'mul i64 {count}, 2')}")
-        position = code.slot("i64", "24")
+        position = code.slot("i64", str(self.places.items))
         for tensor, condition in wanted:
             with code.when(condition):
                 at = code.get(position, "i64")
@@ -587,18 +587,18 @@ class _OperatorWriter(Writer):
         traced = {p: self.traced(p) for p in params}
         if self.native.constant is not None:
             double = code.slot("double")
-            number = code.field("%saved", 24 + 8 * self.saved.index(self.native.operands[1]))
+            number = code.field("%saved", self.places.items + 8 * self.saved.index(self.native.operands[1]))
             good = code.call("i1", "number", f"ptr {number}", f"ptr {double}")
             code.leave(code.op(f"xor i1 {good}, true"), "decline")
             code.leave(code.op(f"fcmp une double {code.get(double, 'double')}, {float(self.native.constant)!r}"), "decline")
         for n in self.saved:
             if n in op.params and n not in self.native.operands:  # traced with its default
-                value = code.field("%saved", 24 + 8 * self.saved.index(n))
+                value = code.field("%saved", self.places.items + 8 * self.saved.index(n))
                 code.leave(self.isnt(code, value, f"default_{n}"), "decline")
         used = [n for n in self.saved if any(n in leaves for _, leaves in traced.values())]
         values: dict[str, tuple[str, str]] = {"grad": (code.field("%grad", 16), str(FULL))}
         for n in used:
-            saved = code.field("%saved", 24 + 8 * self.saved.index(n))
+            saved = code.field("%saved", self.places.items + 8 * self.saved.index(n))
             pointer, form = code.slot("ptr", "null"), code.slot("i64", str(FULL))
             number, double = code.slot("double"), code.slot("double")
             cls = code.field(saved, 8)
@@ -628,7 +628,7 @@ class _OperatorWriter(Writer):
         edges = code.field("%node", node_at["edges"])
         wanted, targets = {}, {}
         for i, p in enumerate(params):
-            edge = code.field(edges, 24 + 8 * i)
+            edge = code.field(edges, self.places.items + 8 * i)
             wanted[p] = self.isnt(code, edge, "None")
             form, at, rank_slot = code.slot("i64", str(FULL)), code.slot("ptr", "null"), code.slot("i64", "0")
             with code.when(wanted[p]):
@@ -707,11 +707,11 @@ class _OperatorWriter(Writer):
         code.leave(self.isnt(code, "%F", "arrays"), "decline")
         self.check_array(code, "%grad", "decline")
         # The gradient of a sum along a dimension is the general path's.
-        code.leave(self.isnt(code, code.field("%saved", 24 + 8 * self.saved.index("dim")), "None"), "decline")
+        code.leave(self.isnt(code, code.field("%saved", self.places.items + 8 * self.saved.index("dim")), "None"), "decline")
         dtype = code.field("%grad", 56)
         known = code.op(f"or i1 {self.is_(code, dtype, 'f32')}, {self.is_(code, dtype, 'f64')}")
         code.leave(code.op(f"xor i1 {known}, true"), "decline")
-        edge = code.field(code.field("%node", node_at["edges"]), 24)
+        edge = code.field(code.field("%node", node_at["edges"]), self.places.items)
         at, rank_slot = code.slot("ptr", "null"), code.slot("i64", "0")
         self._edge_shape(code, edge, dtype, at, rank_slot)
         sizes, rank = code.get(at, "ptr"), code.get(rank_slot, "i64")

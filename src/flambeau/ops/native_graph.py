@@ -107,14 +107,14 @@ class _GraphWriter(Writer):
         many = code.field(versioned, 16, "i64")
         there = code.slot("i64", "0")
         with code.loop(many) as i:
-            tensor = code.field(versioned, code.op(f"add i64 24, {code.op(f'mul i64 {i}, 8')}"))
+            tensor = code.field(versioned, code.op(f"add i64 {self.places.items}, {code.op(f'mul i64 {i}, 8')}"))
             one = code.op(f"zext i1 {self.isnt(code, tensor, 'None')} to i64")
             code.put(there, "i64", code.op(f"add i64 {code.get(there, 'i64')}, {one}"))
         remembered = code.get(there, "i64")
         versions = code.call("ptr", "PyTuple_New", f"i64 {code.op(f'mul i64 {remembered}, 2')}")
-        position = code.slot("i64", "24")
+        position = code.slot("i64", str(self.places.items))
         with code.loop(many) as i:
-            tensor = code.field(versioned, code.op(f"add i64 24, {code.op(f'mul i64 {i}, 8')}"))
+            tensor = code.field(versioned, code.op(f"add i64 {self.places.items}, {code.op(f'mul i64 {i}, 8')}"))
             with code.when(self.isnt(code, tensor, "None")):
                 here = code.get(position, "i64")
                 counter = code.call("ptr", "version", f"ptr {tensor}")

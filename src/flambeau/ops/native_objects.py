@@ -39,6 +39,8 @@ class Fields:
         self.tensor = {n: slot_offset(Tensor, n) for n in Tensor.__dict__["__slots__"] if not n.startswith("__")}
         self.node = {n: slot_offset(Node, n) for n in Node.__slots__ if not n.startswith("__")}
         self.active = slot_offset(type(modes), "active")
+        pair = (object(), object())  # where a tuple has its items differs from one Python to the next
+        self.items = next(n for n in (24, 32) if (_pointer(id(pair) + n), _pointer(id(pair) + n + 8)) == tuple(map(id, pair)))
         self.example = array_objects()["example"]  # an operand, to ask an operator for the class of its nodes
 
 
@@ -61,11 +63,10 @@ def fields() -> Fields | None:
             and _pointer(id(t) + found.tensor["_array"]) == id(array)
             and _pointer(id(t) + found.tensor["_requires_grad"]) == id(True)
             and _pointer(id(node) + found.node["saved"]) == id(edges)
-            and _pointer(id(edges) + 24) == id(edges[0])
             and _pointer(id(modes) + found.active) == id(modes.active)
         )
         return found if agree and array_maker() else None
-    except (AttributeError, KeyError, ValueError):
+    except (AttributeError, KeyError, StopIteration, ValueError):
         return None
 
 
@@ -169,7 +170,7 @@ class Writer:
         """A tuple that takes over references."""
         made = code.call("ptr", "PyTuple_New", f"i64 {len(values)}")
         for i, value in enumerate(values):
-            code.set_field(made, 24 + 8 * i, value)
+            code.set_field(made, self.places.items + 8 * i, value)
         return made
 
     def new_reference(self, code: Code, name: str) -> str:
@@ -294,7 +295,7 @@ class Writer:
         rank = code.op(f"sext i32 {code.field('%array', 24, 'i32')} to i64")
         sizes = code.field("%array", 32)
         made = code.call("ptr", "PyTuple_New", f"i64 {rank}")
-        items = code.op(f"getelementptr i8, ptr {made}, i64 24")
+        items = code.op(f"getelementptr i8, ptr {made}, i64 {self.places.items}")
         with code.loop(rank) as i:
             number = code.call("ptr", "PyLong_FromLongLong", f"i64 {code.item(sizes, i, 'i64')}")
             code.put(code.op(f"getelementptr ptr, ptr {items}, i64 {i}"), "ptr", number)
@@ -305,7 +306,7 @@ class Writer:
         """Writes the numbers of a tuple to memory; returns how many."""
         code = Code("i64", "read_shape", "ptr %tuple", "ptr %sizes")
         rank = code.call("i64", "PyTuple_Size", "ptr %tuple")
-        items = code.op("getelementptr i8, ptr %tuple, i64 24")
+        items = code.op(f"getelementptr i8, ptr %tuple, i64 {self.places.items}")
         with code.loop(rank) as i:
             size = code.call("i64", "PyLong_AsLongLong", f"ptr {code.item(items, i)}")
             code.put(code.op(f"getelementptr i64, ptr %sizes, i64 {i}"), "i64", size)

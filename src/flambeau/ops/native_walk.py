@@ -138,7 +138,7 @@ class _WalkWriter(Writer):
         code = Code("i1", "shape_agrees", "ptr %array", "ptr %shape")
         rank, sizes = self.rank_and_sizes(code, "%array")
         code.leave(code.op(f"icmp ne i64 {rank}, {code.call('i64', 'PyTuple_Size', 'ptr %shape')}"), "no")
-        items = code.op("getelementptr i8, ptr %shape, i64 24")
+        items = code.op(f"getelementptr i8, ptr %shape, i64 {self.places.items}")
         with code.loop(rank) as i:
             size = code.call("i64", "PyLong_AsLongLong", f"ptr {code.item(items, i)}")
             code.leave(code.op(f"icmp ne i64 {size}, {code.item(sizes, i, 'i64')}"), "no")
@@ -325,7 +325,7 @@ class _WalkWriter(Writer):
         """Whether every version counter still has the value it had; counters and values alternate."""
         code = Code("i1", "unchanged", "ptr %versions")
         items, count = code.slot("ptr"), code.field("%versions", 16, "i64")
-        inline = code.op("getelementptr i8, ptr %versions, i64 24")
+        inline = code.op(f"getelementptr i8, ptr %versions, i64 {self.places.items}")
         code.put(items, "ptr", inline)
         with code.when(self.isnt(code, code.field("%versions", 8), "tuple")):
             code.put(items, "ptr", code.field("%versions", 24))
@@ -393,7 +393,7 @@ class _WalkWriter(Writer):
         arguments = code.slot("[4 x ptr]")
 
         def items(sequence: str) -> str:
-            inline = code.op(f"getelementptr i8, ptr {sequence}, i64 24")
+            inline = code.op(f"getelementptr i8, ptr {sequence}, i64 {self.places.items}")
             return code.op(f"select i1 {self.is_(code, code.field(sequence, 8), 'tuple')}, ptr {inline}, ptr {code.field(sequence, 24)}")
 
         hand_on, deliver_next, delivered, next_node = (code.fresh(x) for x in ("hand_on", "deliver", "delivered", "next"))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import flambeau as torch
 from flambeau.kernels import attention, blas, matmul
 from flambeau.kernels.compiler import threads
 
@@ -256,3 +257,13 @@ def test_attention_passes_nan_on():
     q[0, 1, 0] = np.nan
     out = attention.attention(q, k, v, None, 0.0, 0.3)[0]
     assert np.isnan(out[0, 1]).all() and np.isfinite(out[0, [0, 2, 3]]).all()
+
+
+def test_tensors_without_memory_stay_so():
+    x, weight = (torch.empty(rows, 100_000, device="meta", requires_grad=True) for rows in (300_000, 200_000))
+    result = torch.nn.functional.linear(x, weight)
+    assert result.shape == (x @ weight.T).shape == (300_000, 200_000)
+    result.sum().backward()
+    assert weight.grad.shape == weight.shape and weight.grad.is_meta
+    q = torch.empty(2, 4, 100_000, 64, device="meta")
+    assert torch.nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True).shape == q.shape

@@ -42,12 +42,13 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
     """
     low = q.dtype
     q, k, v = _wide(q), _wide(k), _wide(v)
-    kernels = own_kernels(q.dtype)
+    real = q.__class__ is np.ndarray  # and not a tensor's array on meta, without memory
+    kernels = own_kernels(q.dtype) if real else None
     if kernels is not None and q.dtype is k.dtype is v.dtype and q.size and k.size and v.size:
         out, stats, kept = _fused(kernels[0], q, k, v, mask, dropout, scale)
         return (out if out.dtype == low else out.astype(low)), stats, kept
     if mask.__class__ is Causal:
-        mask = mask.array()
+        mask = mask.array() if real else None
     scores = matmul(q, k.swapaxes(-1, -2))
     kept = np.empty(0, np.bool_)
     fused = _fused_softmax(scores, mask, scale)

@@ -11,6 +11,7 @@ from .quiet import SILENT, restore, silence
 _F32 = np.dtype(np.float32)
 _BOOL = np.dtype(np.bool_)
 _empty = np.empty
+ndarray = np.ndarray
 
 
 def _low(x: Any) -> bool:
@@ -19,7 +20,7 @@ def _low(x: Any) -> bool:
 
 def matmul(a: Any, b: Any) -> Any:
     """`a @ b`, broadcast over leading dimensions; half precision multiplies in float32."""
-    own = products(a.dtype)
+    own = products(a.dtype) if a.__class__ is ndarray else None
     if own is not None:
         out = _own_matmul(own, a, b)
         if out is not None:
@@ -55,7 +56,7 @@ def _own_matmul(own: Any, a: Any, b: Any) -> Any:
 
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """`np.dot` of two matrices of one dtype, into `out` if given."""
-    own = products(a.dtype)
+    own = products(a.dtype) if a.__class__ is ndarray else None
     if own is not None:
         result = _empty((a.shape[0], b.shape[1]), a.dtype) if out is None else out
         if own.matmul(result, a, b) is result:
@@ -66,7 +67,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """`x @ weight.T + bias`: `x` of shape (..., in), `weight` (out, in), `bias` (out) or None."""
     dtype = x.dtype
-    own = products(dtype)
+    own = products(dtype) if x.__class__ is ndarray else None
     if own is not None:
         out = _empty(x.shape[:-1] + weight.shape[:-1], dtype)
         if own.linear(out, x, weight, bias) is out:
@@ -89,7 +90,7 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
 
 def linear_weight_gradient(grad: Any, x: Any) -> Any:
     """The gradient of `weight` in `x @ weight.T`: the sum over rows of outer products, of shape (out, in)."""
-    own = products(grad.dtype)
+    own = products(grad.dtype) if grad.__class__ is ndarray else None
     if own is not None:
         out = _empty(grad.shape[-1:] + x.shape[-1:], grad.dtype)
         if own.weight_gradient(out, grad, x) is out:

@@ -121,7 +121,7 @@ def bce_slope(x: Any, target: Any, weight: Any) -> Any:
 
 
 def log_sigmoid(x: Any) -> Any:
-    result = np.abs(x)
+    result = np.abs(x, np.empty_like(x))  # an array also of a 0-dim one
     np.negative(result, result)
     np.exp(result, result)
     np.log1p(result, result)
@@ -130,7 +130,7 @@ def log_sigmoid(x: Any) -> Any:
 
 def _sigmoid(x: Any) -> Any:
     half = x.dtype.type(0.5)
-    result = x * half
+    result = np.multiply(x, half, np.empty_like(x))
     np.tanh(result, result)
     result *= half
     result += half

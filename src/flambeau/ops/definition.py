@@ -737,13 +737,15 @@ class Operator:
         return tuple(positional), kwargs
 
 
-def use_native_parts() -> None:
-    """Puts in place what all operators share in machine code, where it can be compiled."""
+def use_native_parts() -> dict[str, Any]:
+    """Puts in place what all operators share in machine code, where it can be compiled; returns its functions."""
     from .native import native_parts
 
-    shared = native_parts()
-    for scope in (_SCOPE, *_SCOPES) if shared else ():
-        scope.update(shared)
+    shared, first = native_parts()
+    if first:
+        for scope in (_SCOPE, *_SCOPES):
+            scope.update(shared)
+    return shared
 
 
 def _counted(cls: type[Node]) -> type[Node]:

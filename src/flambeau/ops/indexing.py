@@ -280,18 +280,15 @@ def _gradient_possible(self: Tensor) -> bool:
     return grad_mode.enabled and (self._requires_grad or (self._view is not None and self._view.base._requires_grad))
 
 
-class _Calls:
-    """Counts `x[i]` until it is worth compiling for."""
-
-    left = 200
-
-    def count(self) -> None:
-        self.left -= 1
-        if not self.left:
-            use_native_parts()
+_calls_left = 200
 
 
-_calls = _Calls()
+def _item(self: Tensor, index: Any) -> Any:
+    """Counts calls until `x[i]` is worth compiling for; then machine code stands in its place (see `native_graph.py`)."""
+    global _calls_left, _item
+    _calls_left -= 1
+    if not _calls_left:
+        _item = use_native_parts().get("item", lambda self, index: None)
 
 
 def getitem(self: Tensor, index: Any) -> Any:
@@ -300,6 +297,9 @@ def getitem(self: Tensor, index: Any) -> Any:
     Integers, slices, None and `...` give a view; index tensors, lists, arrays and masks give a copy.
     Raises IndexError where an index is out of range or of a kind that is none.
     """
+    found = _item(self, index)
+    if found is not None:
+        return found
     if modes.active or type(self) not in PLAIN:
         result = handle_overrides(getitem, (self, index), {})
         if result is not NotImplemented:
@@ -307,8 +307,6 @@ def getitem(self: Tensor, index: Any) -> Any:
     array = self._array
     cls = index.__class__
     if cls is int:
-        if _calls.left:
-            _calls.count()
         try:
             part = array[index, ...]
         except IndexError:

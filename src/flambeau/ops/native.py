@@ -806,18 +806,18 @@ def _module(native: Native, table: Table, places: Fields) -> tuple[str, list[str
 _shared: dict[str, Any] | None = None
 
 
-def native_parts() -> dict[str, Any]:
-    """What all operators share in machine code, when it is there for the first time; else nothing."""
+def native_parts() -> tuple[dict[str, Any], bool]:
+    """What all operators share in machine code (nothing where it cannot be compiled), and whether it is there for the first time."""
     global _shared
     if _shared is not None:
-        return {}
+        return _shared, False
     from . import running
     from .native_graph import install_graph
 
     _shared = install_graph()
     if _shared:
         running.new_tensor, running.new_view = _shared["new_tensor"], _shared["new_view"]
-    return _shared
+    return _shared, True
 
 
 def _dunders(op: "Operator") -> list[str]:

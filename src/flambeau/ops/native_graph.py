@@ -7,7 +7,6 @@ from typing import Any
 
 from ..autograd.views import DEFAULT, NO_GRAD, View
 from ..kernels.compiler.code import Code
-from ..tensor import Tensor
 from .native_objects import DECLARATIONS, Writer, common_table, fields, slot_offset
 
 
@@ -21,7 +20,7 @@ class _GraphWriter(Writer):
         self._new_view()
         self._new_node()
         self._item()
-        self._getitem()
+        self._call_item()
 
     def _new_tensor(self) -> None:
         """`new_tensor(array)`."""
@@ -178,21 +177,14 @@ class _GraphWriter(Writer):
         code.back("inttoptr (i64 1 to ptr)")
         self.done(code)
 
-    def _getitem(self) -> None:
-        """`Tensor.__getitem__`."""
-        code = Code("ptr", "getitem", "ptr %self", "ptr %args", "i64 %count", internal=False)
-        code.leave(code.op("icmp ne i64 %count, 1"), "decline")
-        found = code.call("ptr", "item", "ptr %self", f"ptr {code.item('%args', 0)}")
+    def _call_item(self) -> None:
+        """`item(tensor, index)`: None for whatever else than an int within range of a plain Tensor outside any graph."""
+        code = Code("ptr", "call_item", "ptr %self", "ptr %args", "i64 %count", internal=False)
+        found = code.call("ptr", "item", f"ptr {code.item('%args', 0)}", f"ptr {code.item('%args', 1)}")
         code.leave(code.op(f"icmp eq ptr {found}, inttoptr (i64 1 to ptr)"), "decline")
         code.back(found)
         code.mark("decline")
-        stack = code.slot("[2 x ptr]")
-        code.put(stack, "ptr", "%self")
-        with code.when(code.op("icmp eq i64 %count, 1")):
-            code.set_field(stack, 8, code.item("%args", 0))
-        total = code.op(f"select i1 {code.op('icmp eq i64 %count, 1')}, i64 2, i64 1")
-        slow = self.table.read(code, "slow_getitem")
-        code.back(code.call("ptr", "PyObject_Vectorcall", f"ptr {slow}", f"ptr {stack}", f"i64 {total}", "ptr null"))
+        code.back(self.new_reference(code, "None"))
         self.done(code)
 
 
@@ -200,9 +192,9 @@ _kept: list[Any] = []
 
 
 def install_graph() -> dict[str, Any]:
-    """Compiles the functions; returns `new_tensor`, `new_view` and `new_node`, and puts `x[i]` in place. Empty where it cannot be."""
+    """Compiles the functions; returns `new_tensor`, `new_view`, `new_node` and `item`. Empty where it cannot be."""
     from ..kernels.compiler.arrays import base_setter
-    from ..kernels.compiler.jit import method_descriptor, native_functions
+    from ..kernels.compiler.jit import native_functions
     from ..kernels.compiler.llvm import PRELUDE
     from .running import new_view
 
@@ -212,14 +204,13 @@ def install_graph() -> dict[str, Any]:
     table = common_table()
     for name, value in {
         "View": View, "default": DEFAULT, "no_grad": NO_GRAD, "inference": "inference", "slow_view": new_view,
-        "slow_getitem": Tensor.__dict__["__getitem__"],
     }.items():  # fmt: skip
         table.add(name, value)
     table.add("set_base", address=base_setter())
     writer = _GraphWriter(table, places)
     writer.write()
     ir = PRELUDE + DECLARATIONS + "\n".join(writer.functions)
-    made = native_functions(ir, "flambeau_graph", table.values, ["new_tensor", "new_view", "new_node"], ["getitem"])
+    made = native_functions(ir, "flambeau_graph", table.values, ["new_tensor", "new_view", "new_node", "call_item"], [])
     _kept.append(table)
-    Tensor.__getitem__ = method_descriptor(Tensor, "__getitem__", made.pop("getitem"))  # type: ignore[method-assign]
+    made["item"] = made.pop("call_item")
     return made

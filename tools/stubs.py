@@ -221,6 +221,7 @@ def nn_stub() -> str:
     lines = []
     for n in nn.__all__:
         home = "" if isinstance(getattr(nn, n), types.ModuleType) else "modules" if n in nn.modules.__all__ else "parameter"
+        home = "parallel" if n == "DataParallel" else home
         lines.append(f"from .{home} import {n} as {n}")
     return HEAD + "\n".join(lines) + "\n"
 

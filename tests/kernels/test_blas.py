@@ -263,7 +263,9 @@ def test_tensors_without_memory_stay_so():
     x, weight = (torch.empty(rows, 100_000, device="meta", requires_grad=True) for rows in (300_000, 200_000))
     result = torch.nn.functional.linear(x, weight)
     assert result.shape == (x @ weight.T).shape == (300_000, 200_000)
-    result.sum().backward()
+    result.backward(torch.empty_like(result))
     assert weight.grad.shape == weight.shape and weight.grad.is_meta
-    q = torch.empty(2, 4, 100_000, 64, device="meta")
-    assert torch.nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True).shape == q.shape
+    q = torch.empty(2, 4, 100_000, 64, device="meta", requires_grad=True)
+    result = torch.nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True)
+    result.backward(torch.empty_like(result))
+    assert result.shape == q.grad.shape == q.shape and q.grad.is_meta

@@ -47,10 +47,12 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
     if kernels is not None and q.dtype is k.dtype is v.dtype and q.size and k.size and v.size:
         out, stats, kept = _fused(kernels[0], q, k, v, mask, dropout, scale)
         return (out if out.dtype == low else out.astype(low)), stats, kept
-    if mask.__class__ is Causal:
-        mask = mask.array() if real else None
     scores = matmul(q, k.swapaxes(-1, -2))
     kept = np.empty(0, np.bool_)
+    if not real:
+        return matmul(scores, v).astype(low), scores, kept
+    if mask.__class__ is Causal:
+        mask = mask.array()
     fused = _fused_softmax(scores, mask, scale)
     if not fused:
         _softmax(scores, mask, scale)
@@ -186,6 +188,8 @@ def attention_backward(
         if low.itemsize == 2:
             return grad_q.astype(low), grad_k.astype(low), grad_v.astype(low)
         return grad_q, grad_k, grad_v
+    if grad.__class__ is not np.ndarray:
+        return tuple(matmul(a, b).astype(low) for a, b in ((p, k), (p.swapaxes(-1, -2), q), (p.swapaxes(-1, -2), grad)))
     used = p
     if dropout > 0:
         used = scale_by_mask(p, kept, 1 / (1 - dropout))

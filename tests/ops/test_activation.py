@@ -72,3 +72,9 @@ test_errors = rows(
     Row("F.prelu(x, w)", x=randn(2, 3), w=randn(2)),
     Row("F.rrelu(x, 0.3, 0.1)", x=randn(3)),
 )
+
+REFUSING = ["elu", "mish", "softplus", "logsigmoid", "hardswish", "hardsigmoid", "leaky_relu"]
+test_no_kernel_for_the_dtype = rows(
+    *[Row(f"F.{name}(x)", x=randint(0, 3, (3,)), dtypes="int64 bool") for name in REFUSING],
+    *[Row(f"F.{name}(x)", x=randn(3), dtypes="complex64") for name in [*REFUSING, "relu", "gelu"]],
+)

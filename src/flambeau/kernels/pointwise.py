@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .compiler import Kernel, mapped, usable
+from .compiler import Kernel, in_numpy, mapped, usable
 from .memory import row_major
 from .quiet import SILENT, restore, silence
 
@@ -186,15 +186,15 @@ def _contiguous(kernels: Two, x: Any, y: Any, out: Any) -> Any:
 
 
 def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
-    """A compiled map over `x` and further arrays of its shape and dtype (then floats), in x's memory order; None if it can't."""
+    """A map over `x` and further arrays of its shape and dtype (then floats), in x's memory order: compiled, else in NumPy."""
     dtype = x.dtype
     if x.__class__ is not ndarray or not kernel.takes(dtype) or not usable():
-        return None
+        return in_numpy(kernel, dtype)(np.empty_like(x), x, *operands)
     rows = x.flags.c_contiguous
     for y in operands:
         if y.__class__ is ndarray:
             if y.dtype is not dtype or y.shape != x.shape:
-                return None
+                return in_numpy(kernel, dtype)(np.empty_like(x), x, *operands)
             rows = rows and y.flags.c_contiguous
     if rows:
         return kernel.version(dtype)(empty(x.shape, dtype), x, *operands)
@@ -207,13 +207,15 @@ def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
 
 
 def into(kernel: Kernel, out: Any, x: Any, *operands: Any) -> Any:
-    """`applied`, into `out` unless that is None."""
-    if out is None:
-        return applied(kernel, x, *operands)
+    """`applied`, into `out` unless that is None; None if it cannot be compiled."""
     dtype = x.dtype
-    if x.__class__ is not ndarray or out.dtype is not dtype or out.shape != x.shape or not kernel.takes(dtype) or not usable():
+    if x.__class__ is not ndarray or not kernel.takes(dtype) or not usable():
         return None
     arrays = [y for y in operands if y.__class__ is ndarray]
-    if any(y.dtype is not dtype or y.shape != x.shape for y in arrays) or not _apart(out, (x, *arrays)):
+    if any(y.dtype is not dtype or y.shape != x.shape for y in arrays):
+        return None
+    if out is None:
+        return applied(kernel, x, *operands)
+    if out.dtype is not dtype or out.shape != x.shape or not _apart(out, (x, *arrays)):
         return None
     return mapped(kernel, dtype, out, x, *operands)

@@ -11,6 +11,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from . import special_tables as tables
+from .compiler.numpy_lowering import FUNCTIONS
 from .library import special as library
 from .pointwise import function as compiled
 from .quiet import SILENT, restore, silence
@@ -325,6 +326,11 @@ def _digamma(x: Array) -> Array:
 
 
 digamma = compiled(in_double(_digamma), library.digamma)
+
+FUNCTIONS.update(
+    erf=_any_erf, erfc=in_double(_erfc), erfcx=in_double(_erfcx), erfinv=_erfinv, ndtr=_ndtr, log_ndtr=in_double(_log_ndtr),
+    lgamma=in_double(_lgamma), digamma=in_double(_digamma),
+)  # fmt: skip
 
 # (2k)! / B(2k), the denominators of the Euler-Maclaurin sum
 _EULER_MACLAURIN = (

@@ -81,7 +81,7 @@ def gelu(input: Array, *, approximate: Any = "none") -> Array:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    if input.dtype.kind in "iub":
+    if input.dtype.kind in "iubc":
         raise unimplemented("GeluKernelImpl", input)
     return k.gelu(input, approximate)
 

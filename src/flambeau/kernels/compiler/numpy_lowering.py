@@ -1,0 +1,667 @@
+"""The NumPy lowering: the same kernel function, traced once for a dtype, becomes a Python function over whole arrays.
+
+Every node of the graph is one ufunc call into a buffer, and a buffer is used again as soon as its value is no longer needed: what one
+would write by hand. A row kernel sees its arrays as (rows, columns), what is computed per row as (rows, 1). Arrays that outgrow
+the cache are handed to that function in blocks, so that its passes over the elements stay in the cache.
+
+This lowering takes what the compiled one does not: any strides, arrays without memory, complex numbers, float16 and bfloat16 on every
+CPU. `where` on numbers alone is decided while tracing, so there may be several functions for a kernel, each of which asks first
+whether it is the one.
+"""
+
+import linecache
+from typing import Any, Callable
+
+import numpy as np
+
+from ...core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..quiet import SILENT, restore, silence
+from .expression import Expression, absolute, exp, log1p, maximum, minimum, sqrt
+from .launch import KINDS, Kernel, ndarray
+from .llvm import COMPUTED, Array
+
+CACHE = 1 << 18
+"""Bytes of one array that are worked on at a time: some buffers of this size stay in the second-level cache."""
+
+_DTYPES: dict[str, Any] = {
+    "f32": np.dtype(np.float32), "f64": np.dtype(np.float64), "i32": np.dtype(np.int32), "i64": np.dtype(np.int64),
+    "i1": np.dtype(np.bool_), "c64": np.dtype(np.complex64), "c128": np.dtype(np.complex128),
+}  # fmt: skip
+_KINDS: dict[Any, str] = {**KINDS, np.dtype(np.complex64): "c64", np.dtype(np.complex128): "c128"}
+_BITS: dict[Any, Any] = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
+_LAYOUTS = {"*": "row", "+": "shared", "~": "cycle", "%": "partial"}
+
+UFUNCS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "rem": "fmod", "abs": "absolute",
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "shl": "left_shift", "ashr": "right_shift",
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+    "atan2": "arctan2", "pow": "power", "bounded_sin": "sin", "bounded_cos": "cos", "bounded_tan": "tan",
+    **{name: name for name in (
+        "maximum", "minimum", "sqrt", "rint", "floor", "ceil", "trunc", "copysign", "exp", "exp2", "expm1", "log", "log1p", "log2",
+        "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh",
+    )},
+}  # fmt: skip
+"""Which ufunc computes a node."""
+
+ORDERED = frozenset(("lt", "le", "gt", "ge", "maximum", "minimum", "fmax"))
+"""What complex numbers have not."""
+
+DEFINITIONS: dict[str, Callable[..., Expression]] = {
+    "sigmoid": lambda x: 1.0 / (exp(-x) + 1.0),
+    "log_sigmoid": lambda x: minimum(x, 0.0) - log1p(exp(-absolute(x))),
+    "softplus": lambda x: maximum(x, 0.0) + log1p(exp(-absolute(x))),
+    "rsqrt": lambda x: 1.0 / sqrt(x),
+}
+"""What nodes stand for that NumPy has no ufunc for."""
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
+"""Functions of an array that stand for a node; the file that has them enters them (see `kernels/special.py`)."""
+
+
+def _fma(a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one rounding: of float32 in float64, of float64 in two parts (T. Dekker, 1971)."""
+    if np.result_type(a, b, c).char == "f":
+        return (np.multiply(a, b, dtype=np.float64) + c).astype(np.float32)
+    product = a * b
+    a_high, b_high = a * 134217729.0, b * 134217729.0
+    a_high, b_high = a_high - (a_high - a), b_high - (b_high - b)
+    a_low, b_low = a - a_high, b - b_high
+    lost = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    total = product + c
+    back = total - product
+    lost = lost + ((product - (total - back)) + (c - back))
+    return np.where(np.isfinite(lost), total + lost, total)
+
+
+def _select(condition: Any, a: Any, b: Any, out: Any) -> None:
+    """np.where into `out`, by the bits where there are many elements: that does not depend on how well a branch is predicted."""
+    bits = _BITS.get(out.dtype)
+    if condition.size < 1024 or bits is None:
+        if a is out:
+            np.copyto(out, b, where=~condition)
+        else:
+            np.copyto(out, b)
+            np.copyto(out, a, where=condition)
+        return
+    mask = condition.astype(bits)
+    np.negative(mask, mask)
+    a, b = a.view(bits), b.view(bits)
+    np.bitwise_and(mask, a ^ b, mask)
+    np.bitwise_xor(mask, b, out.view(bits))
+
+
+def _zero(condition: Any, x: Any, out: Any) -> None:
+    """x into `out`, or zero where the condition holds."""
+    bits = _BITS.get(out.dtype)
+    if condition.size < 1024 or bits is None:
+        np.copyto(out, x)
+        np.copyto(out, 0, where=condition)
+        return
+    mask = condition.astype(bits)
+    np.subtract(mask, 1, mask)
+    np.bitwise_and(mask, x.view(bits), out.view(bits))
+
+
+def _pick(x: Any, index: Any) -> Any:
+    """One element of each row."""
+    return x[np.arange(len(x)), index[:, 0]][:, None]
+
+
+def _put(x: Any, index: Any, value: Any) -> None:
+    """Writes one element of each row."""
+    x[np.arange(len(x)), index[:, 0]] = value[:, 0]
+
+
+class Value:
+    """What a step computes. form: "all" elements, one per "row", one row that is "shared", or "one" number."""
+
+    __slots__ = ("type", "form", "name", "owned", "last")
+
+    def __init__(self, type_: str, form: str, name: str = "", owned: bool = False) -> None:
+        self.type = type_
+        self.form = form
+        self.name = name  # of the array, constant or variable, once it is known
+        self.owned = owned  # whether it is a buffer that a later step may use again
+        self.last = -1  # the last step that reads it
+
+
+class Step:
+    """One line of the function: `result = code(operands)`; `target` names the array whose memory takes the result."""
+
+    __slots__ = ("kind", "result", "operands", "detail", "target")
+
+    def __init__(self, kind: str, result: Value | None, operands: list[Value], detail: Any = None) -> None:
+        self.kind = kind
+        self.result = result
+        self.operands = operands
+        self.detail = detail
+        self.target = ""
+
+    def in_place(self) -> bool:
+        """Whether the line can write its result into memory that it is given."""
+        return self.kind == "ufunc" or self.kind == "select" and self.operands[0].form == "all"
+
+
+class Trace:
+    """The Row (see `llvm.py`) that a kernel is traced with for this lowering: what it does becomes a list of steps.
+
+    numbers: the values of the kernel's numbers in this call, by which conditions on them are decided.
+    """
+
+    def __init__(self, name: str, rows: bool, numbers: list[Any]) -> None:
+        self.name = name
+        self.rows = rows
+        self.numbers = numbers
+        self.steps: list[Step] = []
+        self.known: dict[Expression, Value] = {}
+        self.numbered: dict[Any, Value] = {}  # equal computations are done once
+        self.stores: dict[str, int] = {}
+        self.arrays: dict[str, Array] = {}
+        self.read: set[str] = set()  # arrays whose first contents matter
+        self.constants: dict[str, Any] = {}
+        self.decisions: list[tuple[Value, bool]] = []
+        self.index = Expression("index", "i64")
+        self.when: Value | None = None
+
+    # What kernels call
+
+    def load(self, array: Array, index: Expression) -> Expression:
+        return Expression("load", array.type, array) if index is self.index else Expression("pick", array.type, array, index)
+
+    def store(self, array: Array, index: Expression, value: Any) -> None:
+        if array.layout == "partial":
+            self._add_to(array, value)
+            self._forget(array)
+            return
+        found = self._stored(array, value)
+        if index is not self.index:
+            self._emit("put", None, [self.value(index), found], array.pointer)
+        elif self.when is not None:
+            self._emit("copy", None, [found, self.when], array.pointer)
+        else:
+            last = self.steps[-1] if self.steps else None
+            fits = array.stored == array.type and found.form == "all"
+            if last is not None and last.result is found and last.in_place() and fits and not last.target:
+                last.target = array.pointer
+            else:
+                self._emit("copy", None, [found], array.pointer)
+        self._forget(array)
+
+    set = store
+
+    def once(self, x: Expression) -> Expression:
+        self.value(x)
+        return x
+
+    def put(self, array: Array, value: Any) -> None:
+        self._emit("copy", None, [self._stored(array, value)], array.pointer)
+        self._forget(array)
+
+    def get(self, array: Array) -> Expression:
+        return self.once(Expression("load", array.type, array))
+
+    def pick(self, array: Array, index: Expression) -> Expression:
+        return self.once(Expression("pick", array.type, array, index))
+
+    def each(self, body: Callable[[Expression], Any], when: Expression | None = None) -> None:
+        self.when = None if when is None else self.value(when)
+        body(self.index)
+        self.when = None
+
+    def sum(self, body: Callable[[Expression], Expression]) -> Expression:
+        x = body(self.index)
+        if self.rows and x.operation == "mul" and x.type[0] == "f" and x not in self.known:
+            a, b = [self.value(y) for y in x.arguments]
+            if "all" in (a.form, b.form) and {a.form, b.form} <= {"all", "shared"}:
+                return self._named(self._emit("dot", Value(x.type, "row"), [a, b]))
+        return self._reduced(x, "add")
+
+    def max(self, body: Callable[[Expression], Expression]) -> Expression:
+        return self._reduced(body(self.index), "fmax")
+
+    def fold(self, body: Callable[[Expression], Expression], combine: str) -> Expression:
+        return self._reduced(body(self.index), "add" if combine == "sum" else combine)
+
+    def first(self, condition: Callable[[Expression], Expression]) -> Expression:
+        beyond = Expression("constant", "i64", 1 << 62)
+        return self._reduced(Expression("select", "i64", condition(self.index), self.index, beyond), "minimum")
+
+    # Expressions into steps
+
+    def value(self, x: Expression) -> Value:
+        found = self.known.get(x)
+        if found is None:
+            found = self.known[x] = self._compute(x)
+        return found
+
+    def _compute(self, x: Expression) -> Value:
+        operation, t = x.operation, x.type
+        if operation == "number":
+            return Value(t, "one", x.arguments[0])
+        if operation == "constant":
+            return self._constant(x.arguments[0], t)
+        if operation == "index":
+            return self._shared(("index",), "index", Value(t, "shared"), [])
+        if operation in ("load", "pick"):
+            return self._loaded(x)
+        if operation in DEFINITIONS:
+            return self.value(DEFINITIONS[operation](*x.arguments))
+        if operation == "select":
+            condition = self.value(x.arguments[0])
+            if condition.form == "one":
+                return self.value(x.arguments[1 if self._decide(condition) else 2])
+        operands = [self.value(a) for a in x.arguments]
+        if operation in ORDERED:
+            self._refuse_complex(operands[0])
+        form = operands[0].form
+        for o in operands[1:]:
+            form = o.form if form in ("one", o.form) else form if o.form == "one" else "all"
+        kind, detail = operation, None
+        if operation in UFUNCS:
+            kind, detail = "ufunc", UFUNCS[operation]
+        elif operation not in ("select", "cast", "fma"):
+            kind, detail = "function", operation
+        return self._shared((detail or operation, t, *map(id, operands)), kind, Value(t, form), operands, detail)
+
+    def _shared(self, key: Any, kind: str, result: Value, operands: list[Value], detail: Any = None) -> Value:
+        """The value of a step that computes the same as an earlier one, or of a new step."""
+        found = self.numbered.get(key)
+        if found is None:
+            found = self.numbered[key] = self._emit(kind, result, operands, detail)
+        return found
+
+    def _emit(self, kind: str, result: Any, operands: list[Value], detail: Any = None) -> Any:
+        self.steps.append(Step(kind, result, operands, detail))
+        return result
+
+    def _named(self, value: Value) -> Expression:
+        x = Expression("named", value.type)
+        self.known[x] = value
+        return x
+
+    def _constant(self, number: Any, type_: str) -> Value:
+        key = ("constant", type_, repr(number))
+        found = self.numbered.get(key)
+        if found is None:
+            name = f"c{len(self.constants)}"
+            self.constants[name] = np.asarray(number, _DTYPES[type_])
+            found = self.numbered[key] = Value(type_, "one", name)
+        return found
+
+    def _loaded(self, x: Expression) -> Value:
+        array, place = x.arguments[0], x.arguments[1:]
+        if array.pointer not in self.stores:
+            self.read.add(array.pointer)
+        key = ("load", array.pointer, self.stores.get(array.pointer, 0))
+        if place:
+            index = self.value(place[0])
+            return self._shared((*key, id(index)), "pick", Value(x.type, "row"), [index], (array.pointer, array.stored != array.type))
+        form = {"row": "row", "shared": "shared"}.get(array.layout, "all")
+        if array.stored == array.type:
+            found = self.numbered.get(key)
+            if found is None:
+                found = self.numbered[key] = Value(x.type, form, array.pointer)
+            return found
+        return self._shared(key, "cast", Value(x.type, form), [Value(array.stored, form, array.pointer)])
+
+    def _stored(self, array: Array, value: Any) -> Value:
+        if array.layout in ("shared", "cycle"):
+            raise NotImplementedError("a kernel that writes to a row that others share")
+        if not isinstance(value, Expression):
+            value = Expression("constant", array.type, value)
+        return self.value(value if value.type == array.type else Expression("cast", array.type, value))
+
+    def _forget(self, array: Array) -> None:
+        """What was loaded from this array before must be loaded again."""
+        self.stores[array.pointer] = self.stores.get(array.pointer, 0) + 1
+        for x in [x for x in self.known if x.operation in ("load", "pick") and x.arguments[0] is array]:
+            del self.known[x]
+
+    def _add_to(self, array: Array, value: Any) -> None:
+        """`array[i] = array[i] + x` of an array with a row for each chunk: the sum of x over the rows."""
+        before = value.arguments[0] if value.operation == "add" else None
+        if before is None or before.operation != "load" or before.arguments[0] is not array:
+            raise NotImplementedError("a row for each chunk of rows is only added to")
+        term = value.arguments[1]
+        self._emit("add", None, [self.value(term)], array.pointer)
+
+    def _refuse_complex(self, operand: Value) -> None:
+        if operand.type[0] == "c":
+            raise unimplemented(self.name, _DTYPES[operand.type])
+
+    def _reduced(self, x: Expression, ufunc: str) -> Expression:
+        operand = self.value(x)
+        if ufunc in ORDERED:
+            self._refuse_complex(operand)
+        if operand.form != "all":
+            raise NotImplementedError("a reduction of what is no whole row")
+        return self._named(self._shared((ufunc, id(operand)), "reduce", Value(x.type, "row"), [operand], ufunc))
+
+    def _decide(self, condition: Value) -> bool:
+        for decided, held in self.decisions:
+            if decided is condition:
+                return held
+        values = {f"n{i}": n for i, n in enumerate(self.numbers)}
+        values.update(self.constants)
+        computed: dict[int, Any] = {}
+
+        def of(v: Value) -> Any:
+            return computed[id(v)] if id(v) in computed else values[v.name]
+
+        for step in self.steps:
+            if step.result is not None and step.result.form == "one" and step.kind == "ufunc":
+                computed[id(step.result)] = getattr(np, step.detail)(*map(of, step.operands))
+            elif step.result is not None and step.result.form == "one" and step.kind == "cast":
+                computed[id(step.result)] = _DTYPES[step.result.type].type(of(step.operands[0]))
+        held = bool(of(condition))
+        self.decisions.append((condition, held))
+        return held
+
+
+class Writer:
+    """Writes the steps of a trace as a Python function, deciding which buffer takes which value."""
+
+    def __init__(self, trace: Trace, parameters: list[str], numbers: int, number_type: str) -> None:
+        self.trace = trace
+        self.first = parameters[0]
+        self.lines: list[str] = []
+        self.free: dict[str, list[str]] = {}
+        self.buffers = 0
+        self.outputs: dict[str, int] = {}  # arrays that are only written to, and the step that does so: buffers until then
+        self.names: dict[str, Any] = {
+            "where": np.where, "select": _select, "zero": _zero, "copyto": np.copyto, "empty_like": np.empty_like, "arange": np.arange,
+            "vecdot": np.vecdot, "fma": _fma, "pick": _pick, "put": _put, "add": np.add, "number": _DTYPES[number_type].type,
+            **trace.constants,
+        }  # fmt: skip
+        for name, dtype in _DTYPES.items():
+            self.names[name] = dtype
+        self.signature = ", ".join([*parameters, *[f"n{i}" for i in range(numbers)]])
+        self.lines += [f"n{i} = number(n{i})" for i in range(numbers)]
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """The function; it returns None if it is not for these numbers."""
+        steps = self._ordered()
+        self._check_targets(steps)
+        for i, step in enumerate(steps):
+            for o in step.operands:
+                o.last = i
+            written = step.target or _writes(step)
+            if written:
+                self.outputs.setdefault(written, i)
+        self._offer_outputs()
+        undecided = {id(condition): held for condition, held in self.trace.decisions}
+        for i, step in enumerate(steps):
+            self._write(step, i)
+            if step.result is not None and id(step.result) in undecided:
+                self.lines.append(f"if {'not ' if undecided[id(step.result)] else ''}{step.result.name}:\n        return None")
+        self.lines.append(f"return {self.first}")
+        source = f"def {name}({self.signature}):\n" + "".join(f"    {line}\n" for line in self.lines)
+        file = f"<flambeau kernel {name} {len(linecache.cache)}>"
+        linecache.cache[file] = len(source), None, source.splitlines(True), file  # for debuggers and tracebacks
+        exec(compile(source, file, "exec"), self.names)
+        made: Callable[..., Any] = self.names[name]
+        return made
+
+    def _offer_outputs(self) -> None:
+        for name in list(self.outputs):
+            array = self.trace.arrays[name]
+            if name in self.trace.read or array.layout or array.stored != array.type:
+                del self.outputs[name]
+            else:
+                self.free.setdefault(array.type, []).append(name)
+
+    def _ordered(self) -> list[Step]:
+        """What depends on numbers alone comes first, so that nothing is written before it is known that the function is the one."""
+        alone = [s for s in self.trace.steps if s.result is not None and s.result.form == "one"]
+        return alone + [s for s in self.trace.steps if s.result is None or s.result.form != "one"]
+
+    def _check_targets(self, steps: list[Step]) -> None:
+        """A value that is needed after its array is written once more does not live in that array."""
+        i = 0
+        while i < len(steps):
+            step, target = steps[i], steps[i].target
+            if target:
+                later = [j for j in range(i + 1, len(steps)) if steps[j].target == target or _writes(steps[j]) == target]
+                if later and any(step.result in s.operands for s in steps[later[0] + 1 :]):
+                    step.target = ""
+                    assert step.result is not None
+                    steps.insert(i + 1, Step("copy", None, [step.result], target))
+            i += 1
+
+    def _write(self, step: Step, i: int) -> None:
+        kind, result, operands, detail = step.kind, step.result, step.operands, step.detail
+        names = ", ".join([o.name for o in operands])
+        if kind == "copy":
+            where = f", where={operands[1].name}" if len(operands) > 1 else ""
+            if operands[0].name != detail:
+                self.lines.append(f"copyto({detail}, {operands[0].name}, 'unsafe'{where})")
+        elif kind == "put":
+            self.lines.append(f"put({detail}, {names})")
+        elif kind == "add":
+            self.lines.append(f"add({detail}, add.reduce({names}, 0), {detail})")
+        else:
+            assert result is not None
+            self._assign(result, step, names, i)
+        self._release(operands, i)
+
+    def _assign(self, result: Value, step: Step, names: str, i: int) -> None:
+        kind, detail, t = step.kind, step.detail, result.type
+        if kind == "ufunc":
+            self.names[detail] = getattr(np, detail)
+            if step.target:
+                result.name = step.target
+                self.lines.append(f"{detail}({names}, out={step.target})" if detail in _BY_NAME else f"{detail}({names}, {step.target})")
+                return
+            if result.form == "all":
+                self._release(step.operands, i)
+                self._buffer(result)
+                self.lines.append(f"{detail}({names}, out={result.name})" if detail in _BY_NAME else f"{detail}({names}, {result.name})")
+                return
+            code = f"{detail}({names})"
+        elif kind == "cast":
+            if result.form == "all":
+                self._buffer(result)
+                self.lines.append(f"copyto({result.name}, {names}, 'unsafe')")
+                return
+            code = f"{names}.astype({t})"
+        elif kind == "select":
+            if step.in_place():
+                condition, a, b = step.operands
+                if step.target:
+                    result.name = step.target
+                else:
+                    self._buffer(result)
+                if repr(self.names.get(a.name)) == _ZERO[t]:
+                    self.lines.append(f"zero({condition.name}, {b.name}, {result.name})")
+                else:
+                    self.lines.append(f"select({names}, {result.name})")
+                return
+            code = f"where({names})"
+        elif kind == "reduce":
+            self.names[detail] = getattr(np, detail)
+            code = f"{detail}.reduce({names}, 1, None, None, True)" if self.trace.rows else f"{detail}.reduce({names}, None)"
+        elif kind == "dot":
+            code = f"vecdot({names})[:, None]"
+        elif kind == "index":
+            code = f"arange({self.first}.shape[-1])"
+        elif kind == "pick":
+            code = f"pick({detail[0]}, {names})" + (f".astype({t})" if detail[1] else "")
+        elif kind == "fma":
+            code = f"fma({names})"
+        else:
+            if detail not in FUNCTIONS:
+                from .. import special  # noqa: F401  # it enters its functions
+            if detail not in FUNCTIONS:
+                raise NotImplementedError(f"{detail} in the NumPy lowering")
+            self.names[f"f_{detail}"] = FUNCTIONS[detail]
+            code = f"f_{detail}({names})"
+        self._own(result, kind)
+        self.lines.append(f"{result.name} = {code}")
+
+    def _own(self, result: Value, kind: str) -> None:
+        result.name = f"b{self.buffers}"
+        self.buffers += 1
+        result.owned = result.form == "all" and kind not in ("reduce", "dot")
+
+    def _buffer(self, result: Value) -> None:
+        """Gives a value of all elements a buffer, a free one if there is."""
+        ready = self.free.get(result.type, [])
+        for name in ready:
+            if self.outputs.get(name, result.last) >= result.last:
+                ready.remove(name)
+                result.name, result.owned = name, True
+                return
+        self._own(result, "ufunc")
+        self.lines.append(f"{result.name} = empty_like({self.first}, {result.type})")
+
+    def _release(self, operands: list[Value], i: int) -> None:
+        for o in operands:
+            if o.owned and o.last == i:
+                o.owned = False
+                self.free.setdefault(o.type, []).append(o.name)
+
+
+_ZERO = {t: repr(np.zeros((), dtype)) for t, dtype in _DTYPES.items()}
+_BY_NAME = ("maximum", "minimum")  # these want `out` by name
+
+
+def _writes(step: Step) -> str:
+    """The array that a step without a result writes to."""
+    return step.detail if step.kind in ("copy", "put", "add") else ""
+
+
+def _traced(kernel: Kernel, dtype: Any, numbers: list[Any]) -> Callable[..., Any]:
+    """The function of a kernel for a dtype, and for what these numbers decide."""
+    kind = _KINDS[dtype]
+    computed = COMPUTED.get(kind, kind)
+    arrays, names = [], []
+    trace = Trace(kernel.name, kernel.rows, [_DTYPES[computed].type(n) for n in numbers])
+    for text in kernel.parameters:
+        name, _, type_ = text.partition(":")
+        layout, type_ = _LAYOUTS.get(type_[-1], ""), type_.rstrip("*+~%")
+        name = f"{name}_"  # apart from the names of functions
+        names.append(name)
+        stored = {"f": kind, "c": computed}.get(type_, type_)
+        array = Array(trace, name, stored, "" if layout == "cycle" else layout)  # type: ignore[arg-type]  # what kernels ask of a Row
+        trace.arrays[name] = array
+        arrays.append(array)
+    kernel.build(trace, *arrays, *[Expression("number", computed, f"n{i}") for i in range(len(numbers))])
+    return Writer(trace, names, len(numbers), computed).function(f"{kernel.name}_in_numpy")
+
+
+class Lowered:
+    """A kernel in NumPy, called like a compiled one; it takes arrays of any strides, and those without memory.
+
+    What is read must not lie in the memory of an array that is only written to.
+    """
+
+    def __init__(self, kernel: Kernel, dtype: Any) -> None:
+        self.kernel = kernel
+        self.dtype = dtype
+        self.arrays = len(kernel.parameters)
+        self.functions: list[Callable[..., Any]] = []
+        self.layouts = [_LAYOUTS.get(text[-1], "") for text in kernel.parameters]
+        self.block = CACHE // max(dtype.itemsize, 4)
+
+    def __call__(self, *arguments: Any) -> Any:
+        first = arguments[0]
+        if first.__class__ is not ndarray or not first.size:
+            return first
+        token = silence(SILENT)
+        try:
+            if self.kernel.rows:
+                self._over_rows(arguments)
+            elif first.size > self.block:
+                self._over_elements(arguments)
+            else:
+                self.run(arguments)
+        finally:
+            restore(token)
+        return first
+
+    def run(self, arguments: Any) -> None:
+        """The whole arrays at once."""
+        for function in self.functions:
+            if function(*arguments) is not None:
+                return
+        made = _traced(self.kernel, self.dtype, list(arguments[self.arrays :]))
+        self.functions.append(made)
+        made(*arguments)
+
+    def _over_elements(self, arguments: Any) -> None:
+        """A map in blocks, where all arrays lie in one and the same order without gaps."""
+        arrays, numbers, first = arguments[: self.arrays], arguments[self.arrays :], arguments[0]
+        if not first.flags.c_contiguous and first.flags.f_contiguous:
+            arrays = [a.T for a in arrays]
+        if any(not a.flags.c_contiguous or a.shape != arrays[0].shape for a in arrays):
+            self.run(arguments)
+            return
+        flat = [a.reshape(-1) for a in arrays]
+        blocks = first.size // self.block
+        for k in range(blocks):  # the last takes what is left, so that none is small
+            part = slice(k * self.block, None if k == blocks - 1 else (k + 1) * self.block)
+            self.run((*[a[part] for a in flat], *numbers))
+
+    def _over_rows(self, arguments: Any) -> None:
+        """A row kernel in blocks of rows, each within a chunk."""
+        columns = arguments[0].shape[-1]
+        rows = arguments[0].size // columns
+        shapes = {"row": (rows, 1), "shared": (columns,)}
+        arrays, moved, chunk, whole = [], [], rows, rows * columns <= self.block
+        for a, layout in zip(arguments, self.layouts):
+            shape = shapes.get(layout) or (-1, columns)
+            seen = a if a.shape == shape or a.ndim == 2 and len(shape) == 2 and shape[0] == -1 else a.reshape(shape)
+            if seen is not a and not a.flags.c_contiguous and not np.may_share_memory(seen, a):
+                moved.append((a, seen))
+            if layout == "partial":
+                chunk = -(-rows // len(seen))
+                whole = whole and len(seen) == 1
+                seen = seen[0] if whole else seen
+            elif layout == "cycle":
+                whole = whole and len(seen) == rows
+            arrays.append(seen)
+        numbers = arguments[self.arrays :]
+        if whole:
+            self.run((*arrays, *numbers))
+        else:
+            self._in_chunks(arrays, numbers, rows, chunk, max(1, self.block // columns))
+        for a, seen in moved:
+            if a.flags.writeable:
+                a[...] = seen.reshape(a.shape)
+
+    def _in_chunks(self, arrays: list[Any], numbers: Any, rows: int, chunk: int, step: int) -> None:
+        for c in range(0, rows, chunk):
+            for i in range(c, min(c + chunk, rows), step):
+                j = min(i + step, c + chunk, rows)
+                self.run((*[_part(a, layout, i, j, c // chunk) for a, layout in zip(arrays, self.layouts)], *numbers))
+
+
+def _part(a: Any, layout: str, i: int, j: int, chunk: int) -> Any:
+    """What rows i to j see of an array."""
+    if layout == "shared":
+        return a
+    if layout == "partial":
+        return (a if a.ndim == 2 else a[None])[chunk]
+    return a.take(np.arange(i, j) % len(a), 0) if layout == "cycle" else a[i:j]
+
+
+_lowered: dict[tuple[Kernel, Any], Lowered] = {}
+
+
+def in_numpy(kernel: Kernel, dtype: Any) -> Lowered:
+    """A kernel lowered to NumPy for a dtype: float32, float64, float16, bfloat16, or a complex one where nothing is ordered."""
+    found = _lowered.get((kernel, dtype))
+    if found is None:
+        if dtype.kind in "biu":
+            raise unimplemented(kernel.name, dtype)
+        found = _lowered[kernel, dtype] = Lowered(kernel, dtype)
+    return found
+
+
+def unimplemented(name: str, dtype: Any) -> Exception:
+    """PyTorch's error for a dtype that a kernel does not take."""
+    return NotImplementedError(f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[dtype]]}'")
+
+
+__all__ = ["DEFINITIONS", "FUNCTIONS", "UFUNCS", "Lowered", "in_numpy"]

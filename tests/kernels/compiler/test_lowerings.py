@@ -1,0 +1,96 @@
+"""A kernel gives the same numbers in all its lowerings: each one of the library, compiled and in NumPy."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from flambeau.kernels.compiler import Kernel, in_numpy, usable
+from flambeau.kernels.library import activation, attention, elementwise, loss, normalization, optimizer, reduction, special
+
+MODULES = (activation, attention, elementwise, loss, normalization, optimizer, reduction, special)
+HALVES = (np.float16, ml_dtypes.bfloat16)
+
+
+def kernels():
+    """Every kernel of the library, by its name."""
+    found = {}
+    for module in MODULES:
+        for value in vars(module).values():
+            for kernel in value if isinstance(value, tuple) else (value,):
+                if isinstance(kernel, Kernel):
+                    found[f"{module.__name__.rpartition('.')[2]}.{kernel.name}"] = kernel
+    return found
+
+
+KERNELS = kernels()
+ROW_SHAPES = [(1, 8), (3, 7), (5, 33), (40, 1000)]
+MAP_SHAPES = [(1,), (7,), (3, 5, 11), (41, 1013)]
+NUMBERS = {  # one over columns, then eps, and the like: what the kernel divides by is not zero
+    "cross_entropy": lambda columns: (2.0, columns),
+    "cross_entropy_backward": lambda columns: (0.3, 2.0),
+    "adam": lambda columns: (0.99, 0.01, 0.1, 0.9, 0.1, 0.7, 1e-8, -0.01, 1.0),
+    "amsgrad": lambda columns: (1.0, 0.0, 0.1, 0.9, 0.1, 0.7, 1e-8, -0.01, -1.0),
+    "softplus": lambda columns: (1.5, 2.0),
+    "clamp": lambda columns: (-0.5, 0.75),
+    "layer_norm": lambda columns: (1 / columns, 1e-5),
+    "layer_norm_weight": lambda columns: (1 / columns, 1e-5),
+    "layer_norm_plain": lambda columns: (1 / columns, 1e-5),
+    "rms_norm": lambda columns: (1 / columns, 1e-5),
+    "rms_norm_plain": lambda columns: (1 / columns, 1e-5),
+}
+POSITIVE = {"v", "largest", "rstd"}
+
+
+def arguments(kernel, shape, dtype):
+    """Arrays for the kernel as it asks for them, and numbers."""
+    random = np.random.RandomState(len(kernel.name) + shape[0])
+    rows, columns = shape[0], shape[-1]
+    wide = np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+    made = []
+    for text in kernel.parameters:
+        name, _, kind = text.partition(":")
+        extent = {"*": (rows, 1), "+": (columns,), "~": (3, columns), "%": (min(rows, 2), columns)}.get(kind[-1], shape)
+        kind = kind.rstrip("*+~%")
+        if kind == "i64":
+            made.append(random.randint(0, columns, extent))
+        elif kind == "i1":
+            made.append(random.rand(*extent) < 0.5)
+        else:
+            values = random.randn(*extent) * 2
+            made.append((np.abs(values) if name in POSITIVE else values).astype(wide if kind == "c" else dtype))
+    return made, list(NUMBERS.get(kernel.name, lambda columns: (0.25, 0.5, 0.75, 1.25, 1.5, 0.9, 0.1, 0.2, 1.0)[: kernel.numbers])(columns))
+
+
+def compare(kernel, shape, dtype):
+    arrays, numbers = arguments(kernel, shape, dtype)
+    others = [a.copy() for a in arrays]
+    kernel.version(dtype)(*arrays, *map(float, numbers))
+    in_numpy(kernel, dtype)(*others, *map(float, numbers))
+    for found, wanted in zip(others, arrays):
+        if wanted.dtype.kind in "bi":
+            assert np.array_equal(found, wanted)
+        else:
+            found, wanted = found.astype(np.float64), wanted.astype(np.float64)
+            finite = np.abs(wanted[np.isfinite(wanted)])  # what cancels in a sum is as exact as its largest terms
+            bound = {2: 1e-2, 4: 1e-5, 8: 1e-12}[dtype.itemsize]
+            np.testing.assert_allclose(found, wanted, bound, bound * max(1.0, finite.max(initial=0.0)))
+
+
+@pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+@pytest.mark.parametrize("dtype", (np.float32, np.float64), ids=lambda d: d.__name__)
+@pytest.mark.parametrize("name", KERNELS)
+def test_both_lowerings_agree(name, dtype):
+    kernel = KERNELS[name]
+    for shape in ROW_SHAPES if kernel.rows else MAP_SHAPES:
+        if name == "attention.masked_softmax":  # rows of the mask come again and again
+            shape = (shape[0] * 3, shape[1])
+        compare(kernel, shape, np.dtype(dtype))
+
+
+@pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+@pytest.mark.parametrize("name", [n for n, k in KERNELS.items() if k.halves and "number" not in n])
+def test_both_lowerings_agree_in_half_precision(name):
+    kernel = KERNELS[name]
+    for dtype in map(np.dtype, HALVES):
+        if kernel.takes(dtype):
+            compare(kernel, (5, 33), dtype)

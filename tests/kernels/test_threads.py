@@ -49,7 +49,7 @@ def four_threads():
 
 @pytest.fixture(scope="module")
 def count_up():
-    (address,) = jit.compiler().link(jit.cached_object(COUNT_UP), "count_up", "count_up")
+    (address,) = jit.link(jit.cached_object(COUNT_UP), "count_up", "count_up")
     return address
 
 
@@ -232,7 +232,7 @@ def test_idle_workers_sleep(count_up):
 import ctypes, resource, time, numpy as np
 from flambeau.kernels.compiler import jit, threads
 threads.set_count(4)
-(body,) = jit.compiler().link(jit.cached_object({COUNT_UP!r}), "count_up", "count_up")
+(body,) = jit.link(jit.cached_object({COUNT_UP!r}), "count_up", "count_up")
 counts = np.zeros(100000, np.int64)
 threads.parallel(body, counts.ctypes.data, counts.size, 100)
 time.sleep(0.1)

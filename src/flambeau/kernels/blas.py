@@ -59,10 +59,10 @@ def products(dtype: Any) -> Products | None:
 
 def vector_bits() -> int:
     """The width of this CPU's vectors if products are worth compiling for them, else 0."""
-    from .compiler.jit import compiler
+    from .compiler import machine
 
-    features = set(compiler().features.split(","))
-    return 512 if "+avx512f" in features else 256 if {"+avx2", "+fma"} <= features else 0
+    bits = machine.vector_bits()
+    return bits if bits == 512 or bits == 256 and "fma" in machine.features() else 0
 
 
 def _make(dtype: Any) -> Products | None:

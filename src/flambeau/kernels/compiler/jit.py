@@ -7,6 +7,7 @@ ndarrays of the dtypes it was compiled for.
 """
 
 import ctypes
+import functools
 import hashlib
 import os
 import sys
@@ -14,6 +15,8 @@ import threading
 from typing import Any, Callable
 
 from . import cache
+from .loader import load
+from .machine import identity
 
 _METH_FASTCALL = 0x80
 lock = threading.RLock()
@@ -26,10 +29,9 @@ class _MethodDef(ctypes.Structure):
 
 
 class Compiler:
-    """llvmlite's target machine and linker for this process; made when the first kernel is needed."""
+    """llvmlite's target machine and linker for this process; made when the first kernel is compiled."""
 
     def __init__(self) -> None:
-        import llvmlite
         import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
@@ -40,9 +42,6 @@ class Compiler:
         target = llvm.Target.from_default_triple()
         self.machine = target.create_target_machine(cpu=self.cpu, features=self.features, opt=3, jit=True)
         self.lljit = llvm.create_lljit_compiler(self.machine)
-        self.offered: dict[str, int] = {}
-        parts = [cache.compiler_sources(), llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)), self.cpu, self.features]
-        self.identity = "|".join([*parts, sys.version, _numpy_version()])
 
     def object_code(self, ir: str) -> bytes:
         """Optimised machine code of a module."""
@@ -57,28 +56,60 @@ class Compiler:
         builder.getModulePassManager().run(module, builder)
         return self.machine.emit_object(module)
 
-    def link(self, code: bytes, name: str, *symbols: str) -> list[int]:
-        """The addresses of `symbols` in object code; what it calls itself is the process's, the pool of `threads.py`, or offered."""
+    def link(self, code: bytes, name: str, symbols: tuple[str, ...]) -> list[int]:
+        """The addresses of `symbols` in object code of a kind that `loader.py` does not take."""
         library = self.llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
         for symbol in symbols:
             library.export_symbol(symbol)
         if b"flambeau_parallel" in code and "flambeau_parallel" not in symbols:
-            from .threads import symbols as of_the_pool
-
-            for imported, address in of_the_pool().items():
+            for imported, address in _of_the_pool().items():
                 library.import_symbol(imported, address)
-        for offered, address in self.offered.items():
-            if offered not in symbols and offered.encode() in code:
-                library.import_symbol(offered, address)
+        for offered_name, address in offered.items():
+            if offered_name not in symbols and offered_name.encode() in code:
+                library.import_symbol(offered_name, address)
         resource = library.link(self.lljit, name)
         _alive.append(resource)
         return [resource[symbol] for symbol in symbols]
 
 
-def _numpy_version() -> str:
-    import numpy
+offered: dict[str, int] = {}
+"""Functions of modules that modules linked later may call by name."""
 
-    return numpy.__version__
+
+def _of_the_pool() -> dict[str, int]:
+    from .threads import symbols
+
+    return symbols()
+
+
+def link(code: bytes, name: str, *symbols: str) -> list[int]:
+    """The addresses of `symbols` in object code; what it calls itself is offered, the pool of `threads.py`, or the process's."""
+    return load(code, symbols, _address) or compiler().link(code, name, symbols)
+
+
+def _address(symbol: str) -> int:
+    """Where a function lies that object code calls."""
+    if symbol in offered:
+        return offered[symbol]
+    if symbol == "flambeau_parallel":
+        return _of_the_pool()[symbol]
+    for library in _libraries():
+        try:
+            return ctypes.cast(library[symbol], ctypes.c_void_p).value or 0
+        except AttributeError:
+            continue
+    raise RuntimeError(f"compiled code calls {symbol}, which this process does not have")
+
+
+@functools.cache
+def _libraries() -> list[ctypes.CDLL]:
+    """Where functions of Python and the C library are looked for."""
+    found = [ctypes.CDLL(None)]
+    try:
+        found.append(ctypes.CDLL("libm.so.6"))  # a Python need not be linked with the mathematics library
+    except OSError:
+        pass
+    return found
 
 
 _compiler: Compiler | None = None
@@ -96,11 +127,10 @@ def compiler() -> Compiler:
 
 def cached_object(ir: str) -> bytes:
     """Object code of a module, from the disk where a former process left it."""
-    made = compiler()
-    key = hashlib.sha256(f"{made.identity}\n{ir}".encode()).hexdigest()
+    key = hashlib.sha256(f"{identity()}\n{ir}".encode()).hexdigest()
     code = cache.read(key)
     if code is None:
-        code = made.object_code(ir)
+        code = compiler().object_code(ir)
         cache.write(key, code)
     return code
 
@@ -113,18 +143,9 @@ def python_function(ir: str, name: str) -> Callable[..., Any]:
 def python_functions(ir: str, *names: str, offers: tuple[str, ...] = ()) -> list[Callable[..., Any]]:
     """The built-in functions that one module holds. offers: functions in it that modules linked later may call by name."""
     with lock:
-        addresses = compiler().link(cached_object(ir), f"{names[0]}.{len(_alive)}", *names, *offers)
-        compiler().offered |= zip(offers, addresses[len(names) :])
-        make = ctypes.pythonapi.PyCFunction_NewEx
-        make.restype = ctypes.py_object
-        make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.c_void_p, ctypes.c_void_p]
-        made = []
-        for name, address in zip(names, addresses):
-            text = name.encode()
-            definition = _MethodDef(text, address, _METH_FASTCALL, None)
-            _alive.extend((text, definition))
-            made.append(make(ctypes.byref(definition), None, None))
-        return made
+        addresses = link(cached_object(ir), f"{names[0]}.{len(_alive)}", *names, *offers)
+        offered.update(zip(offers, addresses[len(names) :]))
+        return [_built_in(name, address) for name, address in zip(names, addresses)]
 
 
 def native_functions(ir: str, name: str, table: list[int], functions: list[str], methods: list[str]) -> dict[str, Any]:
@@ -133,15 +154,20 @@ def native_functions(ir: str, name: str, table: list[int], functions: list[str],
     The module's `@table` is filled with addresses of objects, which the caller keeps alive.
     """
     with lock:
-        place, *addresses = compiler().link(cached_object(ir), f"{name}.{len(_alive)}", "table", *functions, *methods)
-        (ctypes.c_uint64 * len(table)).from_address(place)[:] = table
+        place, *addresses = link(cached_object(ir), f"{name}.{len(_alive)}", "table", *functions, *methods)
+        ctypes.memmove(place, (ctypes.c_uint64 * len(table))(*table), 8 * len(table))
         made: dict[str, Any] = dict(zip(functions + methods, addresses))
-        make = ctypes.pythonapi.PyCFunction_NewEx
-        make.restype = ctypes.py_object
-        make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.c_void_p, ctypes.c_void_p]
         for function in functions:
-            made[function] = make(ctypes.byref(_definition(name, made[function])), None, None)
+            made[function] = _built_in(name, made[function])
         return made
+
+
+def _built_in(name: str, address: int) -> Callable[..., Any]:
+    """A built-in function whose code is a METH_FASTCALL function."""
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.c_void_p, ctypes.c_void_p]
+    return make(ctypes.byref(_definition(name, address)), None, None)
 
 
 def method_descriptor(cls: type, name: str, address: int) -> Any:

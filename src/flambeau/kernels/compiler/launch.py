@@ -135,10 +135,9 @@ def halves_compile() -> bool:
     if _halves is None:
         if not usable():
             return False
-        from .jit import compiler
+        from .machine import arm, features
 
-        made = compiler()
-        _halves = "+f16c" in made.features or made.machine.triple.startswith(("aarch64", "arm64"))
+        _halves = arm() or "f16c" in features()
     return _halves
 
 

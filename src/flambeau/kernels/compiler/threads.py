@@ -357,12 +357,12 @@ def symbols() -> dict[str, int]:
 def _linked() -> dict[str, Any]:
     global _entry
     if _entry is None:
-        from .jit import cached_object, compiler, lock
+        from .jit import cached_object, link, lock
 
         with lock:
             if _entry is None:
                 names = ("flambeau_parallel", "flambeau_pool_threads", "flambeau_pool_reset")
-                addresses = compiler().link(cached_object(ir()), "flambeau_threads", *names)
+                addresses = link(cached_object(ir()), "flambeau_threads", *names)
                 reset = ctypes.CFUNCTYPE(None)(addresses[2])
                 set_threads = ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses[1])
                 reset()

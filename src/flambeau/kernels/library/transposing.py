@@ -179,9 +179,10 @@ finished:
 @cache
 def kernel(itemsize: int) -> Callable[..., Any]:
     """`kernel(out, x, plan)`: see `plan`."""
-    from ..compiler.jit import compiler, python_function
+    from ..compiler.jit import python_function
+    from ..compiler.machine import vector_bits
 
-    n = {1: 16, 2: 16, 4: 16 if "+avx512f" in compiler().features else 8, 8: 8}[itemsize]
+    n = {1: 16, 2: 16, 4: 16 if vector_bits() == 512 else 8, 8: 8}[itemsize]
     name = f"flambeau_transpose_{itemsize}"
     return python_function(sized_module(name, ["out", "x"], _body(8 * itemsize, n)), name)
 

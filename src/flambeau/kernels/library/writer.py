@@ -26,10 +26,9 @@ def literal(value: float, type_: str) -> str:
 @cache
 def vector_bytes() -> int:
     """How wide this machine's vector registers are."""
-    from ..compiler.jit import compiler
+    from ..compiler.machine import vector_bits
 
-    features = compiler().features.split(",")
-    return 64 if "+avx512f" in features else 32 if "+avx2" in features else 16
+    return vector_bits() // 8
 
 
 def lanes(element: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .blas import attention as own_kernels
-from .compiler import compiled_for
+from .compiler import compiled_for, in_numpy
 from .dropout import bernoulli_mask, scale_by_mask
 from .library import attention as library
 from .matmul import matmul
@@ -53,9 +53,7 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
         return matmul(scores, v).astype(low), scores, kept
     if mask.__class__ is Causal:
         mask = mask.array()
-    fused = _fused_softmax(scores, mask, scale)
-    if not fused:
-        _softmax(scores, mask, scale)
+    _softmax(scores, mask, scale)
     used = scores
     if dropout > 0:
         kept = bernoulli_mask(scores.shape, 1 - dropout)
@@ -109,64 +107,32 @@ def _added(mask: Any, scores: tuple[int, ...], dtype: Any) -> Any:
     return np.ascontiguousarray(np.broadcast_to(mask, scores))
 
 
-def _fused_softmax(scores: Any, mask: Any, scale: float) -> bool:
-    """softmax(scores * scale + mask) in place by one compiled kernel; False where it does not fit."""
-    if not scores.size:
-        return False
-    if mask is None:
-        kernel = compiled_for(library.scaled_softmax, scores)
-        if kernel is None:
-            return False
-        kernel(scores, float(scale))
-        return True
-    if mask.shape[-2:] != scores.shape[-2:] or mask.size != mask.shape[-1] * mask.shape[-2]:
-        return False
-    if mask.dtype.kind == "b":
-        mask = np.where(mask, scores.dtype.type(0), scores.dtype.type(-np.inf))
-    mask = np.ascontiguousarray(mask, scores.dtype)
-    kernel = compiled_for(library.masked_softmax, scores)
-    if kernel is None:
-        return False
-    kernel(scores, mask, float(scale))
-    return True
-
-
 def _softmax(scores: Any, mask: Any, scale: float) -> None:
-    """The same in place by NumPy, for any mask that broadcasts."""
-    scores *= scores.dtype.type(scale)
+    """softmax(scores * scale + mask) in place."""
+    if not scores.size:
+        return
     if mask is not None:
-        if mask.dtype.kind == "b":
-            np.copyto(scores, scores.dtype.type(-np.inf), where=np.broadcast_to(~mask, scores.shape))
-        else:
-            scores += mask.astype(scores.dtype, copy=False)
-    if scores.size:
-        peak = np.maximum.reduce(scores, -1, keepdims=True)
-        if mask is not None and np.isneginf(peak).any():
-            peak = np.where(np.isneginf(peak), scores.dtype.type(0), peak)
-            empty_rows = True
-        else:
-            empty_rows = False
-        scores -= peak
-        np.exp(scores, out=scores)
-        total = np.add.reduce(scores, -1, keepdims=True)
-        if empty_rows:
-            total = np.where(total == 0, total.dtype.type(1), total)
-        scores /= total
+        if mask.shape[-2:] == scores.shape[-2:] and mask.size == mask.shape[-1] * mask.shape[-2]:
+            mask = additive(mask, scores.dtype) if mask.dtype.kind == "b" else mask
+            _in_place(library.masked_softmax, scores, np.ascontiguousarray(mask, scores.dtype), float(scale))
+            return
+        scores *= scores.dtype.type(scale)
+        scores += additive(mask, scores.dtype) if mask.dtype.kind == "b" else mask.astype(scores.dtype, copy=False)
+        scale = 1.0
+    _in_place(library.scaled_softmax, scores, float(scale))
+
+
+def _in_place(kernel: Any, x: Any, *others: Any) -> None:
+    """A kernel over the memory of x: compiled, else in NumPy."""
+    (compiled_for(kernel, x) or in_numpy(kernel, x.dtype))(x, *others)
 
 
 def _softmax_gradient(grad_p: Any, p: Any, kept: Any, dropout: float, scale: float) -> Any:
     """The gradient of the scores, written over that of the probabilities."""
-    factor = 1 / (1 - dropout)
-    kernel = compiled_for(library.dropped_softmax_gradient if dropout > 0 else library.softmax_gradient, grad_p, p)
-    if kernel is not None and grad_p.size:
-        return kernel(grad_p, p, kept, scale, factor) if dropout > 0 else kernel(grad_p, p, scale)
-    if dropout > 0:
-        grad_p *= kept
-        grad_p *= p.dtype.type(factor)
-    product = grad_p * p
-    product -= p * np.add.reduce(product, -1, keepdims=True)
-    product *= product.dtype.type(scale)
-    return product
+    kernel, more = (library.dropped_softmax_gradient, (kept,)) if dropout > 0 else (library.softmax_gradient, ())
+    numbers = (scale, 1 / (1 - dropout)) if dropout > 0 else (scale,)
+    found = compiled_for(kernel, grad_p, p) if grad_p.size else None
+    return (found or in_numpy(kernel, grad_p.dtype))(grad_p, p, *more, *numbers)
 
 
 @quiet

@@ -30,6 +30,7 @@ def scale_by_mask(x: Any, mask: Any, scale: float) -> Any:
 
 @quiet
 def _scale_by_mask(x: Any, mask: Any, scale: float) -> Any:
+    """For masks of any shape; of float16 and bfloat16 PyTorch rounds the noise, too, which the kernel does not."""
     if x.dtype.itemsize == 2:
         noise = (mask * _F32.type(scale)).astype(x.dtype)
         return (x.astype(_F32) * noise.astype(_F32)).astype(x.dtype)

@@ -2,8 +2,9 @@
 
 Every `*_step` function takes parallel lists of arrays (parameters, gradients, state) and the options of the group, and
 changes parameters, state and step counts in place. The formulas and their order are those of PyTorch's update of one
-tensor at a time, so that trajectories agree up to rounding. This is the NumPy lowering: an array that outgrows the
-cache is walked in blocks, so that the dozen passes of an update read main memory once.
+tensor at a time, so that trajectories agree up to rounding. Common updates of float32 and float64 are kernels. What is
+written by hand here takes any dtype, rounding float16 after every operator as PyTorch does, which no lowering of a kernel
+would: an array that outgrows the cache is walked in blocks, so that the dozen passes of an update read main memory once.
 
 Scalars reach the ufuncs as 0-dim arrays of the computing type: that costs half of what a Python float costs.
 """

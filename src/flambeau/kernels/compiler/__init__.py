@@ -1,6 +1,6 @@
 """The kernel compiler: a kernel is a Python function over scalar expressions, traced once and lowered to LLVM IR, or to NumPy."""
 
 from .launch import Kernel, chunks_of_rows, compiled_for, map_kernel, mapped, row_kernel, usable
-from .numpy_lowering import in_numpy
+from .numpy_lowering import in_numpy, unimplemented
 
-__all__ = ["Kernel", "chunks_of_rows", "compiled_for", "in_numpy", "map_kernel", "mapped", "row_kernel", "usable"]
+__all__ = ["Kernel", "chunks_of_rows", "compiled_for", "in_numpy", "map_kernel", "mapped", "row_kernel", "unimplemented", "usable"]

@@ -328,7 +328,7 @@ class Trace:
 
     def _refuse_complex(self, operand: Value) -> None:
         if operand.type[0] == "c":
-            raise unimplemented(self.name, _DTYPES[operand.type])
+            raise unimplemented(f"{self.name}_cpu", _DTYPES[operand.type])
 
     def _reduced(self, x: Expression, ufunc: str) -> Expression:
         operand = self.value(x)
@@ -654,14 +654,14 @@ def in_numpy(kernel: Kernel, dtype: Any) -> Lowered:
     found = _lowered.get((kernel, dtype))
     if found is None:
         if dtype.kind in "biu":
-            raise unimplemented(kernel.name, dtype)
+            raise unimplemented(f"{kernel.name}_cpu", dtype)
         found = _lowered[kernel, dtype] = Lowered(kernel, dtype)
     return found
 
 
 def unimplemented(name: str, dtype: Any) -> Exception:
     """PyTorch's error for a dtype that a kernel does not take."""
-    return NotImplementedError(f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[dtype]]}'")
+    return NotImplementedError(f"\"{name}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[dtype]]}'")
 
 
 __all__ = ["DEFINITIONS", "FUNCTIONS", "UFUNCS", "Lowered", "in_numpy"]

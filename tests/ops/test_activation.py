@@ -78,3 +78,6 @@ test_no_kernel_for_the_dtype = rows(
     *[Row(f"F.{name}(x)", x=randint(0, 3, (3,)), dtypes="int64 bool") for name in REFUSING],
     *[Row(f"F.{name}(x)", x=randn(3), dtypes="complex64") for name in [*REFUSING, "relu", "gelu"]],
 )
+
+LARGE = ["relu", "relu6", "hardtanh", "softshrink", "hardshrink", "threshold", "leaky_relu", "hardsigmoid", "hardswish"]
+test_large = rows(*[Row(f"F.{name}(x{CALLS[name]}), torch.sign(x), torch.frac(x)", x=randn(140_001), grad=1) for name in LARGE])

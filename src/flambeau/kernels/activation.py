@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.generator import default_generator
 from .compiler import compiled_for, in_numpy
+from .elementwise import large_clamp
 from .library import activation as library
 from .memory import contiguous
 from .pointwise import LARGE, applied
@@ -153,10 +154,26 @@ def leaky_relu(x: Any, slope: float) -> Any:
     return _leaky_relu(x, float(slope))
 
 
-@quiet
 def clip(x: Any, low: Any, high: Any) -> Any:
     """x cut off at both bounds; NaN stays NaN."""
-    return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high))
+    if x.size > LARGE and x.__class__ is np.ndarray:
+        result = large_clamp(x, float(low), float(high), None)
+        if result is not None:
+            return result
+    return _clip(x, low, high)
+
+
+@quiet
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return np.minimum(x.dtype.type(high), np.maximum(x.dtype.type(low), x))  # of equal ones the second is taken: -0.0 stays
+
+
+_hardtanh_backward = compiled_if_large(library.hardtanh_backward)
+
+
+def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:
+    """The gradient where x lies between the bounds, else zero."""
+    return _hardtanh_backward(grad, x, float(low), float(high))
 
 
 hardsigmoid = compiled_if_large(library.hardsigmoid)
@@ -169,22 +186,26 @@ mish = partial(applied, library.mish)
 """x * tanh(log1p(exp(x)))."""
 
 
-@in_float32
+_softshrink = compiled_if_large(library.softshrink)
+_hardshrink = compiled_if_large(library.hardshrink)
+_threshold = compiled_if_large(library.threshold)
+
+
 def softshrink(x: Any, lambd: float) -> Any:
     """x - lambd above lambd, x + lambd below -lambd, else zero (NaN stays NaN)."""
-    return np.where(x > lambd, x - x.dtype.type(lambd), np.where(x < -lambd, x + x.dtype.type(lambd), x * 0))
+    return _softshrink(x, float(lambd))
 
 
-@quiet
 def hardshrink(x: Any, lambd: float) -> Any:
     """x beyond lambd on either side, else zero (NaN stays NaN)."""
-    return np.where((x >= -lambd) & (x <= lambd), x.dtype.type(0), x)
+    return _hardshrink(x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
 
 
-@quiet
 def threshold(x: Any, bound: float, value: float) -> Any:
     """x above the bound, else the value (NaN stays NaN)."""
-    return np.where(x <= bound, x.dtype.type(value), x)
+    if x.dtype.kind in "iu":
+        return np.where(x <= bound, x.dtype.type(value), x)
+    return _threshold(x, float(bound), float(value))
 
 
 @in_float32

@@ -398,6 +398,10 @@ def sign(x: Any, out: Any = None) -> Any:
     """-1, 0 or 1; booleans as they are, of complex numbers `x / |x|`, and 0 for NaN."""
     if x.dtype.kind == "b":
         return _put(x.copy(), out)
+    if x.size > LARGE:
+        result = into(library.sign, out, x)
+        if result is not None:
+            return result
     result = _sign(x, out)
     if x.dtype.kind in "fV" and result is not out or out is not None and x.dtype.kind in "fV":
         result = np.asarray(result)
@@ -462,7 +466,7 @@ def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
 def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
     """The values held between bounds, either of which may be None; NaN stays NaN."""
     if x.__class__ is np.ndarray and x.size > LARGE:
-        result = _large_clamp(x, low, high, out)
+        result = large_clamp(x, low, high, out)
         if result is not None:
             return result
     token = silence(SILENT)
@@ -478,7 +482,7 @@ def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
         restore(token)
 
 
-def _large_clamp(x: Any, low: Any, high: Any, out: Any) -> Any:
+def large_clamp(x: Any, low: Any, high: Any, out: Any) -> Any:
     """`clamp` of a large array between numbers, compiled; None where it cannot be."""
     numbers = [bound for bound in (low, high) if bound is not None]
     if not library.clamp.takes(x.dtype) or not usable() or any(n.__class__ not in (float, int) for n in numbers):
@@ -598,9 +602,12 @@ def logit(x: Any, eps: Any, out: Any = None) -> Any:
 
 
 @quiet
-def frac(x: Any, out: Any = None) -> Any:
-    """What truncation cuts off."""
+def _frac(x: Any, out: Any = None) -> Any:
     return np.subtract(x, np.trunc(x), out=out)
+
+
+frac = function(_frac, library.frac, LARGE)
+"""What truncation cuts off."""
 
 
 @rounded_once

@@ -322,7 +322,10 @@ def hardtanh_op(input: Array, min_val: Any, max_val: Any) -> Array:
     return k.clip(input, min_val, max_val)
 
 
-hardtanh_op.derivative(input=lambda F, grad, input, min_val, max_val: F.constant_in(grad * ((input > min_val) & (input < max_val)), input))
+formula_function("hardtanh_backward", k.hardtanh_backward, lambda grad, x, low, high: grad * ((x > low) & (x < high)))
+hardtanh_op.derivative(
+    input=lambda F, grad, input, min_val, max_val: F.constant_in(F.hardtanh_backward(grad, input, min_val, max_val), input)
+)
 
 
 _hardtanh_in_place = in_place_form(hardtanh_op, "hardtanh_")

@@ -177,6 +177,8 @@ absolute = unary("absolute", e.absolute, LIGHT)
 square = unary("square", lambda x: x * x, LIGHT)
 reciprocal = unary("reciprocal", lambda x: 1.0 / x, LIGHT)
 sqrt = unary("sqrt", e.sqrt, LIGHT)
+sign = unary("sign", lambda x: e.where(x > 0.0, e.constant(1.0, x.type), e.where(x < 0.0, e.constant(-1.0, x.type), 0.0)), LIGHT)
+frac = unary("frac", lambda x: x - e.trunc(x), LIGHT)
 
 exp = unary("exp", e.exp)
 exp2 = unary("exp2", e.exp2)
@@ -236,7 +238,7 @@ def _clamp(row: Any, out: Any, x: Any, low: Any, high: Any) -> None:
     row.each(body)
 
 
-clamp = Kernel(_clamp, "out:f x:f", 2, False, False, LIGHT)
+clamp = Kernel(_clamp, "out:f x:f", 2, False, True, LIGHT)
 
 
 def _sigmoid_backward(row: Any, out: Any, grad: Any, y: Any) -> None:

@@ -76,7 +76,7 @@ def _make(dtype: Any) -> Products | None:
 
     element, kind = _ELEMENTS[dtype]
     names = [f"flambeau_{name}_{kind}" for name in Products._fields]
-    return Products(*python_functions(module(element, bits), *names, offers=offers(kind)))
+    return Products(*python_functions(module(element, bits), *names, offers=offers(kind), loops=False))
 
 
 _attention: dict[Any, tuple[Any, Any] | None] = {}
@@ -92,7 +92,7 @@ def attention(dtype: Any) -> tuple[Any, Any] | None:
 
             element, kind = _ELEMENTS[dtype]
             names = (f"flambeau_attention_{kind}", f"flambeau_attention_backward_{kind}")
-            forward, backward = python_functions(module(element, vector_bits()), *names)
+            forward, backward = python_functions(module(element, vector_bits()), *names, loops=False)
             made = forward, backward
         _attention[dtype] = made
     return _attention[dtype]

@@ -19,7 +19,7 @@ from flambeau.kernels.compiler import jit
 from flambeau.kernels.library import activation
 made = []
 plain = jit.Compiler.object_code
-jit.Compiler.object_code = lambda self, ir: made.append(1) or plain(self, ir)
+jit.Compiler.object_code = lambda self, ir, loops: made.append(1) or plain(self, ir, loops)
 x = np.linspace(-3, 3, 50, dtype=np.float32)
 print(activation.gelu.version(x.dtype)(np.empty_like(x), x).sum(), len(made))
 """

@@ -43,15 +43,14 @@ class Compiler:
         self.machine = target.create_target_machine(cpu=self.cpu, features=self.features, opt=3, jit=True)
         self.lljit = llvm.create_lljit_compiler(self.machine)
 
-    def object_code(self, ir: str) -> bytes:
-        """Optimised machine code of a module."""
+    def object_code(self, ir: str, loops: bool = True) -> bytes:
+        """Optimised machine code of a module. loops: whether LLVM is to make vector code of them, which takes half as long again."""
         llvm = self.llvm
         module = llvm.parse_assembly(ir)
         module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = True
+        options = llvm.create_pipeline_tuning_options(speed_level=3 if loops else 1)
+        options.loop_vectorization = options.loop_interleaving = options.loop_unrolling = loops
         options.slp_vectorization = False
-        options.loop_interleaving = True
         builder = llvm.create_pass_builder(self.machine, options)
         builder.getModulePassManager().run(module, builder)
         return self.machine.emit_object(module)
@@ -125,12 +124,12 @@ def compiler() -> Compiler:
     return _compiler
 
 
-def cached_object(ir: str) -> bytes:
-    """Object code of a module, from the disk where a former process left it."""
-    key = hashlib.sha256(f"{identity()}\n{ir}".encode()).hexdigest()
+def cached_object(ir: str, loops: bool = True) -> bytes:
+    """Object code of a module, from the disk where a former process left it. loops: see `Compiler.object_code`."""
+    key = hashlib.sha256(f"{identity()}|{loops}\n{ir}".encode()).hexdigest()
     code = cache.read(key)
     if code is None:
-        code = compiler().object_code(ir)
+        code = compiler().object_code(ir, loops)
         cache.write(key, code)
     return code
 
@@ -140,10 +139,13 @@ def python_function(ir: str, name: str) -> Callable[..., Any]:
     return python_functions(ir, name)[0]
 
 
-def python_functions(ir: str, *names: str, offers: tuple[str, ...] = ()) -> list[Callable[..., Any]]:
-    """The built-in functions that one module holds. offers: functions in it that modules linked later may call by name."""
+def python_functions(ir: str, *names: str, offers: tuple[str, ...] = (), loops: bool = True) -> list[Callable[..., Any]]:
+    """The built-in functions that one module holds. offers: functions in it that modules linked later may call by name.
+
+    loops: whether LLVM is to make vector code of loops; not where vectors are written out.
+    """
     with lock:
-        addresses = link(cached_object(ir), f"{names[0]}.{len(_alive)}", *names, *offers)
+        addresses = link(cached_object(ir, loops), f"{names[0]}.{len(_alive)}", *names, *offers)
         offered.update(zip(offers, addresses[len(names) :]))
         return [_built_in(name, address) for name, address in zip(names, addresses)]
 

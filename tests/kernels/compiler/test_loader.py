@@ -103,6 +103,13 @@ def test_a_warm_process_does_without_llvm(tmp_path):
     assert runs == [["True", "True"], ["True", "False"]]
 
 
+def test_a_process_ends_while_threads_of_the_pool_are_busy(tmp_path):
+    """Code stays where it is until the process is gone."""
+    program = "import flambeau as torch\nx = torch.randn(600, 600)\nfor _ in range(20):\n    y = (x @ x).exp().sum(0)\n"
+    for _ in range(5):
+        assert run_python("-c", program, FLAMBEAU_CACHE_DIR=str(tmp_path)).returncode == 0
+
+
 def test_features_are_llvms():
     named = {f[1:] for f in jit.compiler().features.split(",") if f.startswith("+")}
     for feature in ("avx", "avx2", "avx512f", "f16c", "fma"):

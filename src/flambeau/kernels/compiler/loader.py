@@ -12,7 +12,7 @@ import mmap
 import platform
 import struct
 import sys
-from typing import Any, Callable
+from typing import Callable
 
 _HERE = sys.platform == "linux" and platform.machine() in ("x86_64", "AMD64")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
@@ -22,7 +22,6 @@ _SYMBOLS, _RELOCATIONS, _ZEROS = 2, 4, 8  # kinds of sections: SHT_SYMTAB, SHT_R
 _LOADED, _CODE = 2, 4  # flags of sections: SHF_ALLOC, SHF_EXECINSTR
 _UNDEFINED, _SPECIAL = 0, 0xFF00  # numbers of sections that are none
 _FULL_ADDRESS = 1  # R_X86_64_64
-_alive: list[Any] = []  # the memory that code runs in
 
 
 def load(code: bytes, wanted: tuple[str, ...], resolve: Callable[[str], int]) -> list[int] | None:
@@ -85,5 +84,6 @@ def load(code: bytes, wanted: tuple[str, ...], resolve: Callable[[str], int]) ->
         protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         if protect(base, code_bytes, mmap.PROT_READ | mmap.PROT_EXEC):
             return None
-    _alive.append(memory)
+    # The memory stays to the very end: when Python takes its modules down, threads of the pool may still run in it.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
     return [found[name] for name in wanted]

@@ -7,6 +7,11 @@ EVERY = "float32 int64 uint8 bool bfloat16 float16 complex64"
 test_running = rows(
     Row("x.cumsum(0), torch.cumsum(x, -1)", x=randn(3, 4), grad=2),
     Row("x.cumsum(0), x.cumprod(0)", x=randint(0, 3, (5,)), dtypes=EVERY),
+    *[
+        Row(f"x.cumsum({dim}), x.cumprod({dim}), x.mT.cumsum({dim})", x=randn(3, 41, 133), exact=True, strides=True, grad=dim == 1)
+        for dim in (0, 1, 2)
+    ],
+    Row("x.cumsum(0), x.cumprod(0), x[:7].cumsum(0)", x=randn(20_000), exact=True, dtypes="float32 float64 float16 bfloat16 complex64"),
     Row("x.cumsum(0, dtype=torch.float64), x.cumprod(0, dtype=torch.int32)", x=randint(0, 3, (5,))),
     Row("y = x.clone(); y.cumsum_(1); y.cumprod_(0)", x=randn(3, 4), grad=True),
     Row("x.cumprod(0), x.cumprod(1)", x=randn(3, 4), grad=2),

@@ -1,13 +1,20 @@
-"""Sorting, selecting, counting and running sums, in their NumPy lowering."""
+"""Sorting, selecting, counting and running sums."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+from .compiler import usable
+from .library import scan as library
+from .memory import contiguous
 from .quiet import quiet
 from .selection import top_order
 
 _F32 = np.dtype(np.float32)
+_F64 = np.dtype(np.float64)
+MANY = 4096
+"""Above so many elements running sums are compiled; their bits are the same."""
 
 
 def _sortable(x: Any) -> Any:
@@ -130,20 +137,32 @@ def histogram(x: Any, bins: int, low: float, high: float) -> Any:
 # --- running -------------------------------------------------------------------------------------------------------
 
 
-@quiet
 def cumsum(x: Any, axis: int, dtype: Any) -> Any:
     """Running sums along the axis."""
-    if dtype.itemsize == 2 and dtype.kind in "fV":
-        return np.add.accumulate(x, axis, _F32).astype(dtype)
-    return np.add.accumulate(x, axis, dtype)
+    return _running(np.add, x, axis, dtype)
+
+
+def cumprod(x: Any, axis: int, dtype: Any) -> Any:
+    """Running products along the axis."""
+    return _running(np.multiply, x, axis, dtype)
 
 
 @quiet
-def cumprod(x: Any, axis: int, dtype: Any) -> Any:
-    """Running products along the axis."""
-    if dtype.itemsize == 2 and dtype.kind in "fV":
-        return np.multiply.accumulate(x, axis, _F32).astype(dtype)
-    return np.multiply.accumulate(x, axis, dtype)
+def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
+    """Running sums or products, row-major: of float32 in float64, of float16 and bfloat16 in float32, each rounded once."""
+    x = contiguous(x)
+    if dtype.kind in "biu":
+        return ufunc.accumulate(x, axis, dtype)
+    if dtype.kind == "c":
+        return ufunc.accumulate(x, axis, np.complex128).astype(dtype, copy=False)
+    if dtype.itemsize == 2:
+        return ufunc.accumulate(x, axis, _F32).astype(dtype)
+    if x.size > MANY and x.__class__ is np.ndarray and usable():
+        x = np.require(x, dtype, ("C", "A"))
+        sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+        kernel = library.running("f32" if dtype.itemsize == 4 else "f64", ufunc is np.multiply)
+        return kernel(np.empty(x.shape, dtype), x, *map(float, sizes))
+    return ufunc.accumulate(x.astype(dtype, copy=False), axis, _F64).astype(dtype, copy=False)
 
 
 @quiet
@@ -197,10 +216,9 @@ def logcumsumexp_backward(grad: Any, x: Any, result: Any, axis: int) -> Any:
     return total
 
 
-@quiet
 def reverse_cumsum(x: Any, axis: int) -> Any:
     """Running sums from the end."""
-    return np.flip(np.add.accumulate(np.flip(x, axis), axis), axis)
+    return np.flip(_running(np.add, np.flip(x, axis), axis, x.dtype), axis)
 
 
 # --- what is made of the order -------------------------------------------------------------------------------------

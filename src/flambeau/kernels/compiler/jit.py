@@ -9,6 +9,7 @@ ndarrays of the dtypes it was compiled for.
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import sys
 import threading
@@ -21,7 +22,7 @@ from .machine import identity
 _METH_FASTCALL = 0x80
 lock = threading.RLock()
 """Held while something is compiled or linked."""
-_alive: list[Any] = []  # code, method definitions and names must outlive every call
+_numbers = itertools.count().__next__  # llvmlite's linker wants names of its own for libraries
 
 
 class _MethodDef(ctypes.Structure):
@@ -42,6 +43,7 @@ class Compiler:
         target = llvm.Target.from_default_triple()
         self.machine = target.create_target_machine(cpu=self.cpu, features=self.features, opt=3, jit=True)
         self.lljit = llvm.create_lljit_compiler(self.machine)
+        _keep(self.lljit)
 
     def object_code(self, ir: str, loops: bool = True) -> bytes:
         """Optimised machine code of a module. loops: whether LLVM is to make vector code of them, which takes half as long again."""
@@ -67,7 +69,7 @@ class Compiler:
             if offered_name not in symbols and offered_name.encode() in code:
                 library.import_symbol(offered_name, address)
         resource = library.link(self.lljit, name)
-        _alive.append(resource)
+        _keep(resource)
         return [resource[symbol] for symbol in symbols]
 
 
@@ -145,7 +147,7 @@ def python_functions(ir: str, *names: str, offers: tuple[str, ...] = (), loops: 
     loops: whether LLVM is to make vector code of loops; not where vectors are written out.
     """
     with lock:
-        addresses = link(cached_object(ir, loops), f"{names[0]}.{len(_alive)}", *names, *offers)
+        addresses = link(cached_object(ir, loops), f"{names[0]}.{_numbers()}", *names, *offers)
         offered.update(zip(offers, addresses[len(names) :]))
         return [_built_in(name, address) for name, address in zip(names, addresses)]
 
@@ -156,7 +158,7 @@ def native_functions(ir: str, name: str, table: list[int], functions: list[str],
     The module's `@table` is filled with addresses of objects, which the caller keeps alive.
     """
     with lock:
-        place, *addresses = link(cached_object(ir), f"{name}.{len(_alive)}", "table", *functions, *methods)
+        place, *addresses = link(cached_object(ir), f"{name}.{_numbers()}", "table", *functions, *methods)
         ctypes.memmove(place, (ctypes.c_uint64 * len(table))(*table), 8 * len(table))
         made: dict[str, Any] = dict(zip(functions + methods, addresses))
         for function in functions:
@@ -183,8 +185,14 @@ def method_descriptor(cls: type, name: str, address: int) -> Any:
 def _definition(name: str, address: int) -> _MethodDef:
     text = name.encode()
     definition = _MethodDef(text, address, _METH_FASTCALL, None)
-    _alive.extend((text, definition))
+    _keep(text)
+    _keep(definition)
     return definition
+
+
+def _keep(thing: Any) -> None:
+    """Keeps an object until the process is gone: functions look at their definitions, and run, while Python takes modules down."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def available() -> bool:

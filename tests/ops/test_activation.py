@@ -81,3 +81,8 @@ test_no_kernel_for_the_dtype = rows(
 
 LARGE = ["relu", "relu6", "hardtanh", "softshrink", "hardshrink", "threshold", "leaky_relu", "hardsigmoid", "hardswish"]
 test_large = rows(*[Row(f"F.{name}(x{CALLS[name]}), torch.sign(x), torch.frac(x)", x=randn(140_001), grad=1) for name in LARGE])
+test_large_prelu = rows(
+    Row("F.prelu(x, w)", x=randn(5, 7, 4001), w=randn(7), grad=True, grad_fn=False, dtypes="float32 float16"),
+    Row("F.prelu(x, w), F.prelu(x.mT, w)", x=randn(401, 401), w=randn(1), grad=False),
+    Row("torch.lerp(x, y, w)", x=randn(140_001), y=randn(140_001), w=randn(140_001), grad=True),
+)

@@ -6,7 +6,7 @@ from typing import Any, Callable
 import numpy as np
 
 from ..core.generator import default_generator
-from .compiler import compiled_for, in_numpy
+from .compiler import compiled_for, in_numpy, mapped, usable
 from .elementwise import large_clamp
 from .library import activation as library
 from .memory import contiguous
@@ -16,20 +16,6 @@ from .random_support import u53
 
 _F32 = np.dtype(np.float32)
 maximum = np.maximum
-
-
-def in_float32(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: half-precision arrays are computed in float32 and rounded once."""
-
-    def wide(x: Any, *args: Any) -> Any:
-        if x.dtype.itemsize == 2:
-            low = x.dtype
-            result = kernel(x.astype(_F32), *[a.astype(_F32) if getattr(a, "dtype", None) == low else a for a in args])
-            return result.astype(low)
-        return kernel(x, *args)
-
-    wide.__name__, wide.__doc__ = kernel.__name__, kernel.__doc__
-    return quiet(wide)
 
 
 def relu(x: Any, out: Any = None) -> Any:
@@ -201,6 +187,14 @@ def hardshrink(x: Any, lambd: float) -> Any:
     return _hardshrink(x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
 
 
+_shrink_backward = compiled_if_large(library.shrink_backward)
+
+
+def shrink_backward(grad: Any, x: Any, lambd: float) -> Any:
+    """The gradient where x lies beyond lambd on either side, else zero."""
+    return _shrink_backward(grad, x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
+
+
 def threshold(x: Any, bound: float, value: float) -> Any:
     """x above the bound, else the value (NaN stays NaN)."""
     if x.dtype.kind in "iu":
@@ -208,10 +202,14 @@ def threshold(x: Any, bound: float, value: float) -> Any:
     return _threshold(x, float(bound), float(value))
 
 
-@in_float32
 def prelu(x: Any, weight: Any) -> Any:
-    """x where positive, else weight * x."""
-    return np.where(x > 0, x, weight * x)
+    """x where positive, else weight * x; the weight broadcasts."""
+    out = np.empty_like(x)
+    if x.size > LARGE and x.__class__ is np.ndarray and weight.dtype is x.dtype and library.prelu.takes(x.dtype) and usable():
+        result = mapped(library.prelu, x.dtype, out, x, weight)
+        if result is not None:
+            return result
+    return in_numpy(library.prelu, x.dtype)(out, x, weight)
 
 
 def rrelu_noise(x: Any, lower: float, upper: float, generator: Any = None) -> Any:

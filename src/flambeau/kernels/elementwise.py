@@ -673,6 +673,10 @@ def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
         result = into(library.lerp, out, x, end, float(weight), 1.0 - weight)
         if result is not None:
             return result
+    if large(x) and end.__class__ is weight.__class__ is np.ndarray:
+        result = into(library.lerp_between, out, x, end, weight)
+        if result is not None:
+            return result
     return _lerp(x, end, weight, out=out)
 
 

@@ -418,6 +418,9 @@ def tanhshrink(input: Any) -> Any:
     return input - input.tanh()
 
 
+formula_function("shrink_backward", k.shrink_backward, lambda grad, x, lambd: grad * ((x > lambd) | (x < -lambd)))
+
+
 @operator("F.softshrink", node="SoftshrinkBackward0")
 def softshrink(input: Array, lambd: Any = 0.5) -> Array:
     """input moved towards zero by `lambd`, zero within it. Raises RuntimeError for a negative `lambd`."""
@@ -427,7 +430,7 @@ def softshrink(input: Array, lambd: Any = 0.5) -> Array:
     return k.softshrink(input, lambd)
 
 
-softshrink.derivative(input=lambda F, grad, input, lambd: F.constant_in(grad * ((input > lambd) | (input < -lambd)), input))
+softshrink.derivative(input=lambda F, grad, input, lambd: F.constant_in(F.shrink_backward(grad, input, lambd), input))
 
 
 @operator("F.hardshrink", "torch.hardshrink", "Tensor.hardshrink", node="HardshrinkBackward0")
@@ -436,7 +439,7 @@ def hardshrink(input: Array, lambd: Any = 0.5) -> Array:
     return k.hardshrink(input, lambd)
 
 
-hardshrink.derivative(input=lambda F, grad, input, lambd: F.constant_in(grad * ((input > lambd) | (input < -lambd)), input))
+hardshrink.derivative(input=lambda F, grad, input, lambd: F.constant_in(F.shrink_backward(grad, input, lambd), input))
 
 
 @operator(node="ThresholdBackward0", out=False)

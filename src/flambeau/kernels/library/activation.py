@@ -69,6 +69,8 @@ hardsigmoid = _map("hardsigmoid", lambda x: minimum(maximum(x + 3.0, 0.0), 6.0) 
 hardtanh_backward = _map("hardtanh_backward", lambda grad, x, low, high: where((x > low) & (x < high), grad, 0.0), 2, 2, LIGHT)
 hardshrink = _map("hardshrink", lambda x, bound: where(e.absolute(x) <= bound, 0.0, x), numbers=1, grain=LIGHT)
 softshrink = _map("softshrink", lambda x, bound: where(x > bound, x - bound, where(x < -bound, x + bound, x * 0.0)), numbers=1, grain=LIGHT)
+shrink_backward = _map("shrink_backward", lambda grad, x, bound: where(e.absolute(x) > bound, grad, 0.0), 2, 1, LIGHT)
+prelu = _map("prelu", lambda x, weight: where(x > 0.0, x, weight * x), 2, grain=LIGHT)
 threshold = _map("threshold", lambda x, bound, value: where(x <= bound, value, x), numbers=2, grain=LIGHT)
 hardswish = _map("hardswish", lambda x: x * minimum(maximum(x + 3.0, 0.0), 6.0) / 6.0, grain=LIGHT)
 

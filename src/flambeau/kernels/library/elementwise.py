@@ -283,3 +283,4 @@ def _lerp(x: Any, end: Any, weight: Any, rest: Any) -> Any:
 
 
 lerp = of_several("lerp", _lerp, 2, 2)
+lerp_between = of_several("lerp_between", lambda x, end, weight: _lerp(x, end, weight, 1.0 - weight), 3, 0)

@@ -15,11 +15,12 @@ from typing import Iterator
 class Code:
     """One function under construction."""
 
-    def __init__(self, result: str, name: str, *parameters: str, internal: bool = True) -> None:
+    def __init__(self, result: str, name: str, *parameters: str, internal: bool = True, hints: bool = True) -> None:
         linkage = "define internal" if internal else "define"
         self.head = f"{linkage} {result} @{name}({', '.join(parameters)})"
         self.result = result
         self.slots: list[str] = []
+        self.hints = hints  # whether LLVM is told how far to go with loops
         self.loops: list[bool] = []  # whether each is one over elements
         self.lines: list[str] = []
         self.count = 0
@@ -83,8 +84,11 @@ class Code:
         self.mark(inside)
         yield i
         self.put(index, "i64", self.op(f"add nsw i64 {i}, 1"))
-        self.do(f"br label %{test}, !llvm.loop !LOOP{len(self.loops)}.")
-        self.loops.append(elements)
+        if self.hints:
+            self.do(f"br label %{test}, !llvm.loop !LOOP{len(self.loops)}.")
+            self.loops.append(elements)
+        else:
+            self.do(f"br label %{test}")
         self.mark(after)
 
     def slot(self, type_: str, initial: str | None = None) -> str:
@@ -99,7 +103,7 @@ class Code:
         """What a variable, or the memory at a pointer, holds."""
         return self.op(f"load {type_}, ptr {slot}")
 
-    def put(self, slot: str, type_: str, value: str) -> None:
+    def put(self, slot: str, type_: str, value: str | int) -> None:
         """Sets a variable, or the memory at a pointer."""
         self.do(f"store {type_} {value}, ptr {slot}")
 

@@ -3,8 +3,7 @@
 Values are the names of IR registers. Variables are stack slots, which LLVM turns into registers.
 """
 
-from contextlib import contextmanager
-from typing import Iterator
+from ..compiler.code import Code
 
 
 class Shape:
@@ -28,100 +27,12 @@ class Shape:
         return Shape(self.element, 8 * self.size * width)
 
 
-class Writer:
-    """One function under construction."""
+class Writer(Code):
+    """One function under construction, for vectors of a shape."""
 
     def __init__(self, shape: Shape, result: str, name: str, *parameters: str, internal: bool = True) -> None:
+        super().__init__(result, name, *parameters, internal=internal, hints=False)
         self.shape = shape
-        self.result = result
-        self.head = f"{'define internal' if internal else 'define'} {result} @{name}({', '.join(parameters)})"
-        self.slots: list[str] = []
-        self.lines: list[str] = []
-        self.count = 0
-
-    # --- instructions and flow -------------------------------------------------------------------------------------
-
-    def fresh(self, prefix: str = "v") -> str:
-        """A name that no other value or block of the function has."""
-        self.count += 1
-        return f"{prefix}.{self.count}"
-
-    def op(self, instruction: str) -> str:
-        """Adds an instruction; returns the name of its value."""
-        name = "%" + self.fresh()
-        self.lines.append(f"  {name} = {instruction}")
-        return name
-
-    def do(self, instruction: str) -> None:
-        """Adds an instruction without a value."""
-        self.lines.append("  " + instruction)
-
-    def back(self, value: str = "") -> None:
-        """Returns from the function."""
-        self.do(f"ret {self.result} {value}".rstrip())
-        self.lines.append(f"{self.fresh('dead')}:")
-
-    def call(self, result: str, function: str, *arguments: str) -> str:
-        """Calls `@function` with arguments written as "type value"."""
-        text = f"call {result} @{function}({', '.join(arguments)})"
-        if result == "void":
-            self.do(text)
-            return ""
-        return self.op(text)
-
-    @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
-        """What is written inside runs if the condition holds."""
-        inside, after = self.fresh("then"), self.fresh("fi")
-        self.lines += [f"  br i1 {condition}, label %{inside}, label %{after}", f"{inside}:"]
-        yield
-        self.lines += [f"  br label %{after}", f"{after}:"]
-
-    @contextmanager
-    def loop(self, count: str) -> Iterator[str]:
-        """What is written inside runs `count` times; yields the index."""
-        index = self.slot("i64", "0")
-        test, inside, after = self.fresh("test"), self.fresh("loop"), self.fresh("done")
-        self.lines += [f"  br label %{test}", f"{test}:"]
-        i = self.get(index, "i64")
-        self.lines += [f"  br i1 {self.test('slt', i, count)}, label %{inside}, label %{after}", f"{inside}:"]
-        yield i
-        self.put(index, "i64", self.add(i, 1))
-        self.lines += [f"  br label %{test}", f"{after}:"]
-
-    def text(self) -> str:
-        """The function as IR."""
-        return "\n".join([self.head + " {", "entry:", *self.slots, *self.lines, "  unreachable", "}", ""])
-
-    # --- memory ----------------------------------------------------------------------------------------------------
-
-    def slot(self, type_: str, initial: str | None = None) -> str:
-        """A variable."""
-        name = "%" + self.fresh("slot")
-        self.slots.append(f"  {name} = alloca {type_}")
-        if initial is not None:
-            self.put(name, type_, initial)
-        return name
-
-    def get(self, slot: str, type_: str) -> str:
-        """What a variable, or the memory at a pointer, holds."""
-        return self.op(f"load {type_}, ptr {slot}")
-
-    def put(self, slot: str, type_: str, value: str | int) -> None:
-        """Sets a variable, or the memory at a pointer."""
-        self.do(f"store {type_} {value}, ptr {slot}")
-
-    def field(self, pointer: str, offset: int | str, type_: str = "ptr") -> str:
-        """What lies `offset` bytes behind a pointer."""
-        return self.get(self.op(f"getelementptr i8, ptr {pointer}, i64 {offset}"), type_)
-
-    def set_field(self, pointer: str, offset: int | str, value: str, type_: str = "ptr") -> None:
-        """Stores `offset` bytes behind a pointer."""
-        self.put(self.op(f"getelementptr i8, ptr {pointer}, i64 {offset}"), type_, value)
-
-    def item(self, pointer: str, index: int | str, type_: str = "ptr") -> str:
-        """Element `index` of an array in memory."""
-        return self.get(self.op(f"getelementptr {type_}, ptr {pointer}, i64 {index}"), type_)
 
     def at(self, pointer: str, index: str | int) -> str:
         """The address of element `index` behind a pointer."""

@@ -120,7 +120,6 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, *_SUBMODULES, *_NAMES["torch"]})
 
 
-
 def __getattr__(name: str) -> object:
     import importlib
 

@@ -372,9 +372,7 @@ class Tensor(metaclass=_TensorMeta):
             if self.requires_grad and grad_mode.enabled:
                 raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
             if array.__class__ is not ndarray:
-                raise TypeError(
-                    "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
-                )
+                raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
         if array.dtype.kind == "V":
             raise TypeError("Got unsupported ScalarType BFloat16")
         return array

@@ -99,11 +99,11 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
                 if result is not given:  # where only sizes of one come or go, it is a view of what came
                     owned = result.base is None or result.base is not given and result.base is not given.base
             if several:
-                held = entry[1][index]  # type: ignore[index]
+                held = entry[1][index]
                 if held is None:
-                    entry[1][index], entry[2][index] = result, owned  # type: ignore[index]
+                    entry[1][index], entry[2][index] = result, owned
                 else:
-                    entry[1][index], entry[2][index] = as_array(add(held, result)), True  # type: ignore[index]
+                    entry[1][index], entry[2][index] = as_array(add(held, result)), True
             elif entry is None:
                 if number < 0:
                     leaves[id(edge)] = [edge, result, owned]

@@ -123,14 +123,14 @@ def new_node(cls: Any, shape: Any, dtype: Any, edges: Any, saved: Any, tensors: 
     node = _new(cls)
     node.sequence = next_sequence()
     node.shape, node.dtype, node.edges, node.saved = shape, dtype, edges, saved
-    versions = []
+    versions: list[Any] = []
     for t in tensors:
         if t is not None:
             counter = t._counter or shared_version(t)
             versions += (counter, counter[0])
     node.versions = versions
     node.pre_hooks = node.post_hooks = None
-    return node  # type: ignore[no-any-return]
+    return node
 
 
 _new: Any = object.__new__

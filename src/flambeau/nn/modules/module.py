@@ -457,10 +457,10 @@ class Module:
             if id(module) in seen:
                 continue
             seen.add(id(module))
-            for parameter in module._parameters.values():
-                if parameter is not None and id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    yield parameter
+            for own in module._parameters.values():
+                if own is not None and id(own) not in seen:
+                    seen.add(id(own))
+                    yield own
             if module._modules:
                 below += [child for child in reversed(module._modules.values()) if child is not None]
 

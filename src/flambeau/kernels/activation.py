@@ -9,7 +9,7 @@ from ..core.generator import default_generator
 from .compiler import compiled_for, in_numpy, mapped, usable
 from .elementwise import large_clamp
 from .library import activation as library
-from .memory import contiguous
+from .memory import contiguous, like
 from .pointwise import LARGE, applied
 from .quiet import quiet
 from .random_support import u53
@@ -28,7 +28,7 @@ def relu(x: Any, out: Any = None) -> Any:
         return applied(library.relu, x)
     below = x < 0
     if out is None:
-        return np.where(below, x.dtype.type(0), x)
+        out = like(x)
     if out is not x:
         np.copyto(out, x)
     np.putmask(out, below, 0)
@@ -66,7 +66,7 @@ def compiled_if_large(kernel: Any) -> Callable[..., Any]:
     def choose(x: Any, *others: Any) -> Any:
         if x.size > LARGE:
             return applied(kernel, x, *others)
-        return in_numpy(kernel, x.dtype)(np.empty_like(x), x, *others)
+        return in_numpy(kernel, x.dtype)(like(x), x, *others)
 
     choose.__name__ = kernel.name
     return choose

@@ -6,6 +6,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from ..core.layout import empty_strided, ordered_strides
 from .compiler import mapped, usable
 from .library import copying, transposing
 from .reduction import sum as sum_over
@@ -28,6 +29,13 @@ tri = np.tri
 
 LARGE = 1 << 15
 """From so many elements on copies are compiled."""
+
+
+def like(x: Any, dtype: Any = None) -> Any:
+    """An array in the shape and memory order of another, not filled. Dimensions that repeat tell nothing of the order, as in PyTorch."""
+    if x.__class__ is np.ndarray and x.ndim > 1 and 0 in x.strides:
+        return empty_strided(x.shape, ordered_strides(x.shape, x.strides), x.dtype if dtype is None else dtype)
+    return np.empty_like(x, dtype)
 
 
 def clone_like(source: Any, layout: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 from .compiler import Kernel, in_numpy, mapped, usable
-from .memory import row_major
+from .memory import like, row_major
 from .quiet import SILENT, restore, silence
 
 LARGE = 1 << 17
@@ -77,7 +77,7 @@ def two_operands(kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) 
     result_dtype = _BOOL if boolean else dtype
     if out is None:
         if operands[1].__class__ is float:
-            out = np.empty_like(first, result_dtype)
+            out = like(first, result_dtype)
         else:
             out = _result_for(x, y, result_dtype)
             if out is None:
@@ -129,9 +129,11 @@ def function(ufunc: Callable[..., Any], compiled: Kernel, least: int = -1) -> Ca
                 if out is None:
                     if x.flags.c_contiguous and x.flags.aligned:
                         return (versions.get(dtype) or compiled.version(dtype))(empty(x.shape, dtype), x)
-                    return one_operand(compiled, x, np.empty_like(x))
+                    return one_operand(compiled, x, like(x))
                 if out.dtype is dtype:
                     return one_operand(compiled, x, out)
+        if out is None and x.__class__ is ndarray and not x.flags.c_contiguous and x.dtype.kind == "f":
+            out = like(x)
         token = silence(SILENT)
         try:
             return ufunc(x, out=out)
@@ -189,16 +191,16 @@ def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
     """A map over `x` and further arrays of its shape and dtype (then floats), in x's memory order: compiled, else in NumPy."""
     dtype = x.dtype
     if x.__class__ is not ndarray or not kernel.takes(dtype) or not usable():
-        return in_numpy(kernel, dtype)(np.empty_like(x), x, *operands)
+        return in_numpy(kernel, dtype)(like(x), x, *operands)
     rows = x.flags.c_contiguous
     for y in operands:
         if y.__class__ is ndarray:
             if y.dtype is not dtype or y.shape != x.shape:
-                return in_numpy(kernel, dtype)(np.empty_like(x), x, *operands)
+                return in_numpy(kernel, dtype)(like(x), x, *operands)
             rows = rows and y.flags.c_contiguous
     if rows:
         return kernel.version(dtype)(empty(x.shape, dtype), x, *operands)
-    out = np.empty_like(x)
+    out = like(x)
     result = mapped(kernel, dtype, out, x, *operands)
     if result is None:
         copies = [np.require(y, None, ["C", "A"]) if y.__class__ is ndarray else y for y in (x, *operands)]

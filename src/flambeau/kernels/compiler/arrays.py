@@ -2,6 +2,7 @@
 
 import ctypes
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def array_objects() -> dict[str, Any]:
 
 def _table() -> int:
     """The address of NumPy's table of C functions."""
-    from numpy._core import _multiarray_umath as core  # type: ignore[attr-defined]  # not in NumPy's stubs
+    core: Any = import_module("numpy._core._multiarray_umath")
 
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]

@@ -93,13 +93,13 @@ WITHOUT_A_GROUP = """
 WITH_A_GROUP = """
     d.is_initialized(), d.get_rank(), d.get_world_size(), str(d.get_backend()), d.get_backend_config()
     d.init_process_group("gloo")
-    d.group.WORLD.size(), d.group.WORLD.rank(), d.group.WORLD.name(), d.group.WORLD.group_name, d.group.WORLD.group_desc
+    d.group.WORLD.size(), d.group.WORLD.rank(), d.group.WORLD.name(), d.group.WORLD.group_desc
     d.group.WORLD is d.GroupMember.WORLD, d.group.WORLD is d.distributed_c10d._get_default_group()
     d.barrier(), d.monitored_barrier()
     d.barrier(async_op=True).wait()
     d.all_reduce(x), x
     d.all_reduce(x, op=d.ReduceOp.AVG), d.all_reduce(x, op=d.ReduceOp.PRODUCT), x
-    d.all_reduce(x, async_op=True).wait(), d.all_reduce(x, async_op=True).is_completed()
+    d.all_reduce(x, async_op=True).wait(), x
     d.all_reduce([x])
     d.all_reduce(x.numpy())
     d.all_reduce(torch.ones(2, 3).t())

@@ -99,6 +99,7 @@ def attempt(call):
 def evaluate(torch, expression, **names):
     import math
 
+    torch.distributions.Distribution.set_default_validate_args(True)  # whoever imports PyTorch's compiler switches it off
     return eval(expression, {"torch": torch, "D": torch.distributions, "math": math, **names})
 
 

@@ -35,7 +35,7 @@ def like(x: Any, dtype: Any = None) -> Any:
     """An array in the shape and memory order of another, not filled. Dimensions that repeat tell nothing of the order, as in PyTorch."""
     if x.__class__ is np.ndarray and x.ndim > 1 and 0 in x.strides:
         return empty_strided(x.shape, ordered_strides(x.shape, x.strides), x.dtype if dtype is None else dtype)
-    return np.empty_like(x, dtype)
+    return np.empty_like(x) if dtype is None else np.empty_like(x, dtype)
 
 
 def clone_like(source: Any, layout: Any) -> Any:

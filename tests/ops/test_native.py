@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -322,6 +323,15 @@ def test_nothing_is_kept_or_lost():
         step()
     after, objects_after = counted()
     assert all(abs(a - b) < 100 for a, b in zip(before, after)) and abs(objects_after - objects) < 100
+
+
+def test_threads_that_come_at_once():
+    op = OPERATORS["gt"]
+    op.native_form = (lambda input, other: input > other, "compare", None)
+    with ThreadPoolExecutor(8) as threads:
+        for each in [threads.submit(op.count_call) for _ in range(8)]:
+            each.result()
+    assert op.native_form is None and (torch.ones(2) > torch.zeros(2)).tolist() == [True, True]
 
 
 def test_layout_of_objects_is_probed():

@@ -24,6 +24,7 @@ called; pdb shows its source.
 
 import linecache
 from functools import partial
+from threading import Lock
 from types import CodeType, FunctionType
 from typing import Any, Callable
 
@@ -93,6 +94,7 @@ OPERATORS: dict[str, "Operator"] = {}
 """Every operator by its own name."""
 
 _SCOPES: list[dict[str, Any]] = []  # of the functions written so far
+_taking = Lock()
 _CALLS = 200  # of an operator, before it is compiled for small arrays
 
 _KINDS = {"Array": "tensor", "Array | None": "optional", "Array | Number": "number", "list[Array]": "list"}
@@ -190,11 +192,14 @@ class Operator:
     def count_call(self) -> None:
         """Counts the calls of a program that may be short; one that goes on is worth compiling for."""
         self.calls += 1
-        if self.calls < _CALLS or self.native_form is None:
+        if self.calls < _CALLS:
+            return
+        with _taking:  # one thread compiles, the others go on as before
+            form, self.native_form = self.native_form, None
+        if form is None:
             return
         from .native import Native, install
 
-        form, self.native_form = self.native_form, None
         self.natives = install(Native(self, *form))
         use_native_parts()
         self.compile_function()

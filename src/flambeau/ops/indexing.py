@@ -287,7 +287,7 @@ def _item(self: Tensor, index: Any) -> Any:
     """Counts calls until `x[i]` is worth compiling for; then machine code stands in its place (see `native_graph.py`)."""
     global _calls_left, _item
     _calls_left -= 1
-    if not _calls_left:
+    if _calls_left <= 0:  # threads may count past it
         _item = use_native_parts().get("item", lambda self, index: None)
 
 

@@ -12,12 +12,13 @@ def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, state: Any, target: A
     peak = row.max(lambda i: x[i])
     total = row.once(log(row.sum(lambda i: exp(x[i] - peak))) + peak)
     wanted = row.get(target)
-    counts = row.once(where(wanted.equals(cast(ignored, "i64")), 0.0 * ignored, 1.0 + 0.0 * ignored))
+    zero, one, nan = (constant(value, ignored.type) for value in (0.0, 1.0, float("nan")))
+    counts = row.once(where(wanted.equals(cast(ignored, "i64")), zero, one))
     there = row.once(where(wanted >= 0, cast(wanted, classes.type) < classes, constant(0, "i1")))
     safe = row.once(where(there, wanted, constant(0, "i64")))
     row.put(lse, total)
     row.put(losses, where(counts > 0.0, total - row.pick(x, safe), 0.0))
-    row.put(state, where(there, counts, where(counts > 0.0, float("nan") * counts, counts)))
+    row.put(state, where(there, counts, where(counts > 0.0, nan, counts)))
 
 
 @row_kernel("out:f x:f target:i64* lse:c*", numbers=2, halves=True)

@@ -159,6 +159,21 @@ def test_several_python_threads():
     assert not wrong
 
 
+def test_no_memory_order_is_left_to_numpy(monkeypatch):
+    """The threads of NumPy's BLAS spin after a product and slow down what follows."""
+    monkeypatch.setattr(matmul, "by_numpy", None)
+    x, weight = samples(1, 6, 5, 8, dtype=DTYPES[0]), samples(2, 8, 14, dtype=DTYPES[0])[:, ::2].T
+    for turned in (x.swapaxes(0, 1), x[:, :, ::-1], x[::2], x[..., ::2], np.broadcast_to(x[:1, :1, :1], x.shape)):
+        w = weight[:, : turned.shape[-1]]
+        near(matmul.linear(turned, w, None), turned @ w.T, 8)
+        near(matmul.matmul(turned, w.T), turned @ w.T, 8)
+        near(matmul.matmul(turned, turned.swapaxes(-1, -2)), turned @ turned.swapaxes(-1, -2), 8)
+        near(matmul.dot(turned[0], w.T), turned[0] @ w.T, 8)
+        grad = turned @ w.T
+        flat = grad.reshape(-1, 7), turned.reshape(-1, turned.shape[-1])
+        near(matmul.linear_weight_gradient(grad, turned), flat[0].T @ flat[1], 30)
+
+
 def test_products_by_numpy_are_bounded_too():
     known = blas.blas_threads()
     if known is None or threads.cores() < 2:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .blas import by_numpy, products
+from .memory import row_major
 from .quiet import SILENT, restore, silence
 
 _F32 = np.dtype(np.float32)
@@ -40,18 +41,31 @@ def _own_matmul(own: Any, a: Any, b: Any) -> Any:
     """The product by our own functions, or None where they do not take it."""
     m, n = a.shape, b.shape
     dims = len(n)
-    if dims == 2:
-        if len(m) < 2:
-            return None
-        out = _empty(m[:-1] + n[1:], a.dtype)
-        if own.input_gradient(out, a, b) is out:
-            return out
-    elif dims < 2 or len(m) < 2:
+    if dims < 2 or len(m) < 2:
         return None
+    if dims == 2:
+        out = _empty(m[:-1] + n[1:], a.dtype)
+        function = own.input_gradient
+        if function(out, a, b) is out:
+            return out
     else:
+        function = own.matmul
         batch = m[:-2] if m[:-2] == n[:-2] else np.broadcast_shapes(m[:-2], n[:-2])
         out = _empty((*batch, m[-2], n[-1]), a.dtype)
-    return out if own.matmul(out, a, b) is out else None
+        if function(out, a, b) is out:
+            return out
+    if b.__class__ is not ndarray or b.dtype is not a.dtype:
+        return None
+    return out if function(out, _plain(a), _plain(b)) is out else None
+
+
+def _plain(x: Any) -> Any:
+    """A row-major copy of an array that is not row-major, which our own functions take.
+
+    A copy costs less than handing the product to NumPy: the threads of its BLAS go on spinning for a while and slow down
+    whatever ours do next.
+    """
+    return x if x.flags.c_contiguous else row_major(x)
 
 
 def dot(a: Any, b: Any, out: Any = None) -> Any:
@@ -59,7 +73,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     own = products(a.dtype) if a.__class__ is ndarray else None
     if own is not None:
         result = _empty((a.shape[0], b.shape[1]), a.dtype) if out is None else out
-        if own.matmul(result, a, b) is result:
+        if own.matmul(result, a, b) is result or own.matmul(result, _plain(a), _plain(b)) is result:
             return result
     return by_numpy(np.dot, a, b, out)
 
@@ -70,7 +84,7 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     own = products(dtype) if x.__class__ is ndarray else None
     if own is not None:
         out = _empty(x.shape[:-1] + weight.shape[:-1], dtype)
-        if own.linear(out, x, weight, bias) is out:
+        if own.linear(out, x, weight, bias) is out or own.linear(out, _plain(x), _plain(weight), bias) is out:
             return out
     elif dtype.itemsize == 2 and dtype.kind in "fV":
         return linear(x.astype(_F32), weight.astype(_F32), None if bias is None else bias.astype(_F32)).astype(dtype)
@@ -93,6 +107,6 @@ def linear_weight_gradient(grad: Any, x: Any) -> Any:
     own = products(grad.dtype) if grad.__class__ is ndarray else None
     if own is not None:
         out = _empty(grad.shape[-1:] + x.shape[-1:], grad.dtype)
-        if own.weight_gradient(out, grad, x) is out:
+        if own.weight_gradient(out, grad, x) is out or own.weight_gradient(out, _plain(grad), _plain(x)) is out:
             return out
     return matmul(grad.reshape(-1, grad.shape[-1]).T, x.reshape(-1, x.shape[-1]))

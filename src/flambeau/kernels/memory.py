@@ -147,8 +147,8 @@ def keep_freed_memory() -> bool:
     """Has the C library keep freed arrays for the next ones instead of handing their pages back at every step.
 
     A training step allocates the same sizes again and again; without this, touching the new pages costs a quarter of it.
-    Arrays over 32 MiB still go back. glibc only; `FLAMBEAU_KEEP_MEMORY=0` leaves the C library as it is. Returns whether it
-    was done.
+    Memory goes back when more than 1 GiB is free at the end of the heap. glibc only; `FLAMBEAU_KEEP_MEMORY=0` leaves the C
+    library as it is. Returns whether it was done.
     """
     import os
 
@@ -157,8 +157,8 @@ def keep_freed_memory() -> bool:
     import ctypes
 
     mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3
-    return bool(mallopt(mmap_threshold, 32 << 20) and mallopt(trim_threshold, 1 << 30) and mallopt(top_pad, 64 << 20))
+    trim_threshold, top_pad, most_mappings = -1, -2, -4
+    return bool(mallopt(most_mappings, 0) and mallopt(trim_threshold, 1 << 30) and mallopt(top_pad, 64 << 20))
 
 
 keep_freed_memory()

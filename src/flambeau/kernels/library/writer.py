@@ -313,6 +313,11 @@ class Code:
         self.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         self.lines.append(f"  call void @llvm.memcpy.p0.p0.i64(ptr {to.name}, ptr {source.name}, i64 {count.name}, i1 false)")
 
+    def prefetch(self, pointer: Value) -> None:
+        """Has the cache line at an address, which need not be valid, fetched for reading."""
+        self.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.lines.append(f"  call void @llvm.prefetch.p0(ptr {pointer.name}, i32 0, i32 3, i32 1)")
+
     def sum(self, a: Value, b: Value) -> Value:
         """a + b; integers wrap around."""
         return a + b if _is_float(a.type) else self.emit(f"add {a.type} {a.name}, {b.name}", a.type)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..core.missing import missing_name
+from ..ops.attention import SWITCHES
 
 
 class _Matmul:
@@ -22,7 +23,7 @@ class _Matmul:
 
 
 matmul = _Matmul()
-_switches = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "reduction": False}
+_switches = SWITCHES
 
 
 def is_built() -> bool:

@@ -13,8 +13,8 @@ from .modules.module import Module as Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
-    "Buffer", "DataParallel", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional", "init", "modules", "parallel",
-    "parameter", "utils",
+    "Buffer", "DataParallel", "Parameter", "UninitializedBuffer", "UninitializedParameter", "attention", "functional", "grad", "init",
+    "modules", "parallel", "parameter", "utils",
 ]  # fmt: skip
 __all__ += modules.__all__
 
@@ -23,11 +23,11 @@ _missing = missing_name(__name__)
 
 def __getattr__(name: str) -> Any:
     """A class of modules, whose file is imported now."""
-    if name in ("parallel", "DataParallel"):
+    if name in ("attention", "grad", "parallel", "DataParallel"):
         from importlib import import_module
 
-        parallel = import_module(f"{__name__}.parallel")
-        return parallel if name == "parallel" else parallel.DataParallel
+        module = import_module(f"{__name__}.{'parallel' if name == 'DataParallel' else name}")
+        return module.DataParallel if name == "DataParallel" else module
     if name not in modules.__all__:
         return _missing(name)
     found = globals()[name] = getattr(modules, name)

@@ -9,10 +9,29 @@ from ..core import dtype as dt
 from ..core.dtype import SCALAR_NAMES
 from ..core.layout import broadcast_shapes
 from ..kernels import attention as k
-from ..tensor import Tensor, wrap
-from .definition import NAMES, Array, composite, formula_function, operator, tensors
+from ..tensor import PLAIN, Tensor, wrap
+from .definition import NAMES, Array, composite, formula_function, handle_overrides, operator, tensors
 
 F = NAMES["F"]
+
+SWITCHES = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "overrideable": True, "reduction": False}
+"""Which ways of computing attention may be chosen: set by `torch.backends.cuda` and `torch.nn.attention.sdpa_kernel`."""
+
+
+def check_choice(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float) -> None:
+    """Raises RuntimeError where the ways that are switched on do not take the call: flash attention alone takes few."""
+    if not SWITCHES["flash"]:
+        raise RuntimeError(
+            "No viable backend for scaled_dot_product_attention was found. This is likely due to turning off both the math kernel and the "
+            "fused kernels."
+        )
+    fits = dropout_p == 0 and all(x.dim() == 4 and x.numel() and x.stride(-1) == 1 for x in (query, key, value))
+    fits = fits and query.shape[:2] == key.shape[:2] == value.shape[:2] and query.shape[-1] == key.shape[-1] == value.shape[-1]
+    if not fits or (attn_mask is not None and attn_mask.requires_grad):
+        import warnings
+
+        warnings.warn("Flash attention kernel not used because:", stacklevel=3)
+        raise RuntimeError("No available kernel.  Aborting execution.")
 
 
 def _attention_node(query: Array, key: Array, value: Array, mask: Any, dropout: float, scale: float) -> str:
@@ -77,6 +96,12 @@ def scaled_dot_product_attention(
     attn_mask: bool (False forbids) or a float that is added, broadcast to (..., L, S). scale: 1 / sqrt(E) unless given.
     enable_gqa: keys and values of fewer heads are shared among groups of query heads. Vaswani et al., 2017.
     """
+    if attn_mask is not None and type(attn_mask) not in PLAIN:  # the mask may stand among the keywords, and know what to do
+        options = {"scale": scale, "enable_gqa": enable_gqa}
+        given = (query, key, value, attn_mask, dropout_p, is_causal)
+        result = handle_overrides(F["scaled_dot_product_attention"], given, options)
+        if result is not NotImplemented:
+            return result
     for x in (query, key, value):
         if x.dim() < 2:
             raise RuntimeError(
@@ -110,6 +135,8 @@ def scaled_dot_product_attention(
             key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    if not SWITCHES["math"]:
+        check_choice(query, key, value, attn_mask, dropout_p)
     if query.shape[-1] != key.shape[-1]:
         raise RuntimeError(_sizes_differ(query, query.shape[-1], key, key.shape[-1]))
     if key.shape[-2] != value.shape[-2]:

@@ -30,7 +30,7 @@ class Inputs:
 
     def __init__(self, torch: Any, size: int) -> None:
         self.torch, self.size = torch, size
-        self.side = max(4, math.isqrt(size))
+        self.side = max(4, math.isqrt(size) // 2 * 2)
         large = size >= 100_000
         self.batch, self.channels = (8, 32) if large else (1, 4)
         self.edge = max(4, math.isqrt(size // (self.batch * self.channels)))

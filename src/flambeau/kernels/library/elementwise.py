@@ -259,7 +259,7 @@ sigmoid_backward = Kernel(_sigmoid_backward, "out:f grad:f y:f", 0, False, True,
 tanh_backward = Kernel(_tanh_backward, "out:f grad:f y:f", 0, False, True, LIGHT)
 
 
-def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int) -> Kernel:
+def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int, grain: int = LIGHT) -> Kernel:
     """`out = compute(x, ..., number, ...)`."""
 
     def build(row: Any, out: Any, *operands: Any) -> None:
@@ -269,7 +269,7 @@ def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int
         row.each(body)
 
     build.__name__ = name
-    return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, LIGHT)
+    return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, grain)
 
 
 add_scaled = of_several("add_scaled", lambda x, y, alpha: x + y * alpha, 2, 1)

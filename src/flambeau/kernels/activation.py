@@ -113,11 +113,6 @@ def log_softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     return by_rows(library.log_softmax_backward, axis, grad, result)
 
 
-def one_like(x: Any) -> Any:
-    """A one of x's dtype, broadcast to its shape."""
-    return np.broadcast_to(x.dtype.type(1), x.shape)
-
-
 log_sigmoid = partial(applied, library.log_sigmoid)
 """min(x, 0) - log1p(exp(-|x|))."""
 
@@ -132,12 +127,28 @@ def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return applied(library.elu, x, float(scale), float(input_scale), float(alpha * scale))
 
 
-_leaky_relu = compiled_if_large(library.leaky_relu)
+def elu_backward(grad: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    """scale * grad where x > 0, else scale * alpha * input_scale * exp(x * input_scale) * grad."""
+    return applied(library.elu_backward, grad, x, float(scale), float(input_scale), float(alpha * scale * input_scale))
+
+
+def softplus_backward(grad: Any, x: Any, beta: float, threshold: float) -> Any:
+    """grad * sigmoid(beta * x); the gradient itself where beta * x exceeds the threshold."""
+    return applied(library.softplus_backward, grad, x, float(beta), float(threshold))
+
+
+log_sigmoid_backward = partial(applied, library.log_sigmoid_backward)
+"""grad * sigmoid(-x)."""
 
 
 def leaky_relu(x: Any, slope: float) -> Any:
     """x where positive, else slope * x."""
-    return _leaky_relu(x, float(slope))
+    return applied(library.leaky_relu, x, float(slope))
+
+
+def leaky_relu_backward(grad: Any, x: Any, slope: float) -> Any:
+    """The gradient where x is positive, else slope times it."""
+    return applied(library.leaky_relu_backward, grad, x, float(slope))
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:
@@ -154,58 +165,89 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     return np.minimum(x.dtype.type(high), np.maximum(x.dtype.type(low), x))  # of equal ones the second is taken: -0.0 stays
 
 
-_hardtanh_backward = compiled_if_large(library.hardtanh_backward)
-
-
 def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:
     """The gradient where x lies between the bounds, else zero."""
-    return _hardtanh_backward(grad, x, float(low), float(high))
+    return applied(library.hardtanh_backward, grad, x, float(low), float(high))
 
 
-hardsigmoid = compiled_if_large(library.hardsigmoid)
+hardsigmoid = partial(applied, library.hardsigmoid)
 """min(max(x + 3, 0), 6) / 6."""
 
-hardswish = compiled_if_large(library.hardswish)
+hardsigmoid_backward = partial(applied, library.hardsigmoid_backward)
+"""grad / 6 where -3 < x < 3, else zero."""
+
+hardswish = partial(applied, library.hardswish)
 """x * min(max(x + 3, 0), 6) / 6."""
+
+hardswish_backward = partial(applied, library.hardswish_backward)
+"""Zero up to -3, grad * (x / 3 + 1 / 2) up to 3, the gradient beyond."""
 
 mish = partial(applied, library.mish)
 """x * tanh(log1p(exp(x)))."""
 
+mish_backward = partial(applied, library.mish_backward)
+"""grad * (t + x * sigmoid(x) * (1 - t^2)) with t = tanh(log1p(exp(x)))."""
 
-_softshrink = compiled_if_large(library.softshrink)
-_hardshrink = compiled_if_large(library.hardshrink)
-_threshold = compiled_if_large(library.threshold)
+
+def _halves(x: Any, axis: int) -> tuple[Any, Any]:
+    """The two halves of an array along an axis."""
+    half, before = x.shape[axis] // 2, (slice(None),) * axis
+    return x[(*before, slice(half))], x[(*before, slice(half, None))]
+
+
+def glu(x: Any, axis: int) -> Any:
+    """The first half along the axis times the sigmoid of the second."""
+    first, gate = _halves(x, axis)
+    return _map_into(library.glu, like(first), first, gate)
+
+
+def glu_backward(grad: Any, x: Any, axis: int) -> Any:
+    """The gradients of both halves: grad * sigmoid(gate), and grad * first * sigmoid(gate) * (1 - sigmoid(gate))."""
+    first, gate = _halves(x, axis)
+    result = like(x)
+    of_first, of_gate = _halves(result, axis)
+    _map_into(library.glu, of_first, grad, gate)
+    _map_into(library.glu_gate_backward, of_gate, grad, first, gate)
+    return result
+
+
+def _map_into(kernel: Any, out: Any, *arrays: Any) -> Any:
+    """A map over arrays of one shape and dtype, whatever their strides, into `out`."""
+    dtype = out.dtype
+    if out.__class__ is np.ndarray and out.size and kernel.takes(dtype) and usable():
+        result = mapped(kernel, dtype, out, *arrays)
+        if result is None:
+            out[...] = applied(kernel, *[contiguous(a) for a in arrays])
+        return out
+    return in_numpy(kernel, dtype)(out, *arrays)
 
 
 def softshrink(x: Any, lambd: float) -> Any:
     """x - lambd above lambd, x + lambd below -lambd, else zero (NaN stays NaN)."""
-    return _softshrink(x, float(lambd))
+    return applied(library.softshrink, x, float(lambd))
 
 
 def hardshrink(x: Any, lambd: float) -> Any:
     """x beyond lambd on either side, else zero (NaN stays NaN)."""
-    return _hardshrink(x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
-
-
-_shrink_backward = compiled_if_large(library.shrink_backward)
+    return applied(library.hardshrink, x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
 
 
 def shrink_backward(grad: Any, x: Any, lambd: float) -> Any:
     """The gradient where x lies beyond lambd on either side, else zero."""
-    return _shrink_backward(grad, x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
+    return applied(library.shrink_backward, grad, x, float(x.dtype.type(lambd)) if x.dtype.itemsize == 2 else float(lambd))
 
 
 def threshold(x: Any, bound: float, value: float) -> Any:
     """x above the bound, else the value (NaN stays NaN)."""
     if x.dtype.kind in "iu":
         return np.where(x <= bound, x.dtype.type(value), x)
-    return _threshold(x, float(bound), float(value))
+    return applied(library.threshold, x, float(bound), float(value))
 
 
 def prelu(x: Any, weight: Any) -> Any:
     """x where positive, else weight * x; the weight broadcasts."""
     out = np.empty_like(x)
-    if x.size > LARGE and x.__class__ is np.ndarray and weight.dtype is x.dtype and library.prelu.takes(x.dtype) and usable():
+    if x.size and x.__class__ is np.ndarray and weight.dtype is x.dtype and library.prelu.takes(x.dtype) and usable():
         result = mapped(library.prelu, x.dtype, out, x, weight)
         if result is not None:
             return result

@@ -199,7 +199,8 @@ def logsigmoid(input: Array) -> Array:
     return k.log_sigmoid(input)
 
 
-logsigmoid.derivative(input=lambda F, grad, input: grad * F.sigmoid(-input))
+formula_function("log_sigmoid_backward", k.log_sigmoid_backward, lambda grad, x: grad * tensors.sigmoid(-x))
+logsigmoid.derivative(input=lambda F, grad, input: F.log_sigmoid_backward(grad, input))
 
 
 @operator(node="SoftplusBackward0", out=False)
@@ -208,10 +209,12 @@ def softplus_op(input: Array, beta: Any, threshold: Any) -> Array:
     return k.softplus(input, beta, threshold)
 
 
-softplus_op.derivative(
-    input=lambda F, grad, input, beta, threshold: grad * F.where(input * beta > threshold, F.one_like(input), F.sigmoid(input * beta))
-)
-formula_function("one_like", k.one_like, lambda x: tensors.ones_like(x))
+def _softplus_backward_tensors(grad: Any, x: Any, beta: Any, threshold: Any) -> Any:
+    return grad * tensors.where(x * beta > threshold, tensors.ones_like(x), tensors.sigmoid(x * beta))
+
+
+formula_function("softplus_backward", k.softplus_backward, _softplus_backward_tensors)
+softplus_op.derivative(input=lambda F, grad, input, beta, threshold: F.softplus_backward(grad, input, beta, threshold))
 
 
 @composite("F.softplus", hot=True)
@@ -227,12 +230,13 @@ def elu_op(input: Array, alpha: Any, scale: Any, input_scale: Any) -> Array:
     return k.elu(input, alpha, scale, input_scale)
 
 
-def _elu_derivative(F: Any, grad: Any, input: Any, alpha: Any, scale: Any, input_scale: Any) -> Any:
-    below = F.exp(F.where(input > 0, 0.0, input) * input_scale) * (alpha * scale * input_scale)
-    return grad * F.where(input > 0, F.one_like(input) * scale, below)
+def _elu_backward_tensors(grad: Any, x: Any, alpha: Any, scale: Any, input_scale: Any) -> Any:
+    below = tensors.exp(tensors.where(x > 0, 0.0, x) * input_scale) * (alpha * scale * input_scale)
+    return grad * tensors.where(x > 0, tensors.ones_like(x) * scale, below)
 
 
-elu_op.derivative(input=_elu_derivative)
+formula_function("elu_backward", k.elu_backward, _elu_backward_tensors)
+elu_op.derivative(input=lambda F, grad, input, alpha, scale, input_scale: F.elu_backward(grad, input, alpha, scale, input_scale))
 
 
 @operator(node="CeluBackward0", out=False)
@@ -241,7 +245,7 @@ def celu_op(input: Array, alpha: Any) -> Array:
     return k.elu(input, alpha, 1.0, 1.0 / alpha)
 
 
-celu_op.derivative(input=lambda F, grad, input, alpha: _elu_derivative(F, grad, input, alpha, 1.0, 1.0 / alpha))
+celu_op.derivative(input=lambda F, grad, input, alpha: F.elu_backward(grad, input, alpha, 1.0, 1.0 / alpha))
 _elu_in_place, _celu_in_place = in_place_form(elu_op, "elu_"), in_place_form(celu_op, "celu_")
 
 
@@ -292,7 +296,12 @@ def leaky_relu_op(input: Array, negative_slope: Any) -> Array:
     return k.leaky_relu(input, negative_slope)
 
 
-leaky_relu_op.derivative(input=lambda F, grad, input, negative_slope: F.constant_in(F.where(input > 0, grad, grad * negative_slope), input))
+formula_function(
+    "leaky_relu_backward",
+    k.leaky_relu_backward,
+    lambda grad, x, slope: constant_in.function(tensors.where(x > 0, grad, grad * slope), x),
+)
+leaky_relu_op.derivative(input=lambda F, grad, input, negative_slope: F.leaky_relu_backward(grad, input, negative_slope))
 
 
 _leaky_relu_in_place = in_place_form(leaky_relu_op, "leaky_relu_")
@@ -351,7 +360,8 @@ def hardsigmoid_op(input: Array) -> Array:
     return k.hardsigmoid(input)
 
 
-hardsigmoid_op.derivative(input=lambda F, grad, input: grad * ((input > -3) & (input < 3)) / 6)
+formula_function("hardsigmoid_backward", k.hardsigmoid_backward, lambda grad, x: grad * ((x > -3) & (x < 3)) / 6)
+hardsigmoid_op.derivative(input=lambda F, grad, input: F.hardsigmoid_backward(grad, input))
 
 
 _hardsigmoid_in_place = in_place_form(hardsigmoid_op, "hardsigmoid_")
@@ -369,9 +379,12 @@ def hardswish_op(input: Array) -> Array:
     return k.hardswish(input)
 
 
-hardswish_op.derivative(
-    input=lambda F, grad, input: grad * F.where(input <= -3, input * 0, F.where(input < 3, input / 3 + 0.5, F.one_like(input)))
-)
+def _hardswish_backward_tensors(grad: Any, x: Any) -> Any:
+    return grad * tensors.where(x <= -3, x * 0, tensors.where(x < 3, x / 3 + 0.5, tensors.ones_like(x)))
+
+
+formula_function("hardswish_backward", k.hardswish_backward, _hardswish_backward_tensors)
+hardswish_op.derivative(input=lambda F, grad, input: F.hardswish_backward(grad, input))
 
 
 _hardswish_in_place = in_place_form(hardswish_op, "hardswish_")
@@ -389,12 +402,13 @@ def mish_op(input: Array) -> Array:
     return k.mish(input)
 
 
-def _mish_derivative(F: Any, grad: Any, input: Any) -> Any:
-    t = F.tanh(F.softplus_op(input, 1.0, 20.0))
-    return grad * (t + input * F.sigmoid(input) * (1 - t * t))
+def _mish_backward_tensors(grad: Any, x: Any) -> Any:
+    t = tensors.tanh(softplus_op.function(x, 1.0, 20.0))
+    return grad * (t + x * tensors.sigmoid(x) * (1 - t * t))
 
 
-mish_op.derivative(input=_mish_derivative)
+formula_function("mish_backward", k.mish_backward, _mish_backward_tensors)
+mish_op.derivative(input=lambda F, grad, input: F.mish_backward(grad, input))
 
 
 _mish_in_place = in_place_form(mish_op, "mish_")
@@ -448,7 +462,7 @@ def threshold_op(input: Array, threshold: Any, value: Any) -> Array:
     return k.threshold(input, threshold, value)
 
 
-threshold_op.derivative(input=lambda F, grad, input, threshold: F.constant_in(F.where(input <= threshold, 0, grad), input))
+threshold_op.derivative(input=lambda F, grad, input, threshold: F.threshold_backward(grad, input, threshold))
 
 
 _threshold_in_place = in_place_form(threshold_op, "threshold_")
@@ -499,16 +513,29 @@ def prelu(input: Any, weight: Any) -> Any:
     return prelu_op.function(input, weight)
 
 
-@composite("F.glu")
-def glu(input: Any, dim: int = -1) -> Any:
-    """The first half along `dim` times the sigmoid of the second (Dauphin et al., 2016)."""
-    if input.dim() == 0:
+def _glu_backward_tensors(grad: Any, x: Any, axis: int) -> Any:
+    size = x.shape[axis] // 2
+    first, s = x.narrow(axis, 0, size), x.narrow(axis, size, size).sigmoid()
+    return tensors.cat([grad * s, grad * first * s * (1 - s)], axis)
+
+
+formula_function("glu_backward", k.glu_backward, _glu_backward_tensors)
+
+
+@operator("F.glu", out=False)
+def glu(input: Array, dim: int = -1) -> Array:
+    """The first half along `dim` times the sigmoid of the second (Dauphin et al., 2016). Raises RuntimeError where there are no halves."""
+    if input.ndim == 0:
         raise RuntimeError("glu does not support scalars because halving size must be even")
-    axis = normalize_dim(dim, input.dim())
-    size = input.shape[axis]
-    if size % 2:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {size}")
-    return input.narrow(axis, 0, size // 2) * input.narrow(axis, size // 2, size // 2).sigmoid()
+    axis = normalize_dim(dim, input.ndim)
+    if input.shape[axis] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {input.shape[axis]}")
+    if input.dtype.kind == "c":
+        raise unimplemented("glu_cpu", input)
+    return k.glu(input, axis)
+
+
+glu.derivative(input=lambda F, grad, input, dim: F.glu_backward(grad, input, dim % len(input.shape)))
 
 
 @composite("F.rrelu", "torch.rrelu")

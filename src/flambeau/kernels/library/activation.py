@@ -75,6 +75,35 @@ threshold = _map("threshold", lambda x, bound, value: where(x <= bound, value, x
 hardswish = _map("hardswish", lambda x: x * minimum(maximum(x + 3.0, 0.0), 6.0) / 6.0, grain=LIGHT)
 
 
+def _elu_backward(grad: Any, x: Any, scale: Any, input_scale: Any, behind: Any) -> Any:
+    return where(x > 0.0, grad * scale, grad * (exp(minimum(x, 0.0) * input_scale) * behind))
+
+
+def _mish_backward(grad: Any, x: Any) -> Any:
+    t = tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0)))))
+    return grad * (t + x * sigmoid(x) * (1.0 - t * t))
+
+
+def _glu_gate_backward(grad: Any, x: Any, gate: Any) -> Any:
+    s = sigmoid(gate)
+    return grad * x * s * (1.0 - s)
+
+
+elu_backward = _map("elu_backward", _elu_backward, 2, 3)
+mish_backward = _map("mish_backward", _mish_backward, 2)
+leaky_relu_backward = _map("leaky_relu_backward", lambda grad, x, slope: where(x > 0.0, grad, grad * slope), 2, 1, LIGHT)
+hardsigmoid_backward = _map("hardsigmoid_backward", lambda grad, x: where((x > -3.0) & (x < 3.0), grad / 6.0, 0.0), 2, grain=LIGHT)
+hardswish_backward = _map(
+    "hardswish_backward", lambda grad, x: where(x <= -3.0, 0.0, where(x < 3.0, grad * (x / 3.0 + 0.5), grad)), 2, grain=LIGHT
+)
+softplus_backward = _map(
+    "softplus_backward", lambda grad, x, beta, threshold: where(x * beta > threshold, grad, grad * sigmoid(x * beta)), 2, 2
+)
+log_sigmoid_backward = _map("log_sigmoid_backward", lambda grad, x: grad * sigmoid(-x), 2)
+glu = _map("glu", lambda x, gate: x * sigmoid(gate), 2)
+glu_gate_backward = _map("glu_gate_backward", _glu_gate_backward, 3)
+
+
 def _scale_by_mask(row: Any, out: Any, x: Any, mask: Any, scale: Any) -> None:
     """x * mask * scale."""
 

@@ -1,10 +1,11 @@
 """The updates over arrays: blocks, memory orders, number types. Values are compared with PyTorch's in tests/optim."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from flambeau.kernels import optimizer as kernels
-from flambeau.kernels.compiler import launch, usable
+from flambeau.kernels.compiler import launch, numpy_lowering, usable
 from flambeau.kernels.library import optimizer as library
 
 SHAPE = (30, 40)
@@ -14,7 +15,7 @@ def arrays(dtype="float32", shape=SHAPE, order="C"):
     random = np.random.RandomState(0)
 
     def one():
-        value = random.standard_normal(shape) + (1j * random.standard_normal(shape) if dtype.startswith("complex") else 0)
+        value = random.standard_normal(shape) + (1j * random.standard_normal(shape) if np.dtype(dtype).kind == "c" else 0)
         return np.asarray(value, dtype, order=order)
 
     return one
@@ -72,21 +73,28 @@ def numpy_alone(monkeypatch):
     monkeypatch.setattr(launch, "compiled", False)
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize("decoupled", [False, True])
-def test_compiled_kernels_agree_with_numpy(decoupled, weight_decay, monkeypatch):
-    def result():
-        one = arrays()
-        p, g, m, v = one(), one(), one(), abs(one())
-        steps = [step_count()]
-        for _ in range(3):
-            kernels.adam_step([p], [g], [m], [v], (), steps, 0.1, 0.9, 0.99, 1e-8, weight_decay, decoupled, False)
-        return p, m, v, steps[0]
-
-    compiled = result()
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "complex64"])
+@pytest.mark.parametrize("name", UPDATES)
+def test_compiled_kernels_give_the_digits_of_numpy(name, dtype, monkeypatch):
+    one = arrays(ml_dtypes.bfloat16) if dtype == "bfloat16" else arrays(dtype)
+    p, g = one(), one()
+    compiled = run(name, p.copy(), g)
     monkeypatch.setattr(launch, "compiled", False)
-    for a, b in zip(compiled, result()):
-        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+    for a, b in zip(compiled, run(name, p.copy(), g)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_half_precision_rounds_after_every_operator_unless_fused():
+    half = np.float16
+    p, g = (np.random.RandomState(seed).standard_normal(50).astype(half) for seed in range(2))
+    one, other = p.copy(), p.copy()
+    kernels.sgd_step([one], [g], (), 0.1, 0.0, 0.0, 0.1, False, False)
+    kernels.sgd_step([other], [g], (), 0.1, 0.0, 0.0, 0.1, False, False, fused=True)
+    decay, rate, wide = np.float32(half(0.1)), np.float32(half(-0.1)), np.float32
+    gradient = (wide(g) + wide(p) * decay).astype(half)
+    np.testing.assert_array_equal(one, (wide(p) + wide(gradient) * rate).astype(half))
+    np.testing.assert_array_equal(other, (wide(p) + (wide(g) + wide(p) * wide(0.1)) * wide(-0.1)).astype(half))
+    assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -125,12 +133,50 @@ def test_lists_are_refused_as_a_whole():
     locked = np.ones(5, np.float32)
     locked.flags.writeable = False
     for bad in (np.asfortranarray(good), np.ones(3), np.ones(3, np.float32)[::2], locked, 3.0, None, np.ones(3, ">f4")):
-        assert not kernels.scale_all([single, bad], 2.0)
+        assert not library.scale.over_lists(([single, bad],), 2.0)
     assert not library.descent.over_lists(([single], [good]), 1.0, 0.0, 1.0)
     assert not library.descent.over_lists(([single], [single, single]), 1.0, 0.0, 1.0)
     assert not library.scale.over_lists(([],), 2.0)
     assert (single == 1).all() and (good == 1).all()
-    assert kernels.scale_all([single, good], 2.0) and (single == 2).all() and (good == 2).all()
+    assert library.scale.over_lists(([single, good],), 2.0) and (single == 2).all() and (good == 2).all()
+
+
+def test_one_launch_whatever_the_memory_order(monkeypatch):
+    launches = []
+    launch_lists = kernels.Kernel.over_lists
+
+    def counted(kernel, lists, *numbers):
+        done = launch_lists(kernel, lists, *numbers)
+        launches.append(done)
+        return done
+
+    monkeypatch.setattr(kernels.Kernel, "over_lists", counted)
+    arrays = [np.ones((3, 4), np.float32), np.ones((2, 3, 4, 5), np.float32).transpose(0, 2, 3, 1), np.ones(2, np.complex64)]
+    steps = [step_count() for _ in arrays]
+    state = [[zeros(a) for a in arrays] for _ in range(2)]
+    kernels.adam_step(arrays, [a.copy() for a in arrays], *state, (), steps, 0.1, 0.9, 0.99, 1e-8, 0.0, False, False)
+    for a in arrays:
+        np.testing.assert_allclose(a.real, 0.9, rtol=1e-6)
+    assert launches == ([False, True] if usable() else [False] * 5)
+
+
+def test_scaling_and_limiting():
+    def made():
+        dense = np.arange(12, dtype=np.float32).reshape(3, 4)
+        return [
+            dense,
+            np.asfortranarray(dense),
+            np.arange(24, dtype=np.float32)[::2],
+            np.full((), 7, np.float32),
+            np.full(2, np.nan, np.float32),
+        ]
+
+    scaled, limited = made(), made()
+    kernels.scale_all(scaled, 0.5)
+    kernels.limit_all(limited, 5.0)
+    for given, half, clipped in zip(made(), scaled, limited):
+        np.testing.assert_array_equal(half, given * 0.5)
+        np.testing.assert_array_equal(clipped, np.clip(given, -5, 5))
 
 
 @pytest.mark.parametrize("name", UPDATES)
@@ -138,15 +184,17 @@ def test_blocks_give_what_the_whole_gives(name, monkeypatch, numpy_alone):
     one = arrays()
     p, g = one(), one()
     whole = run(name, p.copy(), g)
-    monkeypatch.setattr(kernels, "BLOCK", 256)
+    monkeypatch.setattr(numpy_lowering, "CACHE", 1024)
+    monkeypatch.setattr(numpy_lowering, "_lowered", {})
     for a, b in zip(whole, run(name, p.copy(), g)):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("block", [256, 1 << 20])
+@pytest.mark.parametrize("cache", [1024, 1 << 20])
 @pytest.mark.parametrize("name", UPDATES)
-def test_memory_order_does_not_matter(name, block, monkeypatch, numpy_alone):
-    monkeypatch.setattr(kernels, "BLOCK", block)
+def test_memory_order_does_not_matter(name, cache, monkeypatch, numpy_alone):
+    monkeypatch.setattr(numpy_lowering, "CACHE", cache)
+    monkeypatch.setattr(numpy_lowering, "_lowered", {})
     one = arrays()
     p, g = one(), one()
     expected = run(name, p.copy(), g)

@@ -6,6 +6,7 @@ import pytest
 
 from flambeau.kernels import reduction as k
 from flambeau.kernels.compiler import threads, usable
+from flambeau.kernels.library import reduction as library
 from flambeau.kernels.quiet import quiet
 
 
@@ -133,3 +134,47 @@ def test_places_of_extremes(dtype):
                 for name in ("argmax", "argmin"):
                     ours, theirs = getattr(k, name)(y, axis, keepdims), getattr(z, name)(axis, keepdims=keepdims)
                     assert ours.dtype == np.int64 and ours.shape == theirs.shape and (ours == theirs).all()
+
+
+LISTS = [((3,), (200, 300), (), (0, 4), (40000,), (70, 5, 3)), ((5,),), ((0,), (0, 3)), ((1 << 20,), (7,))]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shapes", LISTS)
+@pytest.mark.parametrize("compiled", [True, False])
+def test_squares_of_many_arrays(compiled, shapes, dtype, monkeypatch):
+    random = np.random.RandomState(0)
+    arrays = [np.asarray(random.standard_normal(shape), dtype) for shape in shapes]
+    exact = sum(float(np.sum(a.astype(np.longdouble) ** 2)) for a in arrays)
+    if not compiled:
+        monkeypatch.setattr(k, "usable", lambda: False)
+    assert k.square_sum(arrays) == pytest.approx(exact, rel=1e-14 if compiled or dtype == np.float64 else 1e-6)
+
+
+def test_squares_do_not_depend_on_the_threads():
+    random = np.random.RandomState(0)
+    arrays = [random.standard_normal(size).astype(np.float32) for size in (100003, 5, 70001)]
+    before = threads.count()
+    sums = []
+    for count in (1, 2, 4):
+        threads.set_count(count)
+        sums.append([k.square_sum(arrays) for _ in range(20)])
+    threads.set_count(before)
+    assert len({x for some in sums for x in some}) == 1
+
+
+def test_lists_that_are_no_arrays_of_one_dtype_are_not_summed():
+    good = np.ones(3, np.float32)
+    for bad in (np.ones((3, 4), np.float32).T, np.ones(3), np.ones(6, np.float32)[::2], 3.0, None):
+        assert library.squares_of_all([good, bad]) is None
+    assert library.squares_of_all([np.ones(3, np.float16)]) is None
+    locked = np.ones(5, np.float32)
+    locked.flags.writeable = False  # it is only read
+    assert library.squares_of_all([good, locked]) == 8.0
+
+
+@pytest.mark.parametrize("shape", [(1000, 10), (64, 512), (300, 200), (3, 9000), (2, 4097), (8193, 1)])
+def test_rows_are_summed_in_blocks(shape):
+    x = np.random.RandomState(0).standard_normal(shape).astype(np.float32)
+    np.testing.assert_allclose(k.sum_rows(x, False), x.astype(np.float64).sum(0), rtol=1e-4, atol=1e-4)
+    assert k.sum_rows(x, True).shape == (1, shape[1])

@@ -14,6 +14,7 @@ import numpy as np
 from .compiler import usable
 from .library import pooling as library
 from .quiet import quiet
+from .reduction import square_sum
 
 _F32 = np.dtype(np.float32)
 _KINDS = {_F32: "f32", np.dtype(np.float64): "f64"}
@@ -135,8 +136,7 @@ def max_pool_indices(x: Any, values: Any, kernel: Ints, stride: Ints, padding: I
 
 
 def _finite(array: Any) -> bool:
-    flat = array.reshape(-1)
-    return bool(np.isfinite(np.dot(flat, flat)))
+    return bool(np.isfinite(array.dtype.type(square_sum([np.ascontiguousarray(array)]))))
 
 
 @quiet

@@ -13,6 +13,8 @@ from .quiet import SILENT, quiet, restore, silence
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 LARGE = 1 << 16
 """From so many elements on reductions are compiled."""
+SHORT = 8192
+"""Elements of a product with a vector that BLAS computes without threads of its own: those would spin beside ours afterwards."""
 ORDERED = 1 << 15
 """Up to so many elements side by side are added up in PyTorch's order; it takes more in several threads."""
 add_reduce: Any = np.add.reduce
@@ -162,9 +164,35 @@ def _cast_sum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
 
 @quiet
 def sum_rows(x: Any, keepdims: bool) -> Any:
-    """The sum of the rows of a large matrix: a product with a vector of ones is faster than a reduction."""
-    result = np.dot(np.ones(x.shape[0], x.dtype), x)
+    """The sum of the rows of a large matrix: products of blocks with a vector of ones are faster than a reduction."""
+    rows, columns = x.shape
+    block = SHORT // columns
+    if rows <= block:
+        result = np.dot(np.ones(rows, x.dtype), x)
+    elif block < 2:
+        result = add_reduce(x, 0)
+    else:
+        whole = rows // block * block
+        result = add_reduce(np.matmul(np.ones(block, x.dtype), x[:whole].reshape(-1, block, columns)), 0)
+        if whole < rows:
+            result += np.dot(np.ones(rows - whole, x.dtype), x[whole:])
     return result[None] if keepdims else result
+
+
+@quiet
+def square_sum(arrays: list[Any]) -> float:
+    """The sum of all squares in some row-major arrays of one dtype, float32 or float64."""
+    total = library.squares_of_all(arrays) if usable() else None
+    if total is None:
+        total = 0.0
+        for array in arrays:
+            flat = array.reshape(-1)
+            whole = flat.size // SHORT * SHORT
+            if whole:
+                blocks = flat[:whole].reshape(-1, SHORT)
+                total += float(add_reduce(np.vecdot(blocks, blocks), dtype=np.float64))
+            total += float(np.dot(flat[whole:], flat[whole:]))
+    return total
 
 
 def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
@@ -315,8 +343,7 @@ def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
         x = x.astype(_F32)
     if p == 2 and x.dtype.kind != "c":
         if axes is None and x.flags.c_contiguous:
-            flat = x.reshape(-1)
-            result = np.sqrt(np.dot(flat, flat))
+            result = np.sqrt(x.dtype.type(square_sum([x])))
             result = result.reshape((1,) * x.ndim) if keepdims else result
         else:
             result = np.sqrt(add_reduce(x * x, axes, keepdims=keepdims))

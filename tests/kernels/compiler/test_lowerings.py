@@ -30,6 +30,8 @@ NUMBERS = {  # one over columns, then eps, and the like: what the kernel divides
     "cross_entropy_backward": lambda columns: (0.3, 2.0),
     "adam": lambda columns: (0.99, 0.01, 0.1, 0.9, 0.1, 0.7, 1e-8, -0.01, 1.0),
     "amsgrad": lambda columns: (1.0, 0.0, 0.1, 0.9, 0.1, 0.7, 1e-8, -0.01, -1.0),
+    "nadam": lambda columns: (0.99, 0.0, 0.1, 0.9, 0.1, 0.7, 1e-3, -0.01, -0.1, 1.0),
+    "radam": lambda columns: (1.0, 0.1, 0.6, 0.9, 0.1, 0.7, 0.01, 1e-3, 0.8, 0.9, -1.0),
     "softplus": lambda columns: (1.5, 2.0),
     "clamp": lambda columns: (-0.5, 0.75),
     "layer_norm": lambda columns: (1 / columns, 1e-5),
@@ -38,7 +40,7 @@ NUMBERS = {  # one over columns, then eps, and the like: what the kernel divides
     "rms_norm": lambda columns: (1 / columns, 1e-5),
     "rms_norm_plain": lambda columns: (1 / columns, 1e-5),
 }
-POSITIVE = {"v", "largest", "rstd"}
+POSITIVE = {"v", "largest", "rstd", "norm", "square", "total", "size"}
 
 
 def arguments(kernel, shape, dtype):

@@ -144,6 +144,11 @@ def copysign(a: Any, b: Any) -> Expression:
     return binary("copysign", a, b)
 
 
+def rounded(x: Expression, stored: str) -> Expression:
+    """The value as memory of a type would hold it: float16 and bfloat16 keep fewer digits than are computed."""
+    return x if stored == x.type else Expression("rounded", x.type, x, stored)
+
+
 def bitcast(x: Expression, type_: str) -> Expression:
     """The same bits as another type of the same size."""
     return Expression("bitcast", type_, x)

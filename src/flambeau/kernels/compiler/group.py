@@ -1,30 +1,124 @@
-"""One launch of a map over many arrays: the optimizer's update of a whole parameter group.
+"""One launch over many arrays: the optimizer's update of a whole parameter group, the norm of all gradients.
 
-The function takes Python lists of ndarrays, one for each array of the kernel, then the numbers and an ndarray of the
+The function of a map takes Python lists of ndarrays, one for each array of the kernel, then the numbers and an ndarray of the
 dtype it was compiled for. It checks every array itself (ndarray, that dtype, row-major, aligned, writeable, as many elements
 as its fellows), at a nanosecond each, and returns the first list; where one is not so, the last argument, having done nothing.
+That of a sum only reads, and returns a float. It adds up chunks of fixed sizes, and these in their order, in float64, whatever the
+number of threads.
 """
 
-from typing import Callable
+from typing import Any, Callable
 
-from .expression import Expression
+import numpy as np
+
+from .expression import Expression, cast
 from .llvm import PRELUDE, STORAGE, Array, Row
 
 CHUNK = 16384
-"""Elements of a thread's share."""
+"""Elements of a thread's share; up to two of them stay on one thread."""
 
 MOST = 8192
 """Arrays in one launch; of more, the caller makes several."""
 
+_SHARE_OF_MAP = """  %first = mul i64 %from_chunk, {CHUNK}
+  %to_element = mul i64 %to_chunk, {CHUNK}
+  %last = call i64 @llvm.smin.i64(i64 %to_element, i64 %size)
+  call void @body({rows}{numbers_in}, i64 %first, i64 %last)
+  br label %arrays_next"""
+"""What a thread does with the chunks of an array that are its share."""
 
-def group_module(name: str, build: Callable[..., None], arrays: list[tuple[str, str]], numbers: int, number_type: str) -> str:
-    """The IR of a map over lists. arrays: name and type in memory."""
+_SHARE_OF_SUM = """  br label %chunks_test
+chunks_test:
+  %chunk = phi i64 [%from_chunk, %run], [%chunk1, %chunk_run]
+  %more_chunks = icmp slt i64 %chunk, %to_chunk
+  br i1 %more_chunks, label %chunk_run, label %arrays_next
+chunk_run:
+  %first = mul i64 %chunk, {CHUNK}
+  %whole = add i64 %first, {CHUNK}
+  %last = call i64 @llvm.smin.i64(i64 %whole, i64 %size)
+  %sum = call double @body({rows}{numbers_in}, i64 %first, i64 %last)
+  %place = add i64 %before, %chunk
+  %sum_at = getelementptr double, ptr %sums, i64 %place
+  store double %sum, ptr %sum_at
+  %chunk1 = add i64 %chunk, 1
+  br label %chunks_test"""
+
+_MEMORY = """  %some_chunks = add i64 %chunks, 1
+  %bytes = mul i64 %some_chunks, 8
+  %sums = call ptr @malloc(i64 %bytes)
+  %none = icmp eq ptr %sums, null
+  br i1 %none, label %refuse, label %ready
+ready:
+"""
+
+_FINISH_MAP = """  %references = load i64, ptr %list0
+  %more_references = add i64 %references, 1
+  store i64 %more_references, ptr %list0
+  ret ptr %list0"""
+
+_FINISH_SUM = """  br label %add_test
+add_test:
+  %c = phi i64 [0, %finished], [%c1, %add]
+  %total = phi double [0.0, %finished], [%total1, %add]
+  %more_sums = icmp slt i64 %c, %chunks
+  br i1 %more_sums, label %add, label %added
+add:
+  %sum_at = getelementptr double, ptr %sums, i64 %c
+  %sum = load double, ptr %sum_at
+  %total1 = fadd double %total, %sum
+  %c1 = add i64 %c, 1
+  br label %add_test
+added:
+  call void @free(ptr %sums)
+  %result = call ptr @PyFloat_FromDouble(double %total)
+  ret ptr %result"""
+
+
+class ListSum:
+    """The sum of `element(x)` over all elements of all arrays of a list."""
+
+    def __init__(self, name: str, element: Callable[[Expression], Expression]) -> None:
+        self.name = name
+        self.element = element
+        self.versions: dict[Any, tuple[Callable[..., Any], Any]] = {}
+
+    def __call__(self, arrays: list[Any]) -> float | None:
+        """The sum; None unless all are row-major arrays of one dtype, float32 or float64. Asks for compiled kernels to be usable."""
+        dtype = arrays[0].dtype
+        found = self.versions.get(dtype)
+        if found is None:
+            if dtype.char not in "fd" or not dtype.isnative:
+                return None
+            from .jit import python_function
+
+            kind = "f32" if dtype.char == "f" else "f64"
+            name = f"flambeau_{self.name}_{kind}_lists"
+            found = self.versions[dtype] = (
+                python_function(group_module(name, self._build, [("x", kind)], 0, kind, True), name),
+                np.empty((), dtype),
+            )
+        total = found[0](arrays, found[1])
+        return None if total is found[1] else total
+
+    def _build(self, row: Row, x: Array) -> Expression:
+        return row.sum(lambda i: self.element(cast(x[i], "f64")))
+
+
+def group_module(
+    name: str, build: Callable[..., Any], arrays: list[tuple[str, str]], numbers: int, number_type: str, adds: bool = False
+) -> str:
+    """The IR of a map over lists, or with `adds` of a sum. arrays: name and type in memory."""
     row = Row()
     parameters = [Array(row, f"%{n}_row", t) for n, t in arrays]
-    build(row, *parameters, *[Expression("named", number_type, f"%number{i}") for i in range(numbers)])
+    result = build(row, *parameters, *[Expression("named", number_type, f"%number{i}") for i in range(numbers)])
     lines = "\n".join(row.lines)
     n = len(arrays)
-    fields = [f"ptr %items{k}" for k in range(n)] + [f"double %wide{i}" for i in range(numbers)] + ["ptr %ends", "i64 %arrays"]
+    fields = (
+        [f"ptr %items{k}" for k in range(n)]
+        + [f"double %wide{i}" for i in range(numbers)]
+        + ["ptr %ends", "i64 %arrays"]
+        + ["ptr %sums"] * adds
+    )
     types = ", ".join(f.split()[0] for f in fields)
     takes = "".join(
         f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {f.split()[1]} = load {f.split()[0]}, ptr %field{i}\n"
@@ -42,6 +136,7 @@ def group_module(name: str, build: Callable[..., None], arrays: list[tuple[str, 
         for k in range(n)
     )
     rows = ", ".join(f"ptr %data{k}" for k in range(n))
+    needed = 257 if adds else 1281  # row-major and aligned; writeable
     lists, checks, stores = "", "", ""
     for k in range(n):
         lists += f"""  %arg{k} = getelementptr ptr, ptr %args, i64 {k}
@@ -63,8 +158,8 @@ fields{k}:
   %dtype_good{k} = icmp eq ptr %dtype{k}, %dtype
   %flags_at{k} = getelementptr i8, ptr %object{k}, i64 64
   %flags{k} = load i32, ptr %flags_at{k}
-  %carray{k} = and i32 %flags{k}, 1281
-  %flags_good{k} = icmp eq i32 %carray{k}, 1281
+  %carray{k} = and i32 %flags{k}, {needed}
+  %flags_good{k} = icmp eq i32 %carray{k}, {needed}
   %size{k} = call i64 @numel(ptr %object{k})
   %size_good{k} = icmp eq i64 %size{k}, %size0
   %both{k} = and i1 %dtype_good{k}, %flags_good{k}
@@ -83,15 +178,18 @@ next{k}:
         value = "%length0" if f.endswith("%arrays") else f.split()[1]
         stores += f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}\n  store {f.split()[0]} {value}, ptr %field{i}\n"
     assert all(t in STORAGE for _, t in arrays)
+    share = (_SHARE_OF_SUM if adds else _SHARE_OF_MAP).format(CHUNK=CHUNK, rows=rows, numbers_in=numbers_in)
+    memory = _MEMORY if adds else ""
+    finish = _FINISH_SUM if adds else _FINISH_MAP
     return f"""{PRELUDE}
 declare i64 @llvm.smin.i64(i64, i64)
 
 %context = type {{ {types} }}
 
-define internal void @body({pointers}{numbers_in}, i64 %first, i64 %last) noinline {{
+define internal {"double" if adds else "void"} @body({pointers}{numbers_in}, i64 %first, i64 %last) noinline {{
 start:
 {lines}
-  ret void
+  ret {f"double {result.arguments[0]}" if adds else "void"}
 }}
 
 ; Chunks [begin, end) of all arrays, one behind the other; ends[i] is where the chunks of array i end.
@@ -113,12 +211,8 @@ look:
 run:
 {data}  %size = call i64 @numel(ptr %object0)
   %from_chunk = sub i64 %from, %before
-  %first = mul i64 %from_chunk, {CHUNK}
   %to_chunk = sub i64 %to, %before
-  %to_element = mul i64 %to_chunk, {CHUNK}
-  %last = call i64 @llvm.smin.i64(i64 %to_element, i64 %size)
-  call void @body({rows}{numbers_in}, i64 %first, i64 %last)
-  br label %arrays_next
+{share}
 arrays_next:
   %array1 = add i64 %array, 1
   br label %arrays_test
@@ -127,6 +221,9 @@ finished:
 }}
 
 declare i64 @llvm.smax.i64(i64, i64)
+declare ptr @PyFloat_FromDouble(double)
+declare ptr @malloc(i64)
+declare void @free(ptr)
 
 define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 entry:
@@ -144,18 +241,20 @@ entry:
 test:
   %i = phi i64 [0, %entry], [%i1, %next{n - 1}]
   %chunks = phi i64 [0, %entry], [%chunks1, %next{n - 1}]
+  %elements = phi i64 [0, %entry], [%elements1, %next{n - 1}]
   %more = icmp slt i64 %i, %length0
   br i1 %more, label %check, label %launch
 check:
 {checks}  %up = add i64 %size0, {CHUNK - 1}
   %of_this = sdiv i64 %up, {CHUNK}
   %chunks1 = add i64 %chunks, %of_this
+  %elements1 = add i64 %elements, %size0
   %ends_at = getelementptr i64, ptr %ends, i64 %i
   store i64 %chunks1, ptr %ends_at
   %i1 = add i64 %i, 1
   br label %test
 launch:
-{stores}  %large = icmp sgt i64 %chunks, 2
+{memory}{stores}  %large = icmp sgt i64 %elements, {2 * CHUNK}
   br i1 %large, label %over_pool, label %here
 over_pool:
   %gil = call ptr @PyEval_SaveThread()
@@ -166,10 +265,7 @@ here:
   call void @part(ptr %context, i64 0, i64 %chunks)
   br label %finished
 finished:
-  %references = load i64, ptr %list0
-  %more_references = add i64 %references, 1
-  store i64 %more_references, ptr %list0
-  ret ptr %list0
+{finish}
 refuse:
   %none_references = load i64, ptr %like
   %none_more = add i64 %none_references, 1

@@ -80,15 +80,16 @@ class Kernel:
         dtype = lists[0][0].dtype
         found = self.groups.get(dtype)
         if found is None:
-            if dtype not in _FLOATS:
+            if not self.takes(dtype):
                 return False
             from .group import group_module
             from .jit import python_function
+            from .llvm import COMPUTED
 
             kind = KINDS[dtype]
             arrays = [(text.partition(":")[0], kind) for text in self.parameters]
             name = f"flambeau_{self.name}_{kind}_lists"
-            ir = group_module(name, self.build, arrays, self.numbers, kind)
+            ir = group_module(name, self.build, arrays, self.numbers, COMPUTED.get(kind, kind))
             found = self.groups[dtype] = python_function(ir, name), np.empty((), dtype)
         function, like = found
         return function(*[x if x.__class__ is list else list(x) for x in lists], *numbers, like) is not like

@@ -122,7 +122,10 @@ class Block:
 
     def load(self, pointer: str, index: str, stored: str, access: str) -> str:
         """An element, in the type that is computed in."""
-        value = self.emit(f"load {STORAGE[stored]}, ptr {self.address(pointer, index, stored, access)}")
+        return self.widened(self.emit(f"load {STORAGE[stored]}, ptr {self.address(pointer, index, stored, access)}"), stored)
+
+    def widened(self, value: str, stored: str) -> str:
+        """What was loaded, in the type that is computed in."""
         if stored == "i1":
             return self.emit(f"icmp ne i8 {value}, 0")
         if stored == "f16":
@@ -136,12 +139,17 @@ class Block:
         return value
 
     def store(self, pointer: str, index: str, stored: str, access: str, value: str) -> None:
-        """Writes a value that was computed into an element, rounding to nearest even."""
+        """Writes a value that was computed into an element."""
+        value = self.narrowed(value, stored)
+        self.lines.append(f"  store {STORAGE[stored]} {value}, ptr {self.address(pointer, index, stored, access)}")
+
+    def narrowed(self, value: str, stored: str) -> str:
+        """A value that was computed, in the type of memory; rounded to nearest even."""
         if stored == "i1":
-            value = self.emit(f"zext i1 {value} to i8")
-        elif stored == "f16":
-            value = self.emit(f"fptrunc float {value} to half")
-        elif stored == "bf16":  # in integers: the instruction of some CPUs flushes subnormal numbers
+            return self.emit(f"zext i1 {value} to i8")
+        if stored == "f16":
+            return self.emit(f"fptrunc float {value} to half")
+        if stored == "bf16":  # in integers: the instruction of some CPUs flushes subnormal numbers
             bits = self.emit(f"bitcast float {value} to i32")
             upper = self.emit(f"lshr i32 {bits}, 16")
             odd = self.emit(f"and i32 {upper}, 1")
@@ -151,10 +159,8 @@ class Block:
             nan = self.emit(f"fcmp uno float {value}, {value}")
             quiet = self.emit(f"or i32 {upper}, 64")
             chosen = self.emit(f"select i1 {nan}, i32 {quiet}, i32 {cut}")
-            value = self.emit(f"trunc i32 {chosen} to i16")
-        elif stored in COMPUTED:
-            value = self.emit(f"trunc i32 {value} to {STORAGE[stored]}")
-        self.lines.append(f"  store {STORAGE[stored]} {value}, ptr {self.address(pointer, index, stored, access)}")
+            return self.emit(f"trunc i32 {chosen} to i16")
+        return self.emit(f"trunc i32 {value} to {STORAGE[stored]}") if stored in COMPUTED else value
 
     def _compute(self, x: Expression) -> str:
         operation, t = x.operation, x.type
@@ -166,6 +172,9 @@ class Block:
             return self.load(*x.arguments)
         if operation == "named":
             return x.arguments[0]
+        if operation == "rounded":
+            stored = x.arguments[1]
+            return self.widened(self.narrowed(self.value(x.arguments[0]), stored), stored)
         values = [self.value(a) for a in x.arguments]
         if operation in ("add", "sub", "mul", "div"):
             return self.emit(f"{'f' if floating else 's' if operation == 'div' else ''}{operation} {kind} {values[0]}, {values[1]}")

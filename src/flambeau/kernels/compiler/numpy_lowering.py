@@ -28,6 +28,7 @@ _DTYPES: dict[str, Any] = {
     "i1": np.dtype(np.bool_), "c64": np.dtype(np.complex64), "c128": np.dtype(np.complex128),
 }  # fmt: skip
 _KINDS: dict[Any, str] = {**KINDS, np.dtype(np.complex64): "c64", np.dtype(np.complex128): "c128"}
+_HALVES: dict[str, Any] = {kind: dtype for dtype, kind in KINDS.items() if kind in ("f16", "bf16")}
 _BITS: dict[Any, Any] = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 _LAYOUTS = {"*": "row", "+": "shared", "~": "cycle", "%": "partial"}
 
@@ -251,6 +252,10 @@ class Trace:
             condition = self.value(x.arguments[0])
             if condition.form == "one":
                 return self.value(x.arguments[1 if self._decide(condition) else 2])
+        if operation == "rounded":
+            operand = self.value(x.arguments[0])
+            stored = x.arguments[1]
+            return self._shared((operation, stored, id(operand)), operation, Value(t, operand.form), [operand], stored)
         operands = [self.value(a) for a in x.arguments]
         if operation in ORDERED:
             self._refuse_complex(operands[0])
@@ -487,6 +492,9 @@ class Writer:
             code = f"arange({self.first}.shape[-1])"
         elif kind == "pick":
             code = f"pick({detail[0]}, {names})" + (f".astype({t})" if detail[1] else "")
+        elif kind == "rounded":
+            self.names[detail] = _HALVES[detail]
+            code = f"{names}.astype({detail}).astype({t})"
         elif kind == "fma":
             code = f"fma({names})"
         else:

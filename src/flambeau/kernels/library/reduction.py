@@ -4,6 +4,7 @@ from typing import Any
 
 from ..compiler import expression as e
 from ..compiler import row_kernel
+from ..compiler.group import ListSum
 from ..compiler.reduction import Reduction
 
 total = Reduction("sum", lambda x: x)
@@ -12,6 +13,7 @@ smallest = Reduction("amin", lambda x: x, "minimum")
 size = Reduction("sum_of_sizes", e.absolute)
 largest_size = Reduction("largest_size", e.absolute, "maximum")
 squares = Reduction("sum_of_squares", lambda x: x * x)
+squares_of_all = ListSum("sum_of_all_squares", lambda x: x * x)
 
 
 def _square_from(x: Any, centre: Any) -> Any:

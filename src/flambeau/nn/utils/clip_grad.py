@@ -1,6 +1,5 @@
 """Clipping of gradients, by norm and by value."""
 
-import math
 import types
 import warnings
 from typing import Any, Iterable
@@ -9,9 +8,8 @@ import numpy as np
 
 from ...autograd.grad_mode import no_grad
 from ...autograd.node import tensors as operators
-from ...kernels.elementwise import maximum, minimum, multiply
-from ...kernels.optimizer import scale_all
-from ...kernels.quiet import quiet
+from ...kernels.optimizer import limit_all, scale_all
+from ...kernels.reduction import square_sum
 from ...tensor import Tensor, bump_version, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_"]
@@ -68,19 +66,19 @@ def get_total_norm(tensors: _Tensors, norm_type: float = 2.0, error_if_nonfinite
     return total
 
 
-@quiet
 def _fast_norm(arrays: list[Any]) -> Tensor | None:
-    """The 2-norm with one pass over each array; None unless all are dense, of one dtype, float32 or float64."""
+    """The 2-norm with one pass over all arrays; None unless they are of one dtype, float32 or float64.
+
+    None also where a square may be too large or too small for float32: PyTorch squares in the dtype.
+    """
     dtype = arrays[0].dtype
     if dtype is not _F32 and dtype is not _F64:
         return None
-    total = 0.0
     for array in arrays:
         if array.__class__ is not np.ndarray or array.dtype is not dtype:
             return None
-        flat = array.ravel("K")
-        total += float(np.dot(flat, flat))
-    return wrap(np.array(math.sqrt(total), dtype))
+    total = square_sum([array if array.flags.c_contiguous else array.ravel("K") for array in arrays])
+    return wrap(np.array(total**0.5, dtype)) if 1e-30 < total < 1e38 else None
 
 
 @no_grad()
@@ -111,10 +109,7 @@ def _scale(grads: list[Any], max_norm: float, total_norm: Tensor) -> None:
         chosen = {id(grad) for grad in plain}
         _scale_by_tensor([grad for grad in grads if id(grad) not in chosen], max_norm, total_norm)
     if plain and factor != 1:  # also for nan, which spreads
-        arrays = [grad._array for grad in plain]
-        if not scale_all(arrays, factor):
-            for array in arrays:
-                multiply(array, factor, array)
+        scale_all([grad._array for grad in plain], factor)
     for grad in plain:
         bump_version(grad)
 
@@ -145,15 +140,17 @@ def clip_grad_value_(parameters: _Tensors, clip_value: float, foreach: bool | No
     if isinstance(parameters, Tensor):
         parameters = [parameters]
     limit = float(clip_value)
+    plain = []
     for parameter in parameters:
         grad: Any = parameter.grad
         if grad is None:
             continue
         array = grad._array
         if (array.dtype is _F32 or array.dtype is _F64) and array.__class__ is np.ndarray and not grad.requires_grad:
-            maximum(array, -limit, array)
-            minimum(array, limit, array)
+            plain.append(array)
             bump_version(grad)
         else:
             with no_grad():
                 grad.clamp_(min=-limit, max=limit)
+    if plain:
+        limit_all(plain, limit)

@@ -36,7 +36,7 @@ _remainder = arithmetic(np.remainder, library.remainder)
 _fmod = arithmetic(np.fmod, library.fmod)
 _power = binary_function(np.power, library.power)
 hypot = binary_function(np.hypot, library.hypot)
-copysign = quiet_binary(np.copysign)
+copysign = arithmetic(np.copysign, library.copysign)
 nextafter = quiet_binary(np.nextafter)
 logaddexp = binary_function(np.logaddexp, library.logaddexp)
 logaddexp2 = binary_function(np.logaddexp2, library.logaddexp2)
@@ -77,6 +77,7 @@ log10 = function(np.log10, library.log10)
 log1p = function(np.log1p, library.log1p)
 sqrt = function(np.sqrt, library.sqrt, LARGE)
 square = function(np.square, library.square, LARGE)
+_cube = function(lambda x, out: np.multiply(x * x, x, out=out), library.cube, LARGE)
 positive = quiet_unary(np.positive)
 _exp2 = function(np.exp2, library.exp2)
 reciprocal = function(np.reciprocal, library.reciprocal, LARGE)
@@ -100,7 +101,7 @@ isnan = quiet_unary(np.isnan)
 isinf = quiet_unary(np.isinf)
 isfinite = quiet_unary(np.isfinite)
 signbit = quiet_unary(np.signbit)
-logical_not = quiet_unary(np.logical_not)
+_logical_not = quiet_unary(np.logical_not)
 invert = quiet_unary(np.invert)
 conjugate = quiet_unary(np.conjugate)
 
@@ -365,7 +366,7 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
                 return np.positive(x, out=out)
             if kind == "f":
                 if y == 3:
-                    return np.multiply(x * x, x, out=out)
+                    return _cube(x, out)
                 if y == 0.5:
                     return np.sqrt(x, out=out)
                 if y == -1:
@@ -469,6 +470,10 @@ def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
         result = large_clamp(x, low, high, out)
         if result is not None:
             return result
+        if low is None:
+            return minimum(x, high, out)
+        if high is None:
+            return maximum(x, low, out)
     token = silence(SILENT)
     try:
         if x.dtype.kind == "f" and (x.size > 4096 or low is not None and high is not None):  # one pass, and a quick one
@@ -635,10 +640,31 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
         values = [
             np.asarray(default if v is None else v).astype(x.dtype) for v, default in ((nan, 0.0), (posinf, greatest), (neginf, -greatest))
         ]
+        result = into(library.nan_to_num, out, x, *[float(v) for v in values])
+        if result is not None:
+            return result
         result = np.where(np.isnan(x), values[0], np.where(x == np.inf, values[1], np.where(x == -np.inf, values[2], x)))
     finally:
         restore(token)
     return _put(result, out)
+
+
+def logical_not(x: Any, out: Any = None) -> Any:
+    """Whether each element is zero."""
+    if x.size > LARGE and x.dtype.kind == "f" and (out is None or out.dtype.kind == "b"):
+        return equal(x, 0.0, out)
+    return _logical_not(x, out)
+
+
+def outer(x: Any, y: Any) -> Any:
+    """Every product of an element of one vector with one of another."""
+    column = x[:, None]
+    size = x.size * y.size
+    if size > LARGE and x.__class__ is np.ndarray and x.dtype is y.dtype and library.multiply[0].takes(x.dtype) and usable():
+        result = mapped(library.multiply[0], x.dtype, np.empty((len(x), len(y)), x.dtype), column, y)
+        if result is not None:
+            return result
+    return multiply(column, y)
 
 
 def ldexp(x: Any, exponent: Any) -> Any:

@@ -221,6 +221,10 @@ def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
 @quiet
 def nansum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
     """The sum over `axes` without NaN; half precision adds in float32."""
+    if x.size >= LARGE and dtype is x.dtype:
+        values = reduced(library.without_nan, x, axes)
+        if values is not None:
+            return _finished(values, x, axes, keepdims, dtype)
     wide = _F32 if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
     if x.dtype.kind in "fcV":
         return np.asarray(add_reduce(x, axes, wide, keepdims=keepdims, where=x == x)).astype(dtype)
@@ -233,6 +237,10 @@ def prod(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) ->
     target = x.dtype if dtype is None else dtype
     if target.itemsize == 2 and target.kind in "fV":
         return multiply_reduce(x, axes, _F32, keepdims=keepdims).astype(target)
+    if x.size >= LARGE and not keepdims and x.__class__ is np.ndarray and x.flags.c_contiguous and (axes is None or len(axes) == x.ndim):
+        rest = x.size % 1024
+        columns = multiply_reduce(x.reshape(-1)[: x.size - rest].reshape(-1, 1024), 0, target)
+        return np.asarray(multiply_reduce(columns) * multiply_reduce(x.reshape(-1)[x.size - rest :], dtype=target))
     return multiply_reduce(x, axes, target, keepdims=keepdims)
 
 
@@ -400,6 +408,8 @@ def product_of_others(x: Any, axis: int) -> Any:
     n = x.shape[axis]
     if n == 0:
         return x.copy()
+    if x.dtype.kind == "f" and x.dtype.itemsize > 2 and x.all():
+        return multiply_reduce(x, axis, keepdims=True) / x
     moved = np.moveaxis(x, axis, -1)
     before, behind = np.ones_like(moved), np.ones_like(moved)
     np.multiply.accumulate(moved[..., :-1], -1, out=before[..., 1:])

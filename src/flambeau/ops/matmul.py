@@ -7,7 +7,7 @@ from typing import Any
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import broadcast_shapes, normalize_dim
 from ..kernels import matmul as k
-from ..kernels.elementwise import multiply
+from ..kernels.elementwise import outer as outer_kernel
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import Tensor
 from .definition import Array, composite, operator, tensors, write_out
@@ -224,7 +224,7 @@ def outer(input: Array, vec2: Array) -> Array:
         raise RuntimeError(f"outer: Expected 1-D argument self, but got {input.ndim}-D")
     if vec2.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
-    return multiply(input[:, None], vec2)
+    return outer_kernel(input, vec2)
 
 
 outer.derivative(

@@ -171,10 +171,12 @@ remainder = division("remainder", _with_sign_of_divisor)
 logaddexp = binary("logaddexp", _log_of_sum, grain=GRAIN)
 logaddexp2 = binary("logaddexp2", _log2_of_sum, grain=GRAIN)
 hypot = binary("hypot", _hypotenuse, grain=GRAIN)
+copysign = binary("copysign", e.copysign)
 
 negative = unary("negative", lambda x: -x, LIGHT)
 absolute = unary("absolute", e.absolute, LIGHT)
 square = unary("square", lambda x: x * x, LIGHT)
+cube = unary("cube", lambda x: x * x * x, LIGHT)
 reciprocal = unary("reciprocal", lambda x: 1.0 / x, LIGHT)
 sqrt = unary("sqrt", e.sqrt, LIGHT)
 sign = unary("sign", lambda x: e.where(x > 0.0, e.constant(1.0, x.type), e.where(x < 0.0, e.constant(-1.0, x.type), 0.0)), LIGHT)
@@ -284,3 +286,10 @@ def _lerp(x: Any, end: Any, weight: Any, rest: Any) -> Any:
 
 lerp = of_several("lerp", _lerp, 2, 2)
 lerp_between = of_several("lerp_between", lambda x, end, weight: _lerp(x, end, weight, 1.0 - weight), 3, 0)
+
+
+def _finite_only(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    return e.where(x.equals(x), e.where(x.equals(math.inf), posinf, e.where(x.equals(-math.inf), neginf, x)), nan)
+
+
+nan_to_num = of_several("nan_to_num", _finite_only, 1, 3)

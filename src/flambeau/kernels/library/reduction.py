@@ -12,6 +12,7 @@ largest = Reduction("amax", lambda x: x, "maximum")
 smallest = Reduction("amin", lambda x: x, "minimum")
 size = Reduction("sum_of_sizes", e.absolute)
 largest_size = Reduction("largest_size", e.absolute, "maximum")
+without_nan = Reduction("sum_without_nan", lambda x: e.where(x.equals(x), x, 0.0))
 squares = Reduction("sum_of_squares", lambda x: x * x)
 squares_of_all = ListSum("sum_of_all_squares", lambda x: x * x)
 

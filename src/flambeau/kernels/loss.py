@@ -10,6 +10,7 @@ import numpy as np
 
 from .compiler import compiled_for
 from .library import loss as library
+from .places import gather
 from .quiet import SILENT, quiet, restore, silence
 
 _F32 = np.dtype(np.float32)
@@ -102,6 +103,14 @@ def _kept(target: Any, ignore_index: int) -> tuple[Any, Any]:
     return (None, target) if keep.all() else (keep, np.where(keep, target, 0))
 
 
+def _picked(x: Any, target: Any) -> Any:
+    """The elements of x (N, C, ...) at the target (N, ...) along dimension 1."""
+    if x.ndim == 2:
+        return x[np.arange(len(x)), target]
+    found = gather(x, 1, target[:, None]) if x.__class__ is np.ndarray else None
+    return (np.take_along_axis(x, target[:, None], 1) if found is None else found)[:, 0]
+
+
 @quiet
 def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> tuple[Any, Any]:
     """-weight[target] * x at the target, along dimension 1, reduced, and the sum of the weights that count.
@@ -109,7 +118,7 @@ def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> 
     x: (N, C, ...), target: (N, ...). The mean is divided by the sum of the weights.
     """
     keep, safe = _kept(target, ignore_index)
-    losses = -np.take_along_axis(x, safe[:, None], 1)[:, 0]
+    losses = -_picked(x, safe)
     weights = None if weight is None else weight[safe]
     if weights is not None:
         losses *= weights

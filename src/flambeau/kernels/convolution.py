@@ -18,6 +18,9 @@ from typing import Any
 import numpy as np
 
 from . import direct
+from .blas import by_numpy
+from .blas import products as own_products
+from .matmul import matmul
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
@@ -111,6 +114,13 @@ def _fill(images: Any, x: Any, plan: _Plan) -> Any:
     return part
 
 
+def _product(a: Any, b: Any, out: Any) -> None:
+    """`a @ b` into row-major memory."""
+    own = own_products(out.dtype)
+    if own is None or own.matmul(out, a, b) is not out and own.matmul(out, np.ascontiguousarray(a), np.ascontiguousarray(b)) is not out:
+        by_numpy(np.matmul, a, b, out)
+
+
 def _is_pointwise(weight: Any, stride: Ints, padding: Ints) -> bool:
     return weight.size == weight.shape[0] * weight.shape[1] and max(stride) == 1 and max(padding) == 0
 
@@ -135,7 +145,7 @@ def convolution(x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dil
         return y.astype(low, copy=False)
     if groups == 1 and _is_pointwise(weight, stride, padding) and out == x.shape[2:]:
         rows = y.reshape(*y.shape[:2], -1)
-        np.matmul(weight.reshape(weight.shape[:2]), x.reshape(*x.shape[:2], -1), out=rows)
+        _product(weight.reshape(weight.shape[:2]), x.reshape(*x.shape[:2], -1), rows)
         if bias is not None:
             rows += bias.reshape(-1, 1)
         return y.astype(low, copy=False)
@@ -157,9 +167,9 @@ def convolution(x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dil
         np.copyto(columns, plan.windows(padded, top, rows))
         stacked = columns.reshape(groups, -1, count)
         if groups == 1:
-            np.matmul(matrix[0], stacked[0], out=products[0])
+            _product(matrix[0], stacked[0], products[0])
         else:
-            np.matmul(matrix, stacked, out=products)
+            _product(matrix, stacked, products)
         target = y[start:stop, :, top:bottom].swapaxes(0, 1)
         if bias is None:
             target[...] = plan.positions(products, n, rows)
@@ -213,10 +223,10 @@ def convolution_backward(
             if first:
                 padded = x[start:stop] if images is None else _fill(images, x[start:stop], plan)
             np.copyto(columns, plan.windows(padded, top, rows))
-            sums += np.matmul(gradients, columns.reshape(groups, -1, count).swapaxes(1, 2))
+            sums += matmul(gradients, columns.reshape(groups, -1, count).swapaxes(1, 2))
         if matrix is not None:
             stacked = columns.reshape(groups, -1, count)
-            np.matmul(matrix, gradients, out=stacked)
+            _product(matrix, gradients, stacked)
             if first:
                 spread = np.zeros((n, plan.channels, *plan.padded), dtype)
             views = plan.windows(spread, top, rows)

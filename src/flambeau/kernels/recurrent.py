@@ -13,11 +13,11 @@ import numpy as np
 from .batch_norm import channel_sums
 from .compiler import usable
 from .library import recurrent as library
-from .matmul import linear, linear_weight_gradient, matmul
+from .matmul import dot, linear, linear_weight_gradient, matmul
 from .quiet import quiet
 
 KINDS = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
-dot, add, subtract, multiply, tanh = np.dot, np.add, np.subtract, np.multiply, np.tanh
+add, subtract, multiply, tanh = np.add, np.subtract, np.multiply, np.tanh
 
 
 def in_single(values: list[Any]) -> list[Any]:
@@ -119,8 +119,8 @@ def lstm(
     half[2 * width : 3 * width] = 1  # g is a tanh already
     shift = half.copy()
     shift[2 * width : 3 * width] = 0
-    gates = _with_bias(dot(x, (w_ih * half[:, None]).T), *(None if b is None else b * half for b in (b_ih, b_hh)))
-    recurrent = (w_hh * half[:, None]).T
+    gates = _with_bias(linear(x, w_ih * half[:, None], None), *(None if b is None else b * half for b in (b_ih, b_hh)))
+    recurrent = np.ascontiguousarray((w_hh * half[:, None]).T)
     project = None if w_hr is None else np.ascontiguousarray(w_hr.T)
     h, c = h0.copy(), c0.copy()
     outputs, cells = np.empty((x.shape[0], h.shape[1]), dtype), np.empty((x.shape[0], width), dtype)
@@ -212,13 +212,13 @@ def lstm_backward(
     bias: Any = add.reduce(flat, 0) if needs[5] or needs[6] else None
     project = None
     if projected is not None and needs[7]:
-        project = dot(projected[0].T, tanh(cells) * o)
+        project = linear_weight_gradient(projected[0], tanh(cells) * o)
     return (
         dot(flat, w_ih) if needs[0] else None,
         dh,
         dc,
-        dot(flat.T, x) if needs[3] else None,
-        dot(flat.T, previous_rows(outputs, h0, steps)) if needs[4] else None,
+        linear_weight_gradient(flat, x) if needs[3] else None,
+        linear_weight_gradient(flat, previous_rows(outputs, h0, steps)) if needs[4] else None,
         bias if needs[5] else None,
         bias.copy() if needs[6] else None,
         project,
@@ -243,14 +243,14 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: list
         return outputs, h, gates, parts
     half = np.full(3 * width, 0.5, dtype)
     half[2 * width :] = 1
-    gates = dot(x, (w_ih * half[:, None]).T)
+    gates = linear(x, w_ih * half[:, None], None)
     new_bias = None
     if b_ih is not None:
         gates += b_ih * half
     if b_hh is not None:
         gates[:, : 2 * width] += b_hh[: 2 * width] * half[: 2 * width]
         new_bias = b_hh[2 * width :]
-    recurrent = (w_hh * half[:, None]).T
+    recurrent = np.ascontiguousarray((w_hh * half[:, None]).T)
     h = h0.copy()
     outputs, parts = np.empty((x.shape[0], width), dtype), np.empty((x.shape[0], width), dtype)
     product, scratch = np.empty((h.shape[0], 3 * width), dtype), np.empty((h.shape[0], width), dtype)
@@ -325,13 +325,13 @@ def gru_backward(
         multiply(dn, r[start:end], slope[:, 2])
         multiply(h, z[start:end], h)
         add(h, dot(flat[start:end], w_hh, p), h)
-    recurrent = dot(flat.T, before) if needs[3] else None
+    recurrent = linear_weight_gradient(flat, before) if needs[3] else None
     b_hh = add.reduce(flat, 0) if needs[5] else None
     slopes[:, 2] = news
     return (
         dot(flat, w_ih) if needs[0] else None,
         dh,
-        dot(flat.T, x) if needs[2] else None,
+        linear_weight_gradient(flat, x) if needs[2] else None,
         recurrent,
         add.reduce(flat, 0) if needs[4] else None,
         b_hh,
@@ -341,12 +341,12 @@ def gru_backward(
 @quiet
 def rnn(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, sizes: list[int], reverse: bool) -> tuple[Any, Any]:
     """The outputs of all rows and the last h of each sequence."""
-    outputs = _with_bias(dot(x, w_ih.T), b_ih, b_hh)
+    outputs = _with_bias(linear(x, w_ih, None), b_ih, b_hh)
     h = h0.copy("C")
     if _compiles(x, h0, w_ih, w_hh, b_ih, b_hh):
         _run(library.rnn(KINDS[x.dtype], bool(relu)), [outputs, h], w_hh.T, steps_of(sizes, reverse), len(h), h.shape[1], False, False)
         return outputs, h
-    product, recurrent, zero = np.empty_like(h), w_hh.T, x.dtype.type(0)
+    product, recurrent, zero = np.empty_like(h), np.ascontiguousarray(w_hh.T), x.dtype.type(0)
     for start, n in steps_of(sizes, reverse):
         out, now = outputs[start : start + n], h[:n]
         add(out, dot(now, recurrent, product[:n]), out)
@@ -392,8 +392,8 @@ def rnn_backward(
     return (
         dot(slopes, w_ih) if needs[0] else None,
         dh,
-        dot(slopes.T, x) if needs[2] else None,
-        dot(slopes.T, previous_rows(outputs, h0, steps)) if needs[3] else None,
+        linear_weight_gradient(slopes, x) if needs[2] else None,
+        linear_weight_gradient(slopes, previous_rows(outputs, h0, steps)) if needs[3] else None,
         bias if needs[4] else None,
         bias.copy() if needs[5] else None,
     )

@@ -3,37 +3,32 @@
 from typing import Any
 
 from ..autograd.grad_mode import no_grad
-from ..autograd.node import tensors
 from ..core.naming import public
-from ..core.size import Size
 from ..nn import functional as F
 from ..ops.creation import arange
 from . import constraints
-from .distribution import ProbsAndLogits, batch_shape_of, broadcast_all
+from .distribution import ProbsAndLogits
+from .exp_family import ExponentialFamily
+from .utils import batch_shape_of, broadcast_all, torch
 
 __all__ = ["Bernoulli"]
 
 
 @public("torch.distributions.bernoulli")
-class Bernoulli(ProbsAndLogits):
+class Bernoulli(ProbsAndLogits, ExponentialFamily):
     """1 with probability `probs`, else 0; `logits` is the logarithm of the odds."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean
     has_enumerate_support = True
-    _binary = True
+    _mean_carrier_measure = 0
+    _batched = ("probs", "logits", "_param")
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        self._check_one(probs, logits)
-        given = logits if probs is None else probs
+        name, given = self._check_one(probs, logits)
         (self._param,) = broadcast_all(given)
-        self.__dict__["logits" if probs is None else "probs"] = self._param
+        self.__dict__[name] = self._param
         super().__init__(batch_shape_of(self._param, given), validate_args=validate_args)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     @property
     def mean(self) -> Any:
@@ -49,7 +44,7 @@ class Bernoulli(ProbsAndLogits):
 
     def sample(self, sample_shape: Any = ()) -> Any:
         with no_grad():
-            return tensors.bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
+            return torch["bernoulli"](self.probs.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:
@@ -63,3 +58,10 @@ class Bernoulli(ProbsAndLogits):
     def enumerate_support(self, expand: bool = True) -> Any:
         values = arange(2, dtype=self._param.dtype, device=self._param.device).view(-1, *(1,) * len(self._batch_shape))
         return values.expand(-1, *self._batch_shape) if expand else values
+
+    @property
+    def _natural_params(self) -> tuple[Any, ...]:
+        return (self.probs.logit(),)
+
+    def _log_normalizer(self, x: Any) -> Any:  # type: ignore[override]
+        return x.exp().log1p()

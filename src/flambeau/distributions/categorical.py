@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from ..autograd.node import tensors
 from ..core.naming import public
 from ..core.number_info import finfo
 from ..core.size import Size
 from ..ops.creation import arange, full
-from ..ops.definition import NAMES
 from . import constraints
 from .distribution import ProbsAndLogits
+from .utils import torch
 
 __all__ = ["Categorical"]
 
@@ -20,10 +19,11 @@ class Categorical(ProbsAndLogits):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     has_enumerate_support = True
+    _binary = False
+    _batched = ("probs", "logits", "_param")
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        self._check_one(probs, logits)
-        name, given = ("logits", logits) if probs is None else ("probs", probs)
+        name, given = self._check_one(probs, logits)
         if given.dim() < 1:
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
         normalised = given - given.logsumexp(dim=-1, keepdim=True) if probs is None else given / given.sum(-1, keepdim=True)
@@ -31,14 +31,9 @@ class Categorical(ProbsAndLogits):
         self._num_events = normalised.shape[-1]
         super().__init__(normalised.shape[:-1], validate_args=validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
         return constraints.integer_interval(0, self._num_events - 1)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.size()
 
     @property
     def mean(self) -> Any:
@@ -54,13 +49,13 @@ class Categorical(ProbsAndLogits):
 
     def sample(self, sample_shape: Any = ()) -> Any:
         sample_shape = Size(sample_shape)
-        drawn = tensors.multinomial(self.probs.reshape(-1, self._num_events), sample_shape.numel(), True).T
+        drawn = torch["multinomial"](self.probs.reshape(-1, self._num_events), sample_shape.numel(), True).T
         return drawn.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:
             self._validate_sample(value)
-        value, logits = NAMES["torch"]["broadcast_tensors"](value.long().unsqueeze(-1), self.logits)
+        value, logits = torch["broadcast_tensors"](value.long().unsqueeze(-1), self.logits)
         return logits.gather(-1, value[..., :1]).squeeze(-1)
 
     def entropy(self) -> Any:

@@ -1,43 +1,16 @@
 """What all distributions share."""
 
-from functools import cached_property
+import warnings
 from typing import Any
 
 from ..autograd.grad_mode import no_grad
-from ..core.dtype import get_default_dtype
-from ..core.layout import broadcast_shapes
 from ..core.naming import public
 from ..core.size import Size
-from ..ops.creation import empty, tensor
 from ..tensor import Tensor
 from . import constraints
+from .utils import lazy_property, logits_to_probs, probs_to_logits
 
-__all__ = ["Distribution", "broadcast_all", "standard_normal"]
-
-
-def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
-    """Tensors and numbers as tensors of one shape; numbers take the dtype of the first tensor. Raises ValueError for others."""
-    if not all(isinstance(v, (Tensor, int, float, complex)) for v in values):
-        raise ValueError("Input arguments must all be instances of Number, torch.Tensor or objects implementing __torch_function__.")
-    dtype = next((v.dtype for v in values if isinstance(v, Tensor)), get_default_dtype())
-    made = [v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values]
-    shape = broadcast_shapes(*(v.shape for v in made))
-    return tuple(v if tuple(v.shape) == shape else v.expand(shape) for v in made)
-
-
-def batch_shape_of(parameter: Tensor, *given: Any) -> Size:
-    """The shape of the broadcast parameters; () if all were given as numbers."""
-    return parameter.shape if any(isinstance(v, Tensor) for v in given) else Size()
-
-
-def standard_normal(shape: Any, like: Tensor) -> Tensor:
-    """Normal random numbers of mean 0 and variance 1."""
-    return empty(shape, dtype=like.dtype, device=like.device).normal_()
-
-
-def sum_rightmost(value: Any, dims: int) -> Any:
-    """The sum over the last dims."""
-    return value.reshape(*value.shape[:-dims], -1).sum(-1) if dims else value
+__all__ = ["Distribution"]
 
 
 @public("torch.distributions.distribution")
@@ -50,19 +23,34 @@ class Distribution:
 
     has_rsample = False
     has_enumerate_support = False
-    arg_constraints: Any = {}  # by the names of the parameters
     _validate_args = __debug__
+    _batched: tuple[str, ...]
+    """The fields that begin with the batch's dims (tensors, or distributions): what `expand` expands. A class with an `__init__` of its
+    own says it anew."""
 
     def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None) -> None:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
-        if not self._validate_args:
+        if self._validate_args:
+            self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        try:
+            arg_constraints = self.arg_constraints
+        except NotImplementedError:
+            warnings.warn(
+                f"{self.__class__} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize the distribution "
+                "with `validate_args=False` to turn off validation.",
+                stacklevel=4,
+            )
             return
-        for name, constraint in self.arg_constraints.items():
-            if constraints.is_dependent(constraint) or name not in self.__dict__:
+        for name, constraint in arg_constraints.items():
+            if constraints.is_dependent(constraint):
                 continue
-            value = self.__dict__[name]
+            if name not in self.__dict__ and isinstance(getattr(type(self), name), lazy_property):
+                continue  # computed from another parameter
+            value = getattr(self, name)
             if not constraint.check(value).all():
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} to satisfy "
@@ -85,6 +73,11 @@ class Distribution:
     def event_shape(self) -> Size:
         """The shape of one value."""
         return self._event_shape
+
+    @property
+    def arg_constraints(self) -> Any:
+        """Constraints by the names of the parameters that they hold for."""
+        raise NotImplementedError
 
     @property
     def support(self) -> Any:
@@ -122,8 +115,6 @@ class Distribution:
 
     def sample_n(self, n: int) -> Any:
         """`sample((n,))`; deprecated."""
-        import warnings
-
         warnings.warn("`sample_n(n)` will be deprecated. Use `sample((n,))` instead.", FutureWarning, stacklevel=2)
         return self.sample(Size((n,)))
 
@@ -152,16 +143,38 @@ class Distribution:
         return self.entropy().exp()
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distribution with its parameters expanded to a batch shape."""
+        """The same distribution with its parameters expanded to a batch shape.
+
+        `_instance`: the new instance, for a subclass that has made one and set fields of its own.
+        """
+        owner = next((cls for cls in type(self).__mro__ if "_batched" in cls.__dict__), None)
+        if owner is None:
+            raise NotImplementedError
+        new = self._get_checked_instance(owner, _instance)
         batch_shape = Size(batch_shape)
-        new: Any = type(self).__new__(type(self))
         before = len(self._batch_shape)
         for name, value in self.__dict__.items():
-            if isinstance(value, Tensor) and tuple(value.shape[:before]) == tuple(self._batch_shape):
-                value = value.expand(*batch_shape, *value.shape[before:])
+            if name in new.__dict__:
+                continue
+            if name in self._batched:
+                shape = value.batch_shape if isinstance(value, Distribution) else value.shape
+                value = value.expand(Size((*batch_shape, *shape[before:])))
+            elif isinstance(getattr(type(self), name, None), lazy_property):
+                continue  # of the old shape
             new.__dict__[name] = value
         new._batch_shape = batch_shape
         return new
+
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """The instance that `expand` fills: the given one, or a new one, unless the type is made in a way that `cls` can't know of."""
+        if _instance is not None:
+            return _instance
+        if type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+            raise NotImplementedError(
+                f"Subclass {self.__class__.__name__} of {cls.__name__} that defines a custom __init__ method must also define a custom "
+                ".expand() method."
+            )
+        return type(self).__new__(type(self))
 
     def _extended_shape(self, sample_shape: Any = ()) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
@@ -179,6 +192,11 @@ class Distribution:
         try:
             support = self.support
         except NotImplementedError:
+            warnings.warn(
+                f"{self.__class__} does not define `support` to enable sample validation. Please initialize the distribution with "
+                "`validate_args=False` to turn off validation.",
+                stacklevel=3,
+            )
             return
         if not support.check(value).all():
             raise ValueError(
@@ -194,28 +212,27 @@ class Distribution:
 class ProbsAndLogits(Distribution):
     """Distributions given by probabilities or by their logarithms, either of which is computed from the other when asked for."""
 
-    _binary = False
+    _binary = True  # one probability of two, and the logarithm of the odds; else the last dim holds the probabilities
+    _param: Tensor
 
-    def _check_one(self, probs: Any, logits: Any) -> None:
+    @staticmethod
+    def _check_one(probs: Any, logits: Any) -> tuple[str, Any]:
+        """The name and the value of the one that is given."""
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        return ("logits", logits) if probs is None else ("probs", probs)
 
-    @cached_property
+    @lazy_property
     def probs(self) -> Any:
         """The probabilities."""
-        return self.logits.sigmoid() if self._binary else self.logits.softmax(-1)
+        return logits_to_probs(self.logits, self._binary)
 
-    @cached_property
+    @lazy_property
     def logits(self) -> Any:
         """Their logarithms, for two outcomes the logarithm of the odds."""
-        probs = self.probs
-        eps = epsilon_of(probs)
-        probs = probs.clamp(eps, 1 - eps)
-        return probs.log() - (-probs).log1p() if self._binary else probs.log()
+        return probs_to_logits(self.probs, self._binary)
 
-
-def epsilon_of(x: Any) -> float:
-    """The distance from 1 to the next number of the tensor's dtype."""
-    from ..core.number_info import finfo
-
-    return finfo(x.dtype).eps
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        return self._param.size()

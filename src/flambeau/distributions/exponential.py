@@ -5,18 +5,21 @@ from typing import Any
 from ..core.naming import public
 from ..ops.creation import empty
 from . import constraints
-from .distribution import Distribution, batch_shape_of, broadcast_all
+from .exp_family import ExponentialFamily
+from .utils import batch_shape_of, broadcast_all, filled
 
 __all__ = ["Exponential"]
 
 
 @public("torch.distributions.exponential")
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """Density `rate exp(-rate x)` for x >= 0."""
 
     arg_constraints = {"rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
+    _mean_carrier_measure = 0
+    _batched = ("rate",)
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all(rate)
@@ -28,7 +31,7 @@ class Exponential(Distribution):
 
     @property
     def mode(self) -> Any:
-        return self.rate.new_zeros(self.rate.shape)
+        return filled(self.rate, 0)
 
     @property
     def stddev(self) -> Any:
@@ -56,3 +59,10 @@ class Exponential(Distribution):
 
     def entropy(self) -> Any:
         return 1.0 - self.rate.log()
+
+    @property
+    def _natural_params(self) -> tuple[Any, ...]:
+        return (-self.rate,)
+
+    def _log_normalizer(self, x: Any) -> Any:  # type: ignore[override]
+        return -(-x).log()

@@ -4,7 +4,8 @@ from typing import Any
 
 from ..core.naming import public
 from . import constraints
-from .distribution import Distribution, sum_rightmost
+from .distribution import Distribution
+from .utils import sum_rightmost
 
 __all__ = ["Independent"]
 
@@ -12,6 +13,9 @@ __all__ = ["Independent"]
 @public("torch.distributions.independent")
 class Independent(Distribution):
     """The base distribution with its last `reinterpreted_batch_ndims` batch dims as dims of the event: their `log_prob` is summed."""
+
+    arg_constraints: Any = {}
+    _batched = ("base_dist",)
 
     def __init__(self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None) -> None:
         if reinterpreted_batch_ndims > len(base_distribution.batch_shape):
@@ -25,10 +29,6 @@ class Independent(Distribution):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
         super().__init__(shape[:batch], shape[batch:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        base = self.base_dist.expand((*batch_shape, *self.event_shape[: self.reinterpreted_batch_ndims]))
-        return type(self)(base, self.reinterpreted_batch_ndims, validate_args=False)
-
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
         return self.base_dist.has_rsample
@@ -37,7 +37,7 @@ class Independent(Distribution):
     def has_enumerate_support(self) -> bool:  # type: ignore[override]
         return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
 
-    @property
+    @constraints.dependent_property
     def support(self) -> Any:
         inner = self.base_dist.support
         return constraints.independent(inner, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else inner

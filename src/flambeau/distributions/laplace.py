@@ -3,9 +3,9 @@
 from typing import Any
 
 from ..core.naming import public
-from ..ops.creation import empty
 from . import constraints
-from .distribution import Distribution, batch_shape_of, broadcast_all, epsilon_of
+from .distribution import Distribution
+from .utils import batch_shape_of, broadcast_all, epsilon_of, uniform
 
 __all__ = ["Laplace"]
 
@@ -17,6 +17,7 @@ class Laplace(Distribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
     has_rsample = True
+    _batched = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
@@ -39,7 +40,7 @@ class Laplace(Distribution):
         return 2**0.5 * self.scale
 
     def rsample(self, sample_shape: Any = ()) -> Any:
-        u = empty(self._extended_shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device).uniform_(epsilon_of(self.loc) - 1, 1)
+        u = uniform(self._extended_shape(sample_shape), self.loc, epsilon_of(self.loc) - 1, 1)
         return self.loc - self.scale * u.sign() * (-u.abs()).log1p()
 
     def log_prob(self, value: Any) -> Any:

@@ -1,7 +1,6 @@
 """The normal distribution of vectors."""
 
 import math
-from functools import cached_property
 from typing import Any
 
 from ..core.layout import broadcast_shapes
@@ -9,7 +8,8 @@ from ..core.naming import public
 from ..ops.creation import eye
 from ..ops.definition import NAMES
 from . import constraints
-from .distribution import Distribution, standard_normal
+from .distribution import Distribution
+from .utils import lazy_property, standard_normal
 
 __all__ = ["MultivariateNormal"]
 
@@ -27,6 +27,7 @@ class MultivariateNormal(Distribution):
     }  # fmt: skip
     support = constraints.real_vector
     has_rsample = True
+    _batched = ("loc", *MATRICES)
 
     def __init__(
         self,
@@ -50,32 +51,27 @@ class MultivariateNormal(Distribution):
         self.loc = loc.expand(*batch, -1)
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
         if name == "scale_tril":
-            self._factor = matrix
+            self._unbroadcasted_scale_tril = matrix
         else:
-            self._factor = linalg["cholesky"](matrix) if name == "covariance_matrix" else _factor_of_inverse(matrix)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = super().expand(batch_shape)
-        new._factor = self._factor
-        return new
+            self._unbroadcasted_scale_tril = linalg["cholesky"](matrix) if name == "covariance_matrix" else factor_of_inverse(matrix)
 
     def _wide(self, matrix: Any) -> Any:
         return matrix.expand(*self._batch_shape, *self._event_shape, *self._event_shape)
 
-    @cached_property
+    @lazy_property
     def scale_tril(self) -> Any:
         """The lower triangular factor of the covariance."""
-        return self._wide(self._factor)
+        return self._wide(self._unbroadcasted_scale_tril)
 
-    @cached_property
+    @lazy_property
     def covariance_matrix(self) -> Any:
         """The covariance."""
-        return self._wide(self._factor @ self._factor.mT)
+        return self._wide(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
 
-    @cached_property
+    @lazy_property
     def precision_matrix(self) -> Any:
         """The inverse of the covariance."""
-        return self._wide(NAMES["torch"]["cholesky_inverse"](self._factor))
+        return self._wide(NAMES["torch"]["cholesky_inverse"](self._unbroadcasted_scale_tril))
 
     @property
     def mean(self) -> Any:
@@ -87,28 +83,37 @@ class MultivariateNormal(Distribution):
 
     @property
     def variance(self) -> Any:
-        return self._factor.pow(2).sum(-1).expand(*self._batch_shape, *self._event_shape)
+        return self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(*self._batch_shape, *self._event_shape)
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         noise = standard_normal(self._extended_shape(sample_shape), self.loc)
-        return self.loc + (self._factor @ noise.unsqueeze(-1)).squeeze(-1)
+        return self.loc + (self._unbroadcasted_scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:
             self._validate_sample(value)
-        solved = linalg["solve_triangular"](self._factor, (value - self.loc).unsqueeze(-1), upper=False)
-        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + solved.squeeze(-1).pow(2).sum(-1)) - self.half_log_det()
-
-    def half_log_det(self) -> Any:
-        """Half the logarithm of the covariance's determinant."""
-        return self._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        factor = self._unbroadcasted_scale_tril
+        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + mahalanobis(factor, value - self.loc)) - half_log_det(factor)
 
     def entropy(self) -> Any:
-        result = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self.half_log_det()
+        result = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + half_log_det(self._unbroadcasted_scale_tril)
         return result.expand(self._batch_shape) if self._batch_shape else result
 
 
-def _factor_of_inverse(precision: Any) -> Any:
+def half_log_det(factor: Any) -> Any:
+    """The logarithm of a lower triangular matrix's determinant, half that of the matrix it is a factor of."""
+    return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def mahalanobis(factor: Any, x: Any) -> Any:
+    """`x' M**-1 x` for the last dim of x, M having the lower triangular factor."""
+    if factor.dim() > 2:
+        return linalg["solve_triangular"](factor, x.unsqueeze(-1), upper=False).squeeze(-1).pow(2).sum(-1)
+    columns = x.reshape(-1, x.shape[-1]).mT  # one system with many right-hand sides
+    return linalg["solve_triangular"](factor, columns, upper=False).pow(2).sum(-2).reshape(x.shape[:-1])
+
+
+def factor_of_inverse(precision: Any) -> Any:
     """The lower triangular factor of a matrix's inverse: of the matrix turned by 180 degrees, turned back and inverted."""
     turned = linalg["cholesky"](precision.flip(-2, -1)).flip(-2, -1).mT
     return linalg["solve_triangular"](turned, eye(precision.shape[-1], dtype=precision.dtype, device=precision.device), upper=False)

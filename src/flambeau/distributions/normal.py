@@ -4,21 +4,23 @@ import math
 from typing import Any
 
 from ..autograd.grad_mode import no_grad
-from ..autograd.node import tensors
 from ..core.naming import public
 from . import constraints
-from .distribution import Distribution, batch_shape_of, broadcast_all, standard_normal
+from .exp_family import ExponentialFamily
+from .utils import batch_shape_of, broadcast_all, standard_normal, torch
 
 __all__ = ["Normal"]
 
 
 @public("torch.distributions.normal")
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """Density `exp(-((x - loc) / scale)**2 / 2) / (scale sqrt(2 pi))`."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
     has_rsample = True
+    _mean_carrier_measure = 0
+    _batched = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
@@ -43,7 +45,7 @@ class Normal(Distribution):
     def sample(self, sample_shape: Any = ()) -> Any:
         shape = self._extended_shape(sample_shape)
         with no_grad():
-            return tensors.normal(self.loc.expand(shape), self.scale.expand(shape))
+            return torch["normal"](self.loc.expand(shape), self.scale.expand(shape))
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         return self.loc + standard_normal(self._extended_shape(sample_shape), self.loc) * self.scale
@@ -51,7 +53,7 @@ class Normal(Distribution):
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:
             self._validate_sample(value)
-        return -((value - self.loc) ** 2) / (2 * self.variance) - self.scale.log() - math.log(math.sqrt(2 * math.pi))
+        return -((value - self.loc) ** 2) / (2 * self.scale**2) - self.scale.log() - math.log(math.sqrt(2 * math.pi))
 
     def cdf(self, value: Any) -> Any:
         if self._validate_args:
@@ -63,3 +65,10 @@ class Normal(Distribution):
 
     def entropy(self) -> Any:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
+
+    @property
+    def _natural_params(self) -> tuple[Any, ...]:
+        return self.loc / self.scale.pow(2), -0.5 * self.scale.pow(2).reciprocal()
+
+    def _log_normalizer(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+        return 0.5 * (-math.pi / y).log() - 0.25 * x.pow(2) / y

@@ -3,9 +3,9 @@
 from typing import Any
 
 from ..core.naming import public
-from ..ops.creation import empty
 from . import constraints
-from .distribution import Distribution, batch_shape_of, broadcast_all
+from .distribution import Distribution
+from .utils import batch_shape_of, broadcast_all, uniform
 
 __all__ = ["Uniform"]
 
@@ -15,6 +15,7 @@ class Uniform(Distribution):
     """Density 1 / (high - low) from `low` up to, without, `high`."""
 
     has_rsample = True
+    _batched = ("low", "high")
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = broadcast_all(low, high)
@@ -25,7 +26,7 @@ class Uniform(Distribution):
         """Each bound's limit is the other one."""
         return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
         return constraints.interval(self.low, self.high)
 
@@ -35,7 +36,7 @@ class Uniform(Distribution):
 
     @property
     def mode(self) -> Any:
-        return self.low * float("nan")
+        return float("nan") * self.high
 
     @property
     def stddev(self) -> Any:
@@ -46,8 +47,7 @@ class Uniform(Distribution):
         return (self.high - self.low).pow(2) / 12
 
     def rsample(self, sample_shape: Any = ()) -> Any:
-        drawn = empty(self._extended_shape(sample_shape), dtype=self.low.dtype, device=self.low.device).uniform_()
-        return self.low + drawn * (self.high - self.low)
+        return self.low + uniform(self._extended_shape(sample_shape), self.low) * (self.high - self.low)
 
     def log_prob(self, value: Any) -> Any:
         if self._validate_args:

@@ -378,13 +378,47 @@ def standard_gamma(shape: Any, generator: Any = None) -> Any:
         raise not_implemented("gamma_cpu", dtype)
     generator = generator or default_generator
     if usable():
-        return np.maximum(gamma_numbers(shape, generator).astype(dtype, copy=False), np.finfo(dtype).tiny)
+        return np.fmax(gamma_numbers(shape, generator).astype(dtype, copy=False), np.finfo(dtype).tiny)
     uniform = draw_u53(generator)
     result = np.empty(shape.shape, dtype)
     flat = result.reshape(-1)
     for i, alpha in enumerate(shape.ravel()):
         flat[i] = gamma_one(alpha, uniform, generator)
-    return np.maximum(result, np.finfo(dtype).tiny)
+    return np.fmax(result, np.finfo(dtype).tiny)
+
+
+@quiet
+def dirichlet(concentration: Any, generator: Any = None) -> Any:
+    """Gamma numbers in float64, divided by their sum over the last dim, between the dtype's smallest normal number and 1: a new array.
+
+    Raises NotImplementedError for others than float32 and float64.
+    """
+    dtype = concentration.dtype
+    if dtype not in (F32, F64):
+        raise not_implemented("dirichlet", dtype)
+    numbers = standard_gamma(concentration.astype(F64), generator)
+    shares = numbers / (row_sums(numbers)[..., None] if numbers.ndim else numbers)
+    kind = dtype.type
+    return np.clip(shares.astype(dtype, copy=False), np.finfo(dtype).tiny, np.nextafter(kind(1), kind(0)))
+
+
+def row_sums(x: Any) -> Any:
+    """Sums over the last dim of float64 in PyTorch's order with AVX2: the rest, then four lanes, each of four sums of every fourth one."""
+    n = x.shape[-1]
+    if not 4 <= n <= 256:
+        return x.sum(-1)
+    count = n // 4
+    vectors = x[..., : 4 * count].reshape(*x.shape[:-1], count, 4)
+    sums = [vectors[..., k, :] * 1 for k in range(min(count, 4))]
+    for i in range(4, count):
+        sums[i % 4 if i < count - count % 4 else 0] += vectors[..., i, :]
+    lanes = sums[0]
+    for other in sums[1:]:
+        lanes += other
+    total = x[..., 4 * count :].sum(-1)
+    for k in range(4):
+        total = total + lanes[..., k]
+    return total
 
 
 def gamma_numbers(shape: Any, generator: Any) -> Any:
@@ -394,12 +428,12 @@ def gamma_numbers(shape: Any, generator: Any) -> Any:
     exponents = np.where(small, kind(1) / shape, kind(0)).astype(F64)
     exponents[shape == 0] = -1
     numbers = (np.where(small, shape + kind(1), shape) - kind(np.float32(1) / np.float32(3))).astype(F64)
-    numbers, exponents = np.ascontiguousarray(numbers), np.ascontiguousarray(exponents)
+    numbers, exponents = np.ascontiguousarray(numbers).reshape(-1), np.ascontiguousarray(exponents)
     waiting = generator.next_normal
     cache = np.array([0.0 if waiting is None else waiting, waiting is not None])
-    drawn(sampler.gamma(), numbers.reshape(-1), generator, exponents, cache)
+    drawn(sampler.gamma(), numbers, generator, exponents, cache)
     generator.next_normal = float(cache[0]) if cache[1] else None
-    return numbers
+    return numbers.reshape(shape.shape)
 
 
 def gamma_one(alpha: Any, uniform: Any, generator: Any) -> float:

@@ -12,7 +12,7 @@ from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
 from ..core.layout import broadcast_shapes
-from ..kernels import memory, sampling
+from ..kernels import gamma_gradient, memory, sampling
 from ..kernels import random as k
 from ..tensor import PLAIN, Tensor, bump_version, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
@@ -312,6 +312,45 @@ def poisson(input: Any, generator: Any = None) -> Tensor:
 def binomial(count: Any, prob: Any, generator: Any = None) -> Tensor:
     """Binomial numbers of `count` trials with probability `prob`."""
     return wrap(sampling.binomial(count._array, prob._array, generator))
+
+
+@operator("torch._standard_gamma", node="StandardGammaBackward0")
+def _standard_gamma(input: Array, generator: Any = None) -> Array:
+    """Gamma numbers of the shapes in `input` and scale 1. Their gradients are implicit: `_standard_gamma_grad`."""
+    return sampling.standard_gamma(input, generator)
+
+
+@operator("torch._standard_gamma_grad")
+def _standard_gamma_grad(input: Array, output: Array) -> Array:
+    """The gradient of the gamma numbers `output` for their shapes `input`."""
+    return gamma_gradient.standard_gamma_grad(input, output)
+
+
+@operator("torch._sample_dirichlet", node="SampleDirichletBackward0")
+def _sample_dirichlet(input: Array, generator: Any = None) -> Array:
+    """Dirichlet numbers of the concentrations along the last dim."""
+    return sampling.dirichlet(input, generator)
+
+
+@operator("torch._dirichlet_grad")
+def _dirichlet_grad(x: Array, alpha: Array, total: Array) -> Array:
+    """The part of the Dirichlet numbers' gradient that belongs to one of them, divided by 1 - x."""
+    return gamma_gradient.dirichlet_grad(x, alpha, total)
+
+
+def _no_derivative(name: str) -> Any:
+    def formula(F: Any, grad: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
+
+    return formula
+
+
+_standard_gamma.derivative(input=lambda F, grad, input, result: grad * F._standard_gamma_grad(input, result))
+_standard_gamma_grad.derivative(input=_no_derivative("_standard_gamma_grad"), output=_no_derivative("_standard_gamma_grad"))
+_sample_dirichlet.derivative(input=_no_derivative("_sample_dirichlet"))
+_dirichlet_grad.derivative(
+    x=_no_derivative("_dirichlet_grad"), alpha=_no_derivative("_dirichlet_grad"), total=_no_derivative("_dirichlet_grad")
+)
 
 
 def _zero(F: Any, grad: Any, x: Any) -> Any:

@@ -234,10 +234,40 @@ def take_along(x: Any, indices: Any, axis: int) -> Any:
     return np.take_along_axis(x, indices, axis)
 
 
+FEW = 256
+"""Up to so many elements sorting them all is as quick as finding one."""
+
+
+def nth(x: Any, axis: int, place: int) -> tuple[Any, Any]:
+    """The element that a stable sort along the axis puts at a place, kept with size 1, and its index. NaN is the largest."""
+    if x.__class__ is not np.ndarray or x.size <= FEW or x.dtype.kind not in "iuf" or x.dtype.itemsize == 2:
+        values, indices = sort(x, axis, False)
+        return take(values, [place], axis), take(indices, [place], axis)
+    value = np.partition(x, place, axis).take([place], axis)
+    same = x == value
+    rank = place - np.add.reduce(x < value, axis, np.int64, keepdims=True)
+    if not rank.any() and not (value != value).any():
+        return value, same.argmax(axis, keepdims=True)
+    lost = value != value  # of NaN, what comes before are all others
+    same |= lost & (x != x)
+    rank = np.where(lost, place - np.add.reduce(x == x, axis, np.int64, keepdims=True), rank)
+    return value, (np.add.accumulate(same, axis, np.int64) == rank + 1).argmax(axis, keepdims=True)
+
+
 def median(x: Any, axis: int, skip_nan: bool) -> tuple[Any, Any]:
     """The lower median along the axis, kept with size 1, and its index; the first NaN where there is one, unless skipped."""
-    values, indices = sort(x, axis, False)
     size = x.shape[axis]
+    if x.__class__ is np.ndarray and x.dtype.kind in "iuf" and x.dtype.itemsize > 2 and x.size > FEW:
+        nan = x != x
+        lost = bool(nan.any())
+        if not (lost and skip_nan):
+            value, index = nth(x, axis, (size - 1) // 2)
+            if lost:
+                there = nan.any(axis, keepdims=True)
+                value = np.where(there, x.dtype.type(np.nan), value)
+                index = np.where(there, nan.argmax(axis, keepdims=True), index)
+            return value, index
+    values, indices = sort(x, axis, False)
     count = size - np.add.reduce(values != values, axis, keepdims=True)
     position = np.maximum((count - 1) // 2, 0) if skip_nan else np.where(count < size, count, (size - 1) // 2)
     return np.take_along_axis(values, position, axis), np.take_along_axis(indices, position, axis)

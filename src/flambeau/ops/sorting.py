@@ -91,12 +91,11 @@ def kthvalue_op(input: Array, k: Any, dim: Any, keepdim: Any) -> Array:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension %d" % axis)
     if not input.ndim:
         return input.copy(), memory.no_index(input)
-    values, indices = in_order(input, axis, False)
-    values, indices = take(values, [k - 1], axis), take(indices, [k - 1], axis)
+    values, indices = element_at(input, axis, k - 1)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
 
-in_order, middle, commonest, take = k.sort, k.median, k.mode, k.take
+in_order, middle, commonest, element_at = k.sort, k.median, k.mode, k.nth
 kthvalue_op.joint("input")(
     lambda F, grads, result1, input_shape, dim, keepdim: (F.value_selecting_backward(grads[0], result1, input_shape, dim, keepdim),)
 )

@@ -1,21 +1,467 @@
 """`torch.func`: functions that turn functions into their gradients, Jacobians and batched forms, over the ordinary engine.
 
-Arguments may be tensors or nested tuples, lists and dicts of them. `vmap` calls the function once per element.
+Arguments may be tensors or nested tuples, lists and dicts of them. A transform takes fresh tensors over its arguments, so that what
+is differentiated inside is apart from any graph outside, and still part of it where an outer transform or `backward()` asks. Inside of
+a `vmap`, gradients are those of each sample.
 """
 
 import functools
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
+from ._functorch.batching import BatchedTensor, RefusingRandomness, innermost, lifted, rewrapped
+from ._functorch.rearranging import rearrange
+from ._functorch.vmap import transforms, vmap
 from .autograd import grad as autograd_grad
 from .autograd.grad_mode import enable_grad
 from .autograd.node import Node, Output, tensors
-from .core.generator import default_generator
 from .core.missing import missing_name
+from .ops.definition import NAMES
 from .tensor import Tensor
+from .utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
+__all__ = [
+    "grad", "grad_and_value", "vmap", "replace_all_batch_norm_modules_", "functionalize", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+    "rearrange", "vjp", "functional_call", "stack_module_state", "debug_unwrap",
+]  # fmt: skip
 
 __getattr__ = missing_name(__name__)
+
+
+class _inside:
+    """A block in which a transform runs the function: gradients are recorded."""
+
+    def __enter__(self) -> None:
+        transforms.depth += 1
+        self.mode = enable_grad()
+        self.mode.__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        self.mode.__exit__(*exception)
+        transforms.depth -= 1
+
+
+def _fresh(tree: Any) -> Any:
+    """New tensors over the same memory, one for each sample: in the graph of those that require gradients, leaves otherwise."""
+
+    def fresh(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
+        like = lifted(x)
+        value = innermost(like)
+        return rewrapped(value.view_as(value) if value.requires_grad else value.detach().requires_grad_(), like)
+
+    return tree_map(fresh, tree)
+
+
+def _leaves(tree: Any) -> list[Any]:
+    return tree_flatten(tree)[0]  # type: ignore[no-any-return]
+
+
+def _settled(tree: Any, fresh: list[Any]) -> Any:
+    """Results, without a graph where it leads to the fresh leaves alone."""
+    own = {id(innermost(t)) for t in fresh if innermost(t)._node is None}
+
+    def settle(t: Any) -> Any:
+        if not isinstance(t, Tensor) or not t.requires_grad:
+            return t
+        seen: set[int] = set()
+        stack = [innermost(t)._node or innermost(t)]
+        while stack:
+            edge = stack.pop()
+            edge = edge.node if edge.__class__ is Output else edge
+            if edge is None or id(edge) in seen:
+                continue
+            seen.add(id(edge))
+            if isinstance(edge, Node):
+                stack.extend(edge.edges)
+            elif id(edge) not in own:
+                return t
+        return rewrapped(innermost(t).detach(), t)
+
+    return tree_map(settle, tree)
+
+
+def _check_argnums(argnums: Any, count: int) -> tuple[int, ...]:
+    """The numbers of arguments, counted from the front. Raises RuntimeError for what names none."""
+    if not isinstance(argnums, (int, tuple)):
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+    for n in numbers:
+        if not isinstance(n, int):
+            raise RuntimeError(f"argnum must be int, got: {type(n)}")
+        if not -count <= n < count:
+            raise RuntimeError(f"Got argnum={n}, but only {count} positional inputs")
+    if not numbers:
+        raise RuntimeError("argnums must be non-empty")
+    numbers = tuple(n % count for n in numbers)
+    if len(set(numbers)) != len(numbers):
+        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
+    return numbers
+
+
+def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[list[Any], list[Any]]:
+    """The arguments with fresh tensors at `argnums`, and these."""
+    numbers = _check_argnums(argnums, len(args))
+    made = [_fresh(args[n]) for n in numbers]
+    swapped = list(args)
+    for n, value in zip(numbers, made):
+        swapped[n] = value
+    return swapped, made
+
+
+def _gradients(outputs: Any, inputs: list[Any], directions: Any = None) -> list[Any]:
+    """The gradients with respect to the fresh inputs, zeros where there are none."""
+    values = [innermost(x) for x in inputs]
+    pairs = [(lifted(o), d) for o, d in zip(outputs, directions or [None] * len(outputs)) if o.requires_grad]
+    if not pairs:
+        return [rewrapped(tensors.zeros_like(v.detach()), x) for v, x in zip(values, inputs)]
+    plain = [innermost(o) for o, _ in pairs]
+    ones = tensors.ones_like
+    starts = [ones(p.detach()) if d is None else innermost(lifted(d)) for p, (_, d) in zip(plain, pairs)]
+    found = autograd_grad(plain, values, starts, create_graph=True, allow_unused=True)
+    return [rewrapped(tensors.zeros_like(v.detach()) if g is None else g, x) for g, v, x in zip(found, values, inputs)]
+
+
+def _outputs(output: Any, call: str) -> list[Any]:
+    """The tensors of a result. Raises RuntimeError for anything else, and for none."""
+    found = _leaves(output)
+    for each in found:
+        if not isinstance(each, Tensor):
+            raise RuntimeError(f"{call}: expected f(*primals) to return only tensors, got unsupported type {type(each)}")
+    if not found:
+        raise RuntimeError(f"{call}: Expected f to be a function that has non-empty output (got output = [])")
+    return found
+
+
+def _with_aux(output: Any, call: str) -> tuple[Any, Any]:
+    if not (isinstance(output, tuple) and len(output) == 2):
+        raise RuntimeError(f"{call}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    return output
+
+
+def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that gives the gradients of a scalar function with respect to the arguments `argnums`, and its value.
+
+    With `has_aux` the function returns (value, anything) and the result is (gradients, (value, anything)).
+    """
+
+    @functools.wraps(func)
+    def both(*args: Any, **kwargs: Any) -> Any:
+        with _inside():
+            swapped, made = _chosen(args, argnums)
+            output = func(*swapped, **kwargs)
+            aux = None
+            if has_aux:
+                output, aux = _with_aux(output, "grad_and_value(f)(*args)")
+            if not isinstance(output, Tensor):
+                raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
+            if output.dim() != 0:
+                raise RuntimeError(
+                    "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor "
+                    f"with {output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+                )
+            if output.is_complex():
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}")
+            inputs = _leaves(made)
+            flat = _gradients([output], inputs)
+            grads = tree_unflatten(flat, tree_flatten(made)[1])
+        grads = _settled(grads[0] if isinstance(argnums, int) else tuple(grads), inputs)
+        output = _settled(output, inputs)
+        return (grads, (output, _settled(aux, inputs))) if has_aux else (grads, output)
+
+    return both
+
+
+def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that gives the gradients of a scalar function with respect to the arguments `argnums`."""
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        grads, value = both(*args, **kwargs)
+        return (grads, value[1]) if has_aux else grads
+
+    return gradient
+
+
+_VJP = "vjp(f, *primals)"
+
+
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """`func(*primals)`, and a function from cotangents, in the structure of the result, to the products with its Jacobian."""
+    with _inside():
+        made = [_fresh(p) for p in primals]
+        output = func(*made)
+        aux = None
+        if has_aux:
+            output, aux = _with_aux(output, _VJP)
+    outputs = _outputs(output, _VJP)
+    inputs, spec = tree_flatten(tuple(made))
+    single = isinstance(output, Tensor)
+
+    def product(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
+        given, given_spec = tree_flatten(cotangents)
+        own_spec = tree_flatten(output)[1]
+        if given_spec != own_spec:
+            shown = "*" if single else _shown(output)
+            raise RuntimeError(
+                "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. cotangents: "
+                f"{_shown(cotangents)}, primal output: {shown}"
+            )
+        for i, (o, d) in enumerate(zip(outputs, given)):
+            if d.shape != o.shape:
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {d.shape} and output[{i}] has a shape of {o.shape}."
+                )
+        with _inside():
+            found = tree_unflatten(_gradients(outputs, inputs, given), spec)
+        found = _settled(found, inputs)
+        return found
+
+    value = _settled(output, inputs)
+    return (value, product, _settled(aux, inputs)) if has_aux else (value, product)
+
+
+def _shown(tree: Any) -> Any:
+    """The structure of a tree in the way that dicts and tuples are printed, with a star for each leaf."""
+    return repr(tree_map(lambda _: _STAR, tree))
+
+
+class _Star:
+    def __repr__(self) -> str:
+        return "*"
+
+
+_STAR = _Star()
+_JVP = "jvp(f, primals, tangents)"
+
+
+def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
+    """`func(*primals)` and the product of its Jacobian with the tangents, by differentiating twice in reverse mode.
+
+    The gradient is linear in the vector that is carried back; its derivative by that vector is the product. `strict`: raises
+    RuntimeError where a result does not depend on the primals, in place of a product of zeros.
+    """
+    if not isinstance(primals, tuple):
+        raise RuntimeError(f"{_JVP}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
+    flat, spec = tree_flatten(primals)
+    given, given_spec = tree_flatten(tangents)
+    if spec != given_spec:
+        raise RuntimeError(
+            f"{_JVP}: Expected primals and tangents to have the same python structure. For example, if primals is a tuple of 3 tensors, "
+            f"tangents also must be. Got primals with structure {spec} and tangents with structure {given_spec}"
+        )
+    for what, values in (("primals", flat), ("tangents", given)):
+        if not values:
+            raise RuntimeError(f"{_JVP}: Expected {what} to contain at least one Tensor.")
+        for each in values:
+            if not isinstance(each, Tensor):
+                raise RuntimeError(f"{_JVP}: Expected {what} to only contain Tensors, got {type(each)}")
+    for p, t in zip(flat, given):
+        if p.shape != t.shape:
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
+                f"Tensor is of size {list(p.shape)} while the given forward gradient is of size {list(t.shape)}."
+            )
+    with _inside():
+        made = _fresh(primals)
+        output = func(*made)
+        aux = None
+        if has_aux:
+            output, aux = _with_aux(output, _JVP)
+        outputs = _outputs(output, _JVP)
+        push = _pushforward(outputs, _leaves(made), strict)
+        product = tree_unflatten(push(given), tree_flatten(output)[1])
+    own = _leaves(made) + push.carried  # type: ignore[attr-defined]
+    value, product = _settled(output, own), _settled(product, own)
+    return (value, product, _settled(aux, own)) if has_aux else (value, product)
+
+
+def _pushforward(outputs: list[Any], inputs: list[Any], strict: bool = False) -> Callable[[list[Any]], list[Any]]:
+    """A function from tangents of the inputs to those of the outputs."""
+    recorded = [o for o in outputs if o.requires_grad]
+    if strict and len(recorded) < len(outputs):
+        raise RuntimeError(
+            "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not allowed with strict=True."
+        )
+    carried = [rewrapped(tensors.zeros_like(innermost(o).detach()).requires_grad_(), o) for o in map(lifted, recorded)]
+    first = _gradients(recorded, inputs, carried) if recorded else []
+
+    def push(tangents: list[Any]) -> list[Any]:
+        found = iter(_gradients(first, carried, tangents) if recorded else ())
+        return [next(found) if o.requires_grad else tensors.zeros_like(o) for o in outputs]
+
+    push.carried = carried  # type: ignore[attr-defined]
+    return push
+
+
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """`func(*primals)`, and the function that takes tangents to the product of the Jacobian there with them.
+
+    The graph is recorded once; each product costs one walk through it. Tangents have the structure, shapes and dtypes of the primals.
+    """
+    with _inside():
+        made = _fresh(primals)
+        output = func(*made)
+        found, spec = tree_flatten(output)
+        outputs = [o for o in found if isinstance(o, Tensor)]
+        push = _pushforward(outputs, _leaves(made))
+    own = _leaves(made) + push.carried  # type: ignore[attr-defined]
+    flat, primal_spec = tree_flatten(primals)
+
+    def product(*tangents: Any) -> Any:
+        given, given_spec = tree_flatten(tangents)
+        if given_spec != primal_spec:
+            raise RuntimeError(f"Expected the tangents {given_spec} to have the same argspec as the primals {primal_spec}")
+        for i, (t, p) in enumerate(zip(given, flat)):
+            for what in ("shape", "device", "dtype"):
+                if getattr(t, what) != getattr(p, what):
+                    raise RuntimeError(
+                        f"tangent:{i} with {what} {getattr(t, what)} in flattened pytree doesn't match the {what} {getattr(p, what)} of "
+                        "the corresponding primal."
+                    )
+        with _inside():
+            results = iter(push(given))
+            return _settled(tree_unflatten([next(results) if isinstance(o, Tensor) else o for o in found], spec), own)
+
+    return _settled(output, own), product
+
+
+def _refuse_complex(what: str, tree: Any, is_input: bool = True) -> None:
+    for i, each in enumerate(_leaves(tree)):
+        if isinstance(each, Tensor) and each.is_complex():
+            side = "inputs" if is_input else "outputs"
+            raise RuntimeError(f"{what}: Expected all {side} to be real but received complex tensor at flattened input idx: {i}")
+
+
+def jacrev(
+    func: Callable[..., Any], argnums: Any = 0, *, has_aux: bool = False, chunk_size: Any = None, _preallocate_and_copy: bool = False
+) -> Callable[..., Any]:
+    """A function that gives the Jacobian: per output and argument, a tensor of the output's shape followed by the argument's.
+
+    One walk back for each element of the output. `chunk_size` changes nothing in the result.
+    """
+    if not (chunk_size is None or chunk_size > 0):
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
+    return _jacobian(func, argnums, has_aux, "jacrev", _VJP)
+
+
+def _jacobian(func: Callable[..., Any], argnums: Any, has_aux: bool, name: str, call: str, randomness: str = "same") -> Callable[..., Any]:
+    @functools.wraps(func)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        _refuse_complex(name, args)
+        with _inside():
+            swapped, made = _chosen(args, argnums)
+            if randomness == "error":
+                with RefusingRandomness():
+                    output = func(*swapped, **kwargs)
+            else:
+                output = func(*swapped, **kwargs)
+            aux = None
+            if has_aux:
+                output, aux = _with_aux(output, call)
+            _outputs(output, call)
+            _refuse_complex(name, output, False)
+            inputs, spec = tree_flatten(tuple(made))
+
+            def of_output(o: Any) -> Any:
+                rows = [_gradients([e], inputs) for e in o.reshape(-1).unbind(0)] if o.numel() else []
+                columns = [
+                    (tensors.stack([row[i] for row in rows]) if rows else x.new_zeros((0, *x.shape))).reshape((*o.shape, *x.shape))
+                    for i, x in enumerate(inputs)
+                ]
+                found = tree_unflatten(columns, spec)
+                return found[0] if isinstance(argnums, int) else found
+
+            result = tree_map(of_output, output)
+        result = _settled(result, inputs)
+        return (result, _settled(aux, inputs)) if has_aux else result
+
+    return jacobian
+
+
+def jacfwd(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable[..., Any]:
+    """The same Jacobian as `jacrev` gives. One column for each element of the arguments in PyTorch; here it is taken by rows, too,
+    unless `randomness` is "different", when each column is a call of its own."""
+    if randomness not in ("error", "different", "same"):
+
+        def refuse(*args: Any) -> Any:
+            raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
+
+        return refuse
+    if randomness != "different":
+        return _jacobian(func, argnums, has_aux, "jacfwd", _JVP, randomness)
+
+    @functools.wraps(func)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        _refuse_complex("jacfwd", args)
+        numbers = _check_argnums(argnums, len(args))
+        primals = tuple(args[n] for n in numbers)
+        flat, spec = tree_flatten(primals)
+
+        def chosen(*values: Any) -> Any:
+            swapped = list(args)
+            for n, value in zip(numbers, values):
+                swapped[n] = value
+            return func(*swapped, **kwargs)
+
+        total = sum(x.numel() for x in flat)
+        basis, start = [], 0
+        for x in flat:
+            whole = NAMES["torch"]["zeros"](total, x.numel(), dtype=x.dtype)
+            whole[start : start + x.numel()] = NAMES["torch"]["eye"](x.numel(), dtype=x.dtype)
+            basis.append(whole.reshape(total, *x.shape))
+            start += x.numel()
+
+        def push(tangents: Any) -> Any:
+            return jvp(chosen, primals, tangents, has_aux=has_aux)[1:]
+
+        found = vmap(push, randomness=randomness)(tree_unflatten(basis, spec))
+        columns, aux = found[0], tree_map(lambda t: t[0], found[1]) if has_aux else None
+
+        def of_output(o: Any) -> Any:
+            parts = o.movedim(0, -1).split([x.numel() for x in flat], -1)
+            tree = tree_unflatten([p.reshape(*o.shape[1:], *x.shape) for p, x in zip(parts, flat)], spec)
+            return tree[0] if isinstance(argnums, int) else tree
+
+        result = tree_map(of_output, columns)
+        return (result, aux) if has_aux else result
+
+    return jacobian
+
+
+def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
+    """A function that gives the Hessian of a function: the Jacobian of its Jacobian."""
+    return jacfwd(jacrev(func, argnums), argnums)
+
+
+def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:
+    """The function with PyTorch's in-place operators and views replaced inside, which shows in a traced graph alone.
+
+    Results and changes of arguments are those of the function itself, which is what is called here.
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError(
+            f"functionalize(f, remove='mutations'): received invalid argument for remove={remove}. Valid options are:\n"
+            "     remove='mutations': all inplace and out= operators will be removed from the program, and replaced with their "
+            "out-of-place equivalents.\n"
+            "     remove='mutations_and_views': In addition to the above, all aliasing operators {view} will be replaced with their "
+            "non-aliasing counterparts, {view}_copy.\n"
+        )
+
+    @functools.wraps(func)
+    def functionalized(*args: Any, **kwargs: Any) -> Any:
+        return func(*args, **kwargs)
+
+    return functionalized
+
+
+def debug_unwrap(tensor: Any, *, recurse: bool = True) -> Any:
+    """What is inside of a tensor that a transform has wrapped, of all transforms with `recurse`; for looking at it alone."""
+    if not recurse:
+        return tensor._value if tensor.__class__ is BatchedTensor else tensor
+    return innermost(tensor)
 
 
 def functional_call(
@@ -40,266 +486,12 @@ def functional_call(
     return _functional_call(module, merged, args, kwargs, tie_weights=tie_weights, strict=strict)
 
 
-def _map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
-    """The tree with every leaf replaced by `function(leaf, leaves of the others)`."""
-    if isinstance(tree, dict):
-        return {key: _map(function, value, *(o[key] for o in others)) for key, value in tree.items()}
-    if isinstance(tree, (tuple, list)):
-        parts = [_map(function, *each) for each in zip(tree, *others)]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return function(tree, *others)
-
-
-def _leaves(tree: Any) -> list[Any]:
-    if isinstance(tree, dict):
-        return [leaf for value in tree.values() for leaf in _leaves(value)]
-    if isinstance(tree, (tuple, list)):
-        return [leaf for value in tree for leaf in _leaves(value)]
-    return [tree]
-
-
-def _fresh(tree: Any) -> Any:
-    """New tensors over the same memory: in the graph of those that require gradients, leaves otherwise."""
-    return _map(lambda t: t.view_as(t) if t.requires_grad else t.detach().requires_grad_(), tree)
-
-
-def _settled(tree: Any, fresh: list[Any]) -> Any:
-    """Results, without a graph where it leads to the fresh leaves alone."""
-    own = {id(t) for t in fresh if t._node is None}
-
-    def settle(t: Any) -> Any:
-        if not isinstance(t, Tensor) or not t.requires_grad:
-            return t
-        seen: set[int] = set()
-        stack = [t._node or t]
-        while stack:
-            edge = stack.pop()
-            edge = edge.node if edge.__class__ is Output else edge
-            if edge is None or id(edge) in seen:
-                continue
-            seen.add(id(edge))
-            if isinstance(edge, Node):
-                stack.extend(edge.edges)
-            elif id(edge) not in own:
-                return t
-        return t.detach()
-
-    return _map(settle, tree)
-
-
-def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[Any, list[Any]]:
-    """The arguments with fresh tensors at `argnums`, and these."""
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    if not numbers:
-        raise RuntimeError("argnums must be non-empty")
-    for n in numbers:
-        if not -len(args) <= n < len(args):
-            raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
-    numbers = tuple(n % len(args) for n in numbers)
-    made = [_fresh(args[n]) for n in numbers]
-    swapped = list(args)
-    for n, value in zip(numbers, made):
-        swapped[n] = value
-    return swapped, made
-
-
-def _gradients(outputs: Any, inputs: list[Any], directions: Any = None) -> list[Any]:
-    pairs = [(o, d) for o, d in zip(outputs, directions or [None] * len(outputs)) if o.requires_grad]
-    if not pairs:
-        return [tensors.zeros_like(x.detach()) for x in inputs]
-    found = autograd_grad([o for o, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, allow_unused=True)
-    return [tensors.zeros_like(x.detach()) if g is None else g for g, x in zip(found, inputs)]
-
-
-def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """A function that gives the gradients of a scalar function with respect to the arguments `argnums`, and its value."""
-
-    @functools.wraps(func)
-    def both(*args: Any, **kwargs: Any) -> Any:
-        with enable_grad():
-            swapped, made = _chosen(args, argnums)
-            output = func(*swapped, **kwargs)
-            aux = None
-            if has_aux:
-                if not (isinstance(output, tuple) and len(output) == 2):
-                    raise RuntimeError("grad_and_value(f)(*args): output of function f should be a tuple: (output, aux) if has_aux is True")
-                output, aux = output
-            if not isinstance(output, Tensor):
-                raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got unsupported type {type(output)}")
-            if output.dim() != 0:
-                raise RuntimeError(
-                    "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor "
-                    f"with {output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
-                )
-            inputs = _leaves(made)
-            found = iter(_gradients([output], inputs))
-            grads = _map(lambda _: next(found), made)
-        grads = _settled(grads[0] if isinstance(argnums, int) else tuple(grads), inputs)
-        output = _settled(output, inputs)
-        return (grads, (output, _settled(aux, inputs))) if has_aux else (grads, output)
-
-    return both
-
-
-def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """A function that gives the gradients of a scalar function with respect to the arguments `argnums`."""
-    both = grad_and_value(func, argnums, has_aux)
-
-    @functools.wraps(func)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        grads, value = both(*args, **kwargs)
-        return (grads, value[1]) if has_aux else grads
-
-    return gradient
-
-
-def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """`func(*primals)`, and a function from cotangents to the products with its Jacobian."""
-    with enable_grad():
-        made = [_fresh(p) for p in primals]
-        output = func(*made)
-        aux = None
-        if has_aux:
-            output, aux = output
-    inputs, outputs = _leaves(made), _leaves(output)
-
-    def product(*cotangents: Any) -> Any:
-        given = (
-            cotangents[0] if len(cotangents) == 1 and not (isinstance(output, tuple) and isinstance(cotangents[0], Tensor)) else cotangents
-        )
-        with enable_grad():
-            found = iter(_gradients(outputs, inputs, _leaves(given)))
-            return _settled(tuple(_map(lambda _: next(found), made)), inputs)
-
-    value = _settled(output, inputs)
-    return (value, product, _settled(aux, inputs)) if has_aux else (value, product)
-
-
-def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
-    """`func(*primals)` and the product of its Jacobian with the tangents, by differentiating twice in reverse mode."""
-    with enable_grad():
-        made = [_fresh(p) for p in primals]
-        output = func(*made)
-        aux = None
-        if has_aux:
-            output, aux = output
-        inputs, outputs = _leaves(made), _leaves(output)
-        carried = [tensors.zeros_like(o.detach()).requires_grad_() for o in outputs]
-        first = _gradients(outputs, inputs, carried)
-        found = iter(_gradients(first, carried, _leaves(list(tangents))))
-        product = _map(lambda _: next(found), output)
-    own = inputs + carried
-    value, product = _settled(output, own), _settled(product, own)
-    return (value, product, _settled(aux, own)) if has_aux else (value, product)
-
-
-def jacrev(
-    func: Callable[..., Any], argnums: Any = 0, *, has_aux: bool = False, chunk_size: Any = None, _preallocate_and_copy: bool = False
-) -> Callable[..., Any]:
-    """A function that gives the Jacobian: per output and argument, a tensor of the output's shape followed by the argument's."""
-
-    @functools.wraps(func)
-    def jacobian(*args: Any) -> Any:
-        with enable_grad():
-            swapped, made = _chosen(args, argnums)
-            output = func(*swapped)
-            aux = None
-            if has_aux:
-                output, aux = output
-            inputs = _leaves(made)
-
-            def of_output(o: Any) -> Any:
-                rows = [_gradients([e], inputs) for e in o.reshape(-1)]
-                columns = iter([
-                    (tensors.stack([row[i] for row in rows]) if rows else x.new_zeros((0, *x.shape))).view((*o.shape, *x.shape))
-                    for i, x in enumerate(inputs)
-                ])  # fmt: skip
-                found = _map(lambda _: next(columns), made)
-                return found[0] if isinstance(argnums, int) else tuple(found)
-
-            result = _map(of_output, output)
-        result = _settled(result, inputs)
-        return (result, _settled(aux, inputs)) if has_aux else result
-
-    return jacobian
-
-
-def jacfwd(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable[..., Any]:
-    """The same Jacobian as `jacrev` gives, by which it is computed."""
-    return jacrev(func, argnums, has_aux=has_aux)
-
-
-def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
-    """A function that gives the Hessian of a function."""
-    return jacrev(jacrev(func, argnums), argnums)
-
-
-def vmap(
-    func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None
-) -> Callable[..., Any]:
-    """A function over batches: `func` is called once per element along `in_dims`, the results are stacked along `out_dims`.
-
-    Random numbers inside raise RuntimeError unless `randomness` is "same" or "different".
-    """
-    if randomness not in ("error", "different", "same"):
-        raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
-
-    @functools.wraps(func)
-    def batched(*args: Any, **kwargs: Any) -> Any:
-        dims = _spread(in_dims, args)
-        pairs = [(a, d) for a, d in zip(_leaves(args), _leaves_of_dims(dims, args)) if d is not None]
-        if not pairs:
-            raise ValueError(
-                f"vmap({getattr(func, '__name__', func)}, in_dims={in_dims}, ...)(<inputs>): at least one input must be a Tensor to "
-                "vmap over"
-            )
-        sizes = {a.shape[d] for a, d in pairs}
-        if len(sizes) != 1:
-            raise ValueError(
-                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {[a.shape[d] for a, d in pairs]} "
-                "for the mapped dimension"
-            )
-        state = default_generator.get_state() if randomness != "different" else None
-        results = []
-        for i in range(sizes.pop()):
-            if randomness == "same":
-                default_generator.set_state(state)
-            chosen = _map(lambda a, d: a if d is None else a.select(d, i), args, dims)  # noqa: B023
-            mapped = {key: _map(lambda v: v.select(0, i) if isinstance(v, Tensor) else v, value) for key, value in kwargs.items()}  # noqa: B023
-            results.append(func(*chosen, **mapped))
-            if randomness == "error" and not tensors.equal(default_generator.get_state(), state):
-                raise RuntimeError(
-                    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' "
-                    "randomness flags on "
-                    "vmap or perform the randomness operation out of vmap"
-                )
-        return _map(lambda *each: tensors.stack(list(each[:-1]), each[-1]), *results, _spread(out_dims, results[0]))
-
-    return batched
-
-
-def _spread(dims: Any, tree: Any) -> Any:
-    """The dimensions in the form of the tree: one for a whole branch goes to each leaf; None for what is no tensor."""
-    if isinstance(tree, dict):
-        return {key: _spread(dims[key] if isinstance(dims, dict) else dims, value) for key, value in tree.items()}
-    if isinstance(tree, (tuple, list)):
-        each = dims if isinstance(dims, (tuple, list)) else [dims] * len(tree)
-        if len(each) != len(tree):
-            raise ValueError(f"vmap: in_dims is not compatible with the structure of inputs: {dims} for {len(tree)} inputs")
-        return type(tree)(_spread(d, t) for d, t in zip(each, tree))
-    return dims if isinstance(tree, Tensor) else None
-
-
-def _leaves_of_dims(dims: Any, tree: Any) -> list[Any]:
-    found: list[Any] = []
-    _map(lambda _, d: found.append(d), tree, dims)
-    return found
-
-
 def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The parameters and the buffers of several modules of one kind, stacked by name."""
     if not models:
         raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if not (all(m.training for m in models) or all(not m.training for m in models)):
+        raise RuntimeError("stack_module_state: Expected all models to have the same training/eval mode.")
     if not all(type(m) is type(models[0]) for m in models):
         raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
 
@@ -308,3 +500,14 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return {key: tensors.stack([d[key].detach() for d in dicts], 0).requires_grad_(dicts[0][key].requires_grad) for key in dicts[0]}
 
     return stacked("named_parameters"), stacked("named_buffers")
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Turns off the running statistics of the batch norms in a module, in place: `vmap` cannot update what all samples share."""
+    from .nn.modules.batchnorm import _BatchNorm
+
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -13,6 +13,9 @@ from .saving import Packed, saving
 
 ndarray = np.ndarray
 
+apply_inside: Any = None
+"""What `Function.apply` does inside of the transforms of `torch.func`: set by them when they are imported."""
+
 
 @public("torch.autograd.function")
 class FunctionCtx:
@@ -195,9 +198,20 @@ class Function(metaclass=_FunctionMeta):
 
     vjp = backward
 
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """The outputs for a batch of arguments, mapped over `in_dims`, and their batch dimensions; `info.batch_size` samples."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True."
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs the forward and, where an argument needs a gradient, records a node."""
+        if apply_inside is not None:
+            result = apply_inside(cls, args, kwargs)
+            if result is not NotImplemented:
+                return result
         node: Any = object.__new__(cls._backward_cls)
         node.function = cls
         node.input_count = len(args)

@@ -147,7 +147,8 @@ def test_one_launch_whatever_the_memory_order(monkeypatch):
 
     def counted(kernel, lists, *numbers):
         done = launch_lists(kernel, lists, *numbers)
-        launches.append(done)
+        if kernel is library.adam:
+            launches.append(done)
         return done
 
     monkeypatch.setattr(kernels.Kernel, "over_lists", counted)
@@ -157,7 +158,7 @@ def test_one_launch_whatever_the_memory_order(monkeypatch):
     kernels.adam_step(arrays, [a.copy() for a in arrays], *state, (), steps, 0.1, 0.9, 0.99, 1e-8, 0.0, False, False)
     for a in arrays:
         np.testing.assert_allclose(a.real, 0.9, rtol=1e-6)
-    assert launches == ([False, True] if usable() else [False] * 5)
+    assert launches == ([False, True] if usable() else [])
 
 
 def test_scaling_and_limiting():

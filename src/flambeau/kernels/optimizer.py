@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import DEFAULT
-from .compiler import Kernel, in_numpy
+from .compiler import Kernel, in_numpy, usable
 from .library import optimizer as library
+from .quiet import quiet
 
 Array = np.ndarray
 Arrays = Sequence[np.ndarray]
@@ -30,38 +31,47 @@ def _update(kernel: Kernel, lists: Sequence[Arrays], numbers: Sequence[Numbers],
 
     fused: float16 and bfloat16 compute in float32 throughout and are rounded once, not after every operator.
     """
+    compiled = usable()
     half = fused and lists[0][0].dtype.itemsize == 2
-    if numbers.count(numbers[0]) == len(numbers) and not half and kernel.over_lists(lists, *numbers[0]):
+    if compiled and numbers.count(numbers[0]) == len(numbers) and not half and kernel.over_lists(lists, *numbers[0]):
         return
-    ready: dict[tuple[Any, Numbers], list[Sequence[Array]]] = {}
-    results = []
-    for i, own in enumerate(numbers):
-        arrays = _row_major([x[i] for x in lists])
+    alike: dict[tuple[Any, Numbers], list[Sequence[Array]]] = {}
+    for given, own in zip(zip(*lists), numbers):
+        arrays = _row_major(given)
         dtype = arrays[0].dtype
         if fused and dtype.itemsize == 2:
-            wide = [a.astype(np.float32) for a in arrays]
-            results.append((arrays, wide))
-            arrays, dtype = wide, wide[0].dtype
-        ready.setdefault((dtype, own), []).append(arrays)
-    for (dtype, own), members in ready.items():
+            _update_widely(kernel, arrays, own)
+        elif compiled:
+            alike.setdefault((dtype, own), []).append(arrays)
+        else:
+            in_numpy(kernel, dtype)(*arrays, *own)
+    for (dtype, own), members in alike.items():
         if not kernel.over_lists(list(zip(*members)), *own):
             for arrays in members:
                 if not kernel.over_lists([[x] for x in arrays], *own):
                     in_numpy(kernel, dtype)(*arrays, *own)
-    for arrays, wide in results:
-        for i, (array, result) in enumerate(zip(arrays, wide)):
-            if i != 1:
-                array[...] = result
 
 
-def _row_major(arrays: Sequence[Array]) -> Sequence[Array]:
+@quiet
+def _update_widely(kernel: Kernel, arrays: Sequence[Array], numbers: Numbers) -> None:
+    """One parameter in float32, rounded at the end."""
+    wide = [a.astype(np.float32) for a in arrays]
+    _update(kernel, [[x] for x in wide], [numbers])
+    for i, result in enumerate(wide):
+        if i != 1:  # the gradient stays as it is
+            arrays[i][...] = result
+
+
+def _row_major(arrays: Any) -> Any:
     """The arrays of one parameter as real ones in row-major order that share their memory, as far as they lie alike."""
-    first = arrays[0]
-    if first.__class__ is not np.ndarray:
+    if arrays[0].__class__ is not np.ndarray:
         return arrays
-    if first.dtype.char in "FD":
+    if arrays[0].dtype.char in "FD":
         arrays = [real_view(a) for a in arrays]
-    if first.flags.c_contiguous and all(a.flags.c_contiguous for a in arrays):
+    for a in arrays:
+        if not a.flags.c_contiguous:
+            break
+    else:
         return arrays
     order = sorted(range(arrays[0].ndim), key=lambda d: -arrays[0].strides[d])
     turned = [a.transpose(order) for a in arrays]
@@ -70,22 +80,25 @@ def _row_major(arrays: Sequence[Array]) -> Sequence[Array]:
     return turned
 
 
-def _next(step: Array) -> float:
-    value = step.item() + 1.0
-    step[()] = value
-    return value
-
-
 def _floats(*numbers: Any) -> Numbers:
     return tuple(map(float, numbers))
+
+
+def _counted(steps: Arrays) -> list[float]:
+    """Counts one more step for each parameter."""
+    if library.advance.over_lists((steps,)):
+        return [step.item() for step in steps]
+    counts = [step.item() + 1.0 for step in steps]
+    for step, count in zip(steps, counts):
+        step[()] = count
+    return counts
 
 
 def _numbers_of_steps(steps: Arrays, numbers: Any) -> list[Numbers]:
     """Counts one more step for each parameter: `numbers(step)` for each."""
     known: dict[float, Numbers] = {}
     result = []
-    for step in steps:
-        count = _next(step)
+    for count in _counted(steps):
         own = known.get(count)
         if own is None:
             own = known[count] = _floats(*numbers(count))
@@ -197,14 +210,14 @@ def nadam_step(
     maximize: bool,
 ) -> None:
     """One step of NAdam: Adam with Nesterov momentum; `mu_products` holds the running product of the momenta."""
-    numbers = []
-    for product, count in zip(mu_products, steps):
-        step = _next(count)
+
+    def moved(product: Array, step: float) -> tuple[Any, Numbers]:
+        """The next product and the numbers of the update."""
         mu = beta1 * (1.0 - 0.5 * 0.96 ** (step * momentum_decay))
         mu_next = beta1 * (1.0 - 0.5 * 0.96 ** ((step + 1) * momentum_decay))
-        np.multiply(product, np.asarray(mu, product.dtype), product)
-        mu_product = product.item()
-        own = _floats(
+        following = product * np.asarray(mu, product.dtype)
+        mu_product = float(following)
+        return following, _floats(
             1 - lr * weight_decay if decoupled else 1.0,
             0.0 if decoupled else weight_decay,
             1 - beta1,
@@ -216,7 +229,16 @@ def nadam_step(
             -lr * mu_next / (1.0 - mu_product * mu_next),
             -1.0 if maximize else 1.0,
         )
-        numbers.append(own)
+
+    known: dict[Any, tuple[Any, Numbers]] = {}
+    numbers = []
+    for product, step in zip(mu_products, _counted(steps)):
+        key = step, product.item(), product.dtype.char
+        found = known.get(key)
+        if found is None:
+            found = known[key] = moved(product, step)
+        product[()] = found[0]
+        numbers.append(found[1])
     _update(library.nadam, (params, grads, exp_avgs, exp_avg_sqs), numbers)
 
 
@@ -321,6 +343,7 @@ def adadelta_step(
     _update(library.adadelta, (params, grads, square_avgs, acc_deltas), _numbers_of_steps(steps, lambda step: numbers))
 
 
+@quiet
 def asgd_step(
     params: Arrays,
     grads: Arrays,
@@ -341,17 +364,23 @@ def asgd_step(
     PyTorch computes the rates in the default dtype, with `foreach` even the steps to them in that of the step counts.
     """
     rounded_to = DEFAULT.dtype.numpy.type
+
+    def following(step: float, kind: Any) -> tuple[Any, Any]:
+        """The next rate and weight of the average."""
+        if foreach:
+            eta = 1 / (1 + kind(lambd * lr) * kind(step)) ** kind(alpha) * kind(lr)
+        else:
+            eta = rounded_to(lr / (1 + lambd * lr * step) ** alpha)
+        return eta, rounded_to(1 / max(1, step - t0))
+
+    known: dict[float, tuple[Any, Any]] = {}
     numbers = []
-    for mu, eta, count in zip(mus, etas, steps):
-        step = _next(count)
+    for mu, eta, count, step in zip(mus, etas, steps, _counted(steps)):
         rate = eta.item()
         numbers.append(_floats(weight_decay, 1 - lambd * rate, -rate, mu.item(), -1.0 if maximize else 1.0))
-        if foreach:
-            kind = count.dtype.type
-            eta[()] = 1 / (1 + kind(lambd * lr) * kind(step)) ** kind(alpha) * kind(lr)
-        else:
-            eta[()] = rounded_to(lr / (1 + lambd * lr * step) ** alpha)
-        mu[()] = rounded_to(1 / max(1, step - t0))
+        if step not in known:
+            known[step] = following(step, count.dtype.type)
+        eta[()], mu[()] = known[step]
     _update(library.asgd, (params, grads, averages), numbers)
 
 

@@ -301,6 +301,16 @@ def rprop(
     row.each(body)
 
 
+@map_kernel("p:f")
+def advance(row: Any, p: Any) -> None:
+    """p + 1."""
+
+    def body(i: Any) -> None:
+        p[i] = p[i] + 1.0
+
+    row.each(body)
+
+
 # --- gradients --------------------------------------------------------------------------------------------------------
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..core.generator import default_generator
 from .compiler import compiled_for, in_numpy, mapped, usable
-from .elementwise import large_clamp
 from .library import activation as library
 from .library import columns
+from .library.elementwise import clamp
 from .memory import contiguous, like
-from .pointwise import LARGE, applied
+from .pointwise import applied, into
 from .quiet import quiet
 from .random_support import u53
 
@@ -29,14 +29,10 @@ def relu(x: Any, out: Any = None) -> Any:
         if x.dtype.kind == "c":
             raise NotImplementedError("clamp is not supported for complex types")
         return maximum(x, 0, out=out)
-    if x.size > LARGE and out is None:
-        return applied(library.relu, x)
-    below = x < 0
     if out is None:
-        out = like(x)
-    if out is not x:
-        np.copyto(out, x)
-    np.putmask(out, below, 0)
+        return applied(library.relu, x)
+    if into(library.relu, out, x) is None:
+        in_numpy(library.relu, x.dtype)(out, x if out is x or not np.may_share_memory(out, x) else x.copy())
     return out
 
 
@@ -63,25 +59,6 @@ def silu(x: Any) -> Any:
 def silu_backward(grad: Any, x: Any) -> Any:
     """grad * sigmoid(x) * (1 + x * (1 - sigmoid(x)))."""
     return applied(library.silu_backward, grad, x)
-
-
-def compiled_if_large(kernel: Any) -> Callable[..., Any]:
-    """A kernel of arrays of one shape and of numbers: compiled for large arrays. For arithmetic: the bits are the same."""
-
-    def choose(x: Any, *others: Any) -> Any:
-        if x.size > LARGE:
-            return applied(kernel, x, *others)
-        return in_numpy(kernel, x.dtype)(like(x), x, *others)
-
-    choose.__name__ = kernel.name
-    return choose
-
-
-tanh_backward = compiled_if_large(library.tanh_backward)
-"""grad * (1 - tanh(x)^2), of the gradient and the result."""
-
-sigmoid_backward = compiled_if_large(library.sigmoid_backward)
-"""grad * s * (1 - s), of the gradient and the result."""
 
 
 def by_rows(kernel: Any, axis: int, *arrays: Any) -> Any:
@@ -190,16 +167,9 @@ def leaky_relu_backward(grad: Any, x: Any, slope: float) -> Any:
 
 def clip(x: Any, low: Any, high: Any) -> Any:
     """x cut off at both bounds; NaN stays NaN."""
-    if x.size > LARGE and x.__class__ is np.ndarray:
-        result = large_clamp(x, float(low), float(high), None)
-        if result is not None:
-            return result
-    return _clip(x, low, high)
-
-
-@quiet
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return np.minimum(x.dtype.type(high), np.maximum(x.dtype.type(low), x))  # of equal ones the second is taken: -0.0 stays
+    if x.dtype.kind in "iu":
+        return np.minimum(x.dtype.type(high), np.maximum(x.dtype.type(low), x))
+    return applied(clamp, x, float(low), float(high))
 
 
 def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:

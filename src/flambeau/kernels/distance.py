@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .matmul import matmul
 from .quiet import quiet
 
 
@@ -57,7 +58,7 @@ def cdist(x1: Any, x2: Any, p: float, by_product: bool) -> Any:
     a2, b2 = np.add.reduce(x1 * x1, -1, keepdims=True), np.add.reduce(x2 * x2, -1, keepdims=True)
     left = np.concatenate([-2 * x1, a2, np.ones_like(a2)], -1)
     right = np.concatenate([x2, np.ones_like(b2), b2], -1)
-    square = np.matmul(left, np.swapaxes(right, -1, -2))
+    square = matmul(left, np.swapaxes(right, -1, -2))
     np.maximum(square, square.dtype.type(0), square)
     return np.sqrt(square, square)
 
@@ -69,7 +70,7 @@ def cdist_backward(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:
         return np.zeros((*result.shape[:-2], *x1.shape[-2:]), x1.dtype)
     if p == 2:
         ratio = np.where(result == 0, result.dtype.type(0), grad / result)
-        return x1 * np.add.reduce(ratio, -1, keepdims=True) - np.matmul(ratio, x2)
+        return x1 * np.add.reduce(ratio, -1, keepdims=True) - matmul(ratio, x2)
     slope = p_norm_slope(_differences(x1, x2), result, p)
     slope *= grad[..., None]
     return np.add.reduce(slope, -2)

@@ -1,42 +1,55 @@
-"""Cross entropy and its gradient: the normalised logits are never written.
-
-Beside the kernels stands the same written by hand in NumPy: it needs a half of the time of the lowered kernel, which works out for
-every row whether it counts.
-"""
+"""Cross entropy and its gradient: the normalised logits are never written."""
 
 from typing import Any
 
 import numpy as np
 
-from .compiler import compiled_for
+from ..core.meta import MetaArray
+from .compiler import compiled_for, in_numpy
 from .library import loss as library
+from .memory import contiguous
 from .places import gather
 from .quiet import SILENT, quiet, restore, silence
 
-_F32 = np.dtype(np.float32)
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 add_reduce = np.add.reduce
+ndarray = np.ndarray
 
 
 _EXACT = 1 << 24
-"""Integers below this are float32 numbers."""
+"""Integers up to this are float32 numbers."""
 
 
-def _compiled_rows(x: Any, target: Any, ignore_index: int) -> Any:
-    """Losses, logs of sums and states of the rows (see the kernel), as rows of one array; None without a kernel for the arrays."""
-    kernel = compiled_for(library.cross_entropy, x)
+def _plain(x: Any) -> Any:
+    """The array if kernels can read it as it is, else a copy that they can."""
+    return x if x.flags.carray else x.copy()
+
+
+def _rows(x: Any, target: Any, ignore_index: int) -> Any:
+    """Losses, logs of sums and states of the rows (see the kernel), as rows of one array."""
     rows, classes = x.shape
-    if kernel is None or not target.flags.carray or not (-_EXACT < ignore_index < _EXACT and rows < _EXACT and 0 < classes < _EXACT):
-        return None
-    parts = np.empty((3, rows), _F32 if x.dtype.itemsize == 2 else x.dtype)
+    if classes > _EXACT:
+        x = x.astype(_F64)
+    if not -_EXACT <= ignore_index <= _EXACT:
+        target, ignore_index = np.where(target == ignore_index, -_EXACT, np.maximum(target, 1 - _EXACT)), -_EXACT
+    dtype = _F32 if x.dtype.itemsize == 2 else x.dtype
+    if x.__class__ is not ndarray:
+        return MetaArray((3, rows), dtype)
+    if not classes:  # the sum of nothing: a row that counts has no class to count with
+        parts = np.empty((3, rows), dtype)
+        parts[0], parts[1], parts[2] = 0, -np.inf, np.where(target == ignore_index, 0, np.nan)
+        return parts
+    x, target, parts = contiguous(x), _plain(target), np.empty((3, rows), dtype)
+    kernel = compiled_for(library.cross_entropy, x) or in_numpy(library.cross_entropy, x.dtype)
     kernel(x, *parts, target, float(ignore_index), float(classes))
     return parts
 
 
 def cross_entropy_total(x: Any, target: Any, ignore_index: int, mean: bool) -> tuple[Any, Any, int] | None:
-    """The sum or mean of `cross_entropy`, by a compiled kernel; None where there is none for the arrays, or a target is no class."""
-    parts = _compiled_rows(x, target, ignore_index)
-    if parts is None:
+    """The sum or mean of `cross_entropy`; None where a target is no class, or where rows are too many to count them so."""
+    if len(x) > _EXACT:
         return None
+    parts = _rows(x, target, ignore_index)
     token = silence(SILENT)
     try:
         total, _, count = add_reduce(parts, 1)
@@ -47,54 +60,29 @@ def cross_entropy_total(x: Any, target: Any, ignore_index: int, mean: bool) -> t
         restore(token)
 
 
-@quiet
 def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int]:
     """Per row of x (rows, classes): the loss -log softmax(x)[target], the log of the sum of exp(x), how many rows count.
 
     Rows whose target is `ignore_index` have loss 0. Targets must be in range or `ignore_index`.
     """
-    parts = _compiled_rows(x, target, ignore_index)
-    if parts is not None:
-        losses, lse, state = parts
-        return losses, lse, int(add_reduce(state))
-    if x.dtype.itemsize == 2:
-        x = x.astype(_F32)
-    peak = np.maximum.reduce(x, 1)
-    shifted = x - peak[:, None]
-    np.exp(shifted, out=shifted)
-    lse = np.log(np.add.reduce(shifted, 1)) + peak
-    keep = target != ignore_index
-    if keep.all():
-        losses = lse - x[np.arange(len(target)), target]
-        return losses, lse, len(target)
-    losses = np.where(keep, lse - x[np.arange(len(target)), np.where(keep, target, 0)], x.dtype.type(0))
-    return losses, lse, int(np.count_nonzero(keep))
+    losses, lse, state = _rows(x, target, ignore_index)
+    return losses, lse, int(add_reduce(state, 0, _F64))
 
 
 @quiet
 def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_index: int) -> Any:
     """scale[row] * (softmax(x) - onehot(target)); zero in ignored rows. `scale`: one number, or one per row."""
-    low = x.dtype
-    one = getattr(scale, "ndim", 0) == 0 and -_EXACT < ignore_index < _EXACT
-    kernel = compiled_for(library.cross_entropy_backward if one else library.cross_entropy_rows_backward, x)
-    if kernel is not None and target.flags.carray and lse.flags.carray and lse.dtype is (_F32 if low.itemsize == 2 else low):
-        if one:
-            return kernel(np.empty(x.shape, low), x, target, lse, float(scale), float(ignore_index))
-        keep = target != ignore_index
-        rows, target = np.where(keep, scale, lse.dtype.type(0)).astype(lse.dtype, copy=False), np.where(keep, target, -1)
-        return kernel(np.empty_like(x), x, target, lse, rows)
+    dtype, one = x.dtype, getattr(scale, "ndim", 0) == 0 and -_EXACT <= ignore_index <= _EXACT
+    if not x.size or x.__class__ is not ndarray:
+        return np.zeros_like(x)
+    x, lse = contiguous(x), _plain(lse.astype(_F32 if dtype.itemsize == 2 else dtype, copy=False))
+    kernel = library.cross_entropy_backward if one else library.cross_entropy_rows_backward
+    found = compiled_for(kernel, x) or in_numpy(kernel, dtype)
+    if one:
+        return found(np.empty(x.shape, dtype), x, _plain(target), lse, float(scale), float(ignore_index))
     keep = target != ignore_index
-    if low.itemsize == 2:
-        x = x.astype(_F32)
-    scale = np.broadcast_to(np.asarray(scale, x.dtype), target.shape)
-    if not keep.all():
-        scale = np.where(keep, scale, x.dtype.type(0))
-        target = np.where(keep, target, 0)
-    result = x - lse[:, None]
-    np.exp(result, out=result)
-    result *= scale[:, None]
-    result[np.arange(len(target)), target] -= scale
-    return result if result.dtype == low else result.astype(low)
+    rows, target = np.where(keep, scale, lse.dtype.type(0)).astype(lse.dtype, copy=False), np.where(keep, target, -1)
+    return found(np.empty(x.shape, dtype), x, target, lse, rows)
 
 
 def _kept(target: Any, ignore_index: int) -> tuple[Any, Any]:

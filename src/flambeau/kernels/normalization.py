@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..core.meta import MetaArray
-from .batch_norm import channel_dots, channel_totals, channels_of
+from .batch_norm import channel_dots, channel_sums
 from .compiler import chunks_of_rows, compiled_for, in_numpy, mapped, unimplemented, usable
 from .elementwise import multiply
 from .library import normalization as library
@@ -129,6 +129,13 @@ def _computed(dtype: Any) -> Any:
 # --- group and RMS normalisation --------------------------------------------------------------------------------------
 
 
+def _broadcast(kernel: Any, out: Any, *operands: Any) -> Any:
+    """A map over arrays that broadcast to `out`: arithmetic, which has the same bits in both lowerings."""
+    if out.size > LARGE and out.__class__ is np.ndarray and usable() and mapped(kernel, out.dtype, out, *operands) is not None:
+        return out
+    return in_numpy(kernel, out.dtype)(out, *operands)
+
+
 @quiet
 def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer normalisation of each group of channels, then weight and bias per channel: result, mean and 1 / sqrt(var + eps)."""
@@ -140,13 +147,10 @@ def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple
     count = x.size // (x.shape[0] * groups)
     result, mean, rstd = layer_norm(x, count, None, None, eps, "GroupNormKernelImpl")
     line = (-1, *[1] * (x.ndim - 2))
-    if weight is not None and bias is not None and x.size > LARGE and weight.dtype is bias.dtype is x.dtype and usable():
-        if mapped(library.scale_and_shift, x.dtype, result, result, weight.reshape(line), bias.reshape(line)) is not None:
-            weight = bias = None
-    if weight is not None:
-        result *= weight.reshape(line)
-    if bias is not None:
-        result += bias.reshape(line)
+    if weight is not None or bias is not None:
+        scale = np.ones_like(bias) if weight is None else weight
+        shift = np.zeros_like(scale) if bias is None else bias
+        _broadcast(library.scale_and_shift, result, result, *[w.astype(x.dtype, copy=False).reshape(line) for w in (scale, shift)])
     return result.astype(low, copy=False), mean.reshape(-1, groups), rstd.reshape(-1, groups)
 
 
@@ -164,18 +168,12 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
             low, copy=False
         )
     if needs[1] or needs[2]:
-        g = channels_of(grad)
         if needs[1]:
-            count = x.size // max(mean.size, 1)
-            rows, centre, scale = x.reshape(mean.size, count), mean.reshape(-1, 1), rstd.reshape(-1, 1)
-            normal = None
-            if x.size > LARGE and mean.dtype is rstd.dtype is x.dtype and usable():
-                normal = mapped(library.centre_and_scale, x.dtype, np.empty_like(rows), rows, centre, scale)
-            if normal is None:
-                normal = (rows - centre) * scale
-            grad_weight = channel_dots(g, normal.reshape(g.shape))
+            rows, like = x.reshape(mean.size, -1), np.empty_like(x)
+            _broadcast(library.centre_and_scale, like.reshape(rows.shape), rows, mean.reshape(-1, 1), rstd.reshape(-1, 1))
+            grad_weight = channel_dots(grad, like)
         if needs[2]:
-            grad_bias = channel_totals(g)
+            grad_bias = channel_sums(grad)
     return grad_x, grad_weight, grad_bias
 
 

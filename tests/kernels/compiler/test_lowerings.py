@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from flambeau.kernels.compiler import Kernel, in_numpy, usable
-from flambeau.kernels.library import activation, attention, elementwise, loss, normalization, optimizer, reduction, special
+from flambeau.kernels.compiler import ChannelKernel, Kernel, in_numpy, usable
+from flambeau.kernels.library import activation, attention, batch_norm, elementwise, loss, normalization, optimizer, reduction, special
 
-MODULES = (activation, attention, elementwise, loss, normalization, optimizer, reduction, special)
+MODULES = (activation, attention, batch_norm, elementwise, loss, normalization, optimizer, reduction, special)
 HALVES = (np.float16, ml_dtypes.bfloat16)
 
 
@@ -25,7 +25,9 @@ def kernels():
 KERNELS = kernels()
 ROW_SHAPES = [(1, 8), (3, 7), (5, 33), (40, 1000)]
 MAP_SHAPES = [(1,), (7,), (3, 5, 11), (41, 1013)]
+CHANNEL_SHAPES = [(2, 3, 4), (5, 7), (3, 600), (2, 600, 1), (3, 2, 5, 33), (2, 2, 9001)]
 NUMBERS = {  # one over columns, then eps, and the like: what the kernel divides by is not zero
+    "batch_norm_training": lambda columns: (40.0, 1e-5),
     "cross_entropy": lambda columns: (2.0, columns),
     "cross_entropy_backward": lambda columns: (0.3, 2.0),
     "adam": lambda columns: (0.99, 0.01, 0.1, 0.9, 0.1, 0.7, 1e-8, -0.01, 1.0),
@@ -51,7 +53,8 @@ def arguments(kernel, shape, dtype):
     made = []
     for text in kernel.parameters:
         name, _, kind = text.partition(":")
-        extent = {"*": (rows, 1), "+": (columns,), "~": (3, columns), "%": (min(rows, 2), columns)}.get(kind[-1], shape)
+        one = shape[1:2] if isinstance(kernel, ChannelKernel) else (rows, 1)
+        extent = {"*": one, "+": (columns,), "~": (3, columns), "%": (min(rows, 2), columns)}.get(kind[-1], shape)
         kind = kind.rstrip("*+~%")
         if kind == "i64":
             made.append(random.randint(0, columns, extent))
@@ -66,7 +69,8 @@ def arguments(kernel, shape, dtype):
 def compare(kernel, shape, dtype):
     arrays, numbers = arguments(kernel, shape, dtype)
     others = [a.copy() for a in arrays]
-    kernel.version(dtype)(*arrays, *map(float, numbers))
+    compiled = kernel.compiled_for(arrays[0]) if isinstance(kernel, ChannelKernel) else kernel.version(dtype)
+    compiled(*arrays, *map(float, numbers))
     in_numpy(kernel, dtype)(*others, *map(float, numbers))
     for found, wanted in zip(others, arrays):
         if wanted.dtype.kind in "bi":
@@ -83,7 +87,7 @@ def compare(kernel, shape, dtype):
 @pytest.mark.parametrize("name", KERNELS)
 def test_both_lowerings_agree(name, dtype):
     kernel = KERNELS[name]
-    for shape in ROW_SHAPES if kernel.rows else MAP_SHAPES:
+    for shape in CHANNEL_SHAPES if isinstance(kernel, ChannelKernel) else ROW_SHAPES if kernel.rows else MAP_SHAPES:
         if name == "attention.masked_softmax":  # rows of the mask come again and again
             shape = (shape[0] * 3, shape[1])
         compare(kernel, shape, np.dtype(dtype))
@@ -96,3 +100,18 @@ def test_both_lowerings_agree_in_half_precision(name):
     for dtype in map(np.dtype, HALVES):
         if kernel.takes(dtype):
             compare(kernel, (5, 33), dtype)
+            if isinstance(kernel, ChannelKernel):
+                compare(kernel, (5, 3, 11), dtype)
+
+
+@pytest.mark.parametrize("name", [n for n, k in KERNELS.items() if isinstance(k, ChannelKernel)])
+def test_blocks_of_channels_do_not_matter(name, monkeypatch):
+    kernel = KERNELS[name]
+    shape, dtype = (4, 70, 20), np.dtype(np.float32)
+    arrays, numbers = arguments(kernel, shape, dtype)
+    others = [a.copy() for a in arrays]
+    in_numpy(kernel, dtype)(*arrays, *map(float, numbers))
+    monkeypatch.setattr(in_numpy(kernel, dtype), "block", 1)
+    in_numpy(kernel, dtype)(*others, *map(float, numbers))
+    for found, wanted in zip(others, arrays):
+        assert np.array_equal(found, wanted)

@@ -1,6 +1,18 @@
 """The kernel compiler: a kernel is a Python function over scalar expressions, traced once and lowered to LLVM IR, or to NumPy."""
 
-from .launch import Kernel, chunks_of_rows, compiled_for, map_kernel, mapped, row_kernel, usable
+from .launch import ChannelKernel, Kernel, channel_kernel, chunks_of_rows, compiled_for, map_kernel, mapped, row_kernel, usable
 from .numpy_lowering import in_numpy, unimplemented
 
-__all__ = ["Kernel", "chunks_of_rows", "compiled_for", "in_numpy", "map_kernel", "mapped", "row_kernel", "unimplemented", "usable"]
+__all__ = [
+    "ChannelKernel",
+    "Kernel",
+    "channel_kernel",
+    "chunks_of_rows",
+    "compiled_for",
+    "in_numpy",
+    "map_kernel",
+    "mapped",
+    "row_kernel",
+    "unimplemented",
+    "usable",
+]

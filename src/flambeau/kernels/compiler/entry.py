@@ -65,8 +65,8 @@ define internal void @body({signature}, i64 %begin, i64 %end) noinline {{
     return (
         PRELUDE
         + code
-        + _part(fields, arrays, partial)
-        + _entry(name, arrays, numbers, fields, cycles, partial, rows, access is not None, row.serial, grain)
+        + part(fields, arrays, partial)
+        + entry(name, arrays, numbers, fields, cycles, partial, "rows" if rows else "elements", access is not None, row.serial, grain)
     )
 
 
@@ -156,7 +156,7 @@ finished:
   ret void"""
 
 
-def _part(fields: list[str], arrays: list[Parameter], partial: list[int]) -> str:
+def part(fields: list[str], arrays: list[Parameter], partial: list[int]) -> str:
     """`@part(context, begin, end)`: the body over a range, or over a range of chunks of rows."""
     types = [f.split()[0] for f in fields]
     names = [f.split()[1] for f in fields]
@@ -193,19 +193,23 @@ finished:
 """
 
 
-def _entry(
+def entry(
     name: str,
     arrays: list[Parameter],
     numbers: int,
     fields: list[str],
     cycles: list[int],
     partial: list[int],
-    rows: bool,
+    over: str,
     walks: bool,
     serial: bool,
     grain: int,
 ) -> str:
-    """The built-in function: arguments into the context, then the whole range here or over the pool."""
+    """The built-in function: arguments into the context, then the whole range here or over the pool.
+
+    over: what the range counts, "rows", "elements" or "channels" (the second dimension) of the first array; "columns" are channels
+    with nothing behind them.
+    """
     loads, values = [], []
     for i in range(len(arrays)):
         loads += [f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %o{i} = load ptr, ptr %at{i}",
@@ -216,7 +220,20 @@ def _entry(
         loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
                   f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %float{i} = load double, ptr %data_at{j}"]  # fmt: skip
         values.append(f"%float{i}")
-    if rows:
+    if over in ("channels", "columns"):
+        loads += [
+            "  %total = call i64 @numel(ptr %o0)",
+            "  %dims_at = getelementptr i8, ptr %o0, i64 32",
+            "  %dims = load ptr, ptr %dims_at",
+            "  %samples = load i64, ptr %dims",
+            "  %channels_at = getelementptr i64, ptr %dims, i64 1",
+            "  %extent = load i64, ptr %channels_at",
+            "  %per_channel = sdiv i64 %total, %extent",
+            "  %length = sdiv i64 %per_channel, %samples",
+            f"  %share = sdiv i64 {grain}, %per_channel",
+            f"  %grain = call i64 @llvm.smax.i64(i64 %share, i64 {1 if over == 'channels' else 64})",
+        ]
+    elif over == "rows":
         loads += [
             "  %total = call i64 @numel(ptr %o0)",
             "  %columns = call i64 @last_size(ptr %o0)",
@@ -230,7 +247,7 @@ def _entry(
     for i in cycles:
         loads += [f"  %all{i} = call i64 @numel(ptr %o{i})", f"  %rows{i} = sdiv i64 %all{i}, %safe"]
         values.append(f"%rows{i}")
-    values.append("%columns")
+    values += ["%samples", "%extent", "%length"] if over in ("channels", "columns") else ["%columns"]
     work, share = "%extent", "%grain"
     if partial:
         i = partial[0]

@@ -100,6 +100,15 @@ class Kernel:
         from .llvm import COMPUTED
 
         kind = KINDS[dtype]
+        name = f"flambeau_{self.name}_{kind}{'' if access is None else '_' + access}"
+        ir = module(name, self.build, self._arrays(dtype), self.numbers, COMPUTED.get(kind, kind), self.rows, access, self.grain)
+        return python_function(ir, name)
+
+    def _arrays(self, dtype: Any) -> list[tuple[str, str, str]]:
+        """Name, type in memory and layout of each array (see `entry.py`) in the version for a dtype."""
+        from .llvm import COMPUTED
+
+        kind = KINDS[dtype]
         computed = COMPUTED.get(kind, kind)
         arrays = []
         for text in self.parameters:
@@ -107,12 +116,38 @@ class Kernel:
             layout = _LAYOUTS.get(type_[-1], "")
             type_ = type_.rstrip("*+~%")
             arrays.append((name, {"f": kind, "c": computed}.get(type_, type_), layout))
-        name = f"flambeau_{self.name}_{kind}{'' if access is None else '_' + access}"
-        return python_function(module(name, self.build, arrays, self.numbers, computed, self.rows, access, self.grain), name)
+        return arrays
 
     def takes(self, dtype: Any) -> bool:
         """Whether there is a version for a dtype."""
         return dtype in _FLOATS or self.halves and dtype in _HALVES and halves_compile()
+
+
+class ChannelKernel(Kernel):
+    """A kernel over the channels of row-major arrays (N, C, ...), a `*` marking one element per channel; its numbers are float64.
+
+    The function says with `row.sum`, `row.sums` and `row.each` what is done with a channel's elements; a sum is float64.
+    """
+
+    def __init__(self, build: Callable[..., None], parameters: str, numbers: int) -> None:
+        super().__init__(build, parameters, numbers, False, True, 20_000)
+
+    def _compile(self, dtype: Any, access: str | None) -> Callable[..., Any]:
+        """access: "columns" where nothing is behind C."""
+        from .channels import module
+        from .jit import python_function
+
+        name = f"flambeau_{self.name}_{KINDS[dtype]}{'' if access is None else '_' + access}"
+        return python_function(module(name, self.build, self._arrays(dtype), self.numbers, access is not None, self.grain), name)
+
+    def compiled_for(self, first: Any) -> Callable[..., Any] | None:
+        """The compiled kernel for the first of its arrays, which must be row-major, aligned and not empty; None where there is none."""
+        dtype = first.dtype
+        if compiled is False or first.__class__ is not ndarray or not self.takes(dtype) or not usable():
+            return None
+        if first.ndim == 2 or first.size == first.shape[0] * first.shape[1]:
+            return self.walk(dtype, "columns")
+        return self.versions.get(dtype) or self.version(dtype)
 
 
 def takes_float(dtype: Any) -> bool:
@@ -128,6 +163,11 @@ def map_kernel(parameters: str, numbers: int = 0, halves: bool = False) -> Calla
 def row_kernel(parameters: str, numbers: int = 0, halves: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Decorator: the function runs once for each row of the last dimension."""
     return lambda build: Kernel(build, parameters, numbers, True, halves)
+
+
+def channel_kernel(parameters: str, numbers: int = 0) -> Callable[[Callable[..., None]], ChannelKernel]:
+    """Decorator: the function runs once for each channel, the second dimension."""
+    return lambda build: ChannelKernel(build, parameters, numbers)
 
 
 def halves_compile() -> bool:

@@ -1,8 +1,9 @@
 """The NumPy lowering: the same kernel function, traced once for a dtype, becomes a Python function over whole arrays.
 
 Every node of the graph is one ufunc call into a buffer, and a buffer is used again as soon as its value is no longer needed: what one
-would write by hand. A row kernel sees its arrays as (rows, columns), what is computed per row as (rows, 1). Arrays that outgrow
-the cache are handed to that function in blocks, so that its passes over the elements stay in the cache.
+would write by hand. A row kernel sees its arrays as (rows, columns), what is computed per row as (rows, 1); a kernel over channels as
+(N, C, L) and (1, C, 1). Arrays that outgrow the cache are handed to that function in blocks, so that its passes over the elements stay
+in the cache.
 
 This lowering takes what the compiled one does not: any strides, arrays without memory, complex numbers, float16 and bfloat16 on every
 CPU. `where` on numbers alone is decided while tracing, so there may be several functions for a kernel, each of which asks first
@@ -17,12 +18,19 @@ import numpy as np
 from ...core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..quiet import SILENT, restore, silence
 from .expression import Expression, absolute, exp, log1p, maximum, minimum, sqrt
-from .launch import KINDS, Kernel, ndarray
+from .launch import KINDS, ChannelKernel, Kernel, ndarray
 from .llvm import COMPUTED, Array
 
 CACHE = 1 << 18
 """Bytes of one array that are worked on at a time: some buffers of this size stay in the second-level cache."""
 
+CHANNELS = 16
+"""Blocks of channels are so many times larger: what is computed per channel is computed once for each block."""
+
+LONG = 1 << 13
+"""Up to so many products are added up by the BLAS inside NumPy at a time: it takes one thread for them."""
+
+_F64 = np.dtype(np.float64)
 _DTYPES: dict[str, Any] = {
     "f32": np.dtype(np.float32), "f64": np.dtype(np.float64), "i32": np.dtype(np.int32), "i64": np.dtype(np.int64),
     "i1": np.dtype(np.bool_), "c64": np.dtype(np.complex64), "c128": np.dtype(np.complex128),
@@ -53,6 +61,7 @@ DEFINITIONS: dict[str, Callable[..., Expression]] = {
     "log_sigmoid": lambda x: minimum(x, 0.0) - log1p(exp(-absolute(x))),
     "softplus": lambda x: maximum(x, 0.0) + log1p(exp(-absolute(x))),
     "rsqrt": lambda x: 1.0 / sqrt(x),
+    "fmuladd": lambda a, b, c: a * b + c,
 }
 """What nodes stand for that NumPy has no ufunc for."""
 
@@ -114,6 +123,30 @@ def _put(x: Any, index: Any, value: Any) -> None:
     x[np.arange(len(x)), index[:, 0]] = value[:, 0]
 
 
+def _line_dots(x: Any, y: Any) -> Any:
+    """The sums of x * y over the last dimension, in pieces that the BLAS inside NumPy gives one thread."""
+    total = np.vecdot(x[..., :LONG], y[..., :LONG])
+    for i in range(LONG, x.shape[-1], LONG):
+        total += np.vecdot(x[..., i : i + LONG], y[..., i : i + LONG])
+    return total
+
+
+def _channel_sums(x: Any) -> Any:
+    """The sums of channels in float64, as (1, C, 1): of their lines first; of columns in the order of the rows."""
+    length = x.shape[2]
+    if length == 1:
+        return np.add.reduce(x[:, :, 0], 0)[None, :, None].astype(_F64, copy=False)
+    ones = np.broadcast_to(np.ones(length, x.dtype), x.shape)
+    return np.add.reduce(_line_dots(x, ones), 0, _F64)[None, :, None]
+
+
+def _channel_dots(x: Any, y: Any) -> Any:
+    """The sums of x * y over channels in float64, as (1, C, 1)."""
+    if x.shape[2] == 1:
+        return np.einsum("ncl,ncl->c", x, y)[None, :, None].astype(_F64, copy=False)
+    return np.add.reduce(_line_dots(x, y), 0, _F64)[None, :, None]
+
+
 class Value:
     """What a step computes. form: "all" elements, one per "row", one row that is "shared", or "one" number."""
 
@@ -150,9 +183,9 @@ class Trace:
     numbers: the values of the kernel's numbers in this call, by which conditions on them are decided.
     """
 
-    def __init__(self, name: str, rows: bool, numbers: list[Any]) -> None:
+    def __init__(self, name: str, over: str, numbers: list[Any]) -> None:
         self.name = name
-        self.rows = rows
+        self.over = over  # "rows", "channels" or (all) "elements"
         self.numbers = numbers
         self.steps: list[Step] = []
         self.known: dict[Expression, Value] = {}
@@ -196,7 +229,13 @@ class Trace:
         return x
 
     def put(self, array: Array, value: Any) -> None:
-        self._emit("copy", None, [self._stored(array, value)], array.pointer)
+        found = self._stored(array, value)
+        maker = next((s for s in self.steps if s.result is found and s.kind == "ufunc"), None)
+        unused = array.pointer not in self.read and array.pointer not in self.stores
+        if maker is not None and not maker.target and found.form == "row" and array.stored == array.type and unused:
+            maker.target = array.pointer
+        else:
+            self._emit("copy", None, [found], array.pointer)
         self._forget(array)
 
     def get(self, array: Array) -> Expression:
@@ -212,11 +251,17 @@ class Trace:
 
     def sum(self, body: Callable[[Expression], Expression]) -> Expression:
         x = body(self.index)
-        if self.rows and x.operation == "mul" and x.type[0] == "f" and x not in self.known:
+        if self.over != "elements" and x.operation == "mul" and x.type[0] == "f" and x not in self.known:
             a, b = [self.value(y) for y in x.arguments]
             if "all" in (a.form, b.form) and {a.form, b.form} <= {"all", "shared"}:
-                return self._named(self._emit("dot", Value(x.type, "row"), [a, b]))
+                return self._named(self._emit("dot", Value(self._sum_type(x), "row"), [a, b]))
         return self._reduced(x, "add")
+
+    def sums(self, *bodies: Callable[[Expression], Expression]) -> list[Expression]:
+        return [self.sum(body) for body in bodies]
+
+    def _sum_type(self, x: Expression) -> str:
+        return "f64" if self.over == "channels" else x.type
 
     def max(self, body: Callable[[Expression], Expression]) -> Expression:
         return self._reduced(body(self.index), "fmax")
@@ -341,7 +386,7 @@ class Trace:
             self._refuse_complex(operand)
         if operand.form != "all":
             raise NotImplementedError("a reduction of what is no whole row")
-        return self._named(self._shared((ufunc, id(operand)), "reduce", Value(x.type, "row"), [operand], ufunc))
+        return self._named(self._shared((ufunc, id(operand)), "reduce", Value(self._sum_type(x), "row"), [operand], ufunc))
 
     def _decide(self, condition: Value) -> bool:
         for decided, held in self.decisions:
@@ -376,8 +421,8 @@ class Writer:
         self.outputs: dict[str, int] = {}  # arrays that are only written to, and the step that does so: buffers until then
         self.names: dict[str, Any] = {
             "where": np.where, "select": _select, "zero": _zero, "copyto": np.copyto, "empty_like": np.empty_like, "arange": np.arange,
-            "vecdot": np.vecdot, "fma": _fma, "pick": _pick, "put": _put, "add": np.add, "number": _DTYPES[number_type].type,
-            **trace.constants,
+            "line_dots": _line_dots, "channel_sums": _channel_sums, "channel_dots": _channel_dots, "fma": _fma, "pick": _pick, "put": _put,
+            "add": np.add, "number": _DTYPES[number_type].type, **trace.constants,
         }  # fmt: skip
         for name, dtype in _DTYPES.items():
             self.names[name] = dtype
@@ -469,7 +514,7 @@ class Writer:
                 self._buffer(result)
                 self.lines.append(f"copyto({result.name}, {names}, 'unsafe')")
                 return
-            code = f"{names}.astype({t})"
+            code = f"{t}.type({names})" if result.form == "one" else f"{names}.astype({t})"
         elif kind == "select":
             if step.in_place():
                 condition, a, b = step.operands
@@ -485,9 +530,12 @@ class Writer:
             code = f"where({names})"
         elif kind == "reduce":
             self.names[detail] = getattr(np, detail)
-            code = f"{detail}.reduce({names}, 1, None, None, True)" if self.trace.rows else f"{detail}.reduce({names}, None)"
+            if self.trace.over == "channels":
+                code = f"channel_sums({names})"
+            else:
+                code = f"{detail}.reduce({names}, 1, None, None, True)" if self.trace.over == "rows" else f"{detail}.reduce({names}, None)"
         elif kind == "dot":
-            code = f"vecdot({names})[:, None]"
+            code = f"channel_dots({names})" if self.trace.over == "channels" else f"line_dots({names})[:, None]"
         elif kind == "index":
             code = f"arange({self.first}.shape[-1])"
         elif kind == "pick":
@@ -544,7 +592,9 @@ def _traced(kernel: Kernel, dtype: Any, numbers: list[Any]) -> Callable[..., Any
     kind = _KINDS[dtype]
     computed = COMPUTED.get(kind, kind)
     arrays, names = [], []
-    trace = Trace(kernel.name, kernel.rows, [_DTYPES[computed].type(n) for n in numbers])
+    over = "channels" if isinstance(kernel, ChannelKernel) else "rows" if kernel.rows else "elements"
+    number = "f64" if over == "channels" else computed
+    trace = Trace(kernel.name, over, [_DTYPES[number].type(n) for n in numbers])
     for text in kernel.parameters:
         name, _, type_ = text.partition(":")
         layout, type_ = _LAYOUTS.get(type_[-1], ""), type_.rstrip("*+~%")
@@ -554,8 +604,8 @@ def _traced(kernel: Kernel, dtype: Any, numbers: list[Any]) -> Callable[..., Any
         array = Array(trace, name, stored, "" if layout == "cycle" else layout)  # type: ignore[arg-type]  # what kernels ask of a Row
         trace.arrays[name] = array
         arrays.append(array)
-    kernel.build(trace, *arrays, *[Expression("number", computed, f"n{i}") for i in range(len(numbers))])
-    return Writer(trace, names, len(numbers), computed).function(f"{kernel.name}_in_numpy")
+    kernel.build(trace, *arrays, *[Expression("number", number, f"n{i}") for i in range(len(numbers))])
+    return Writer(trace, names, len(numbers), number).function(f"{kernel.name}_in_numpy")
 
 
 class Lowered:
@@ -580,6 +630,8 @@ class Lowered:
         try:
             if self.kernel.rows:
                 self._over_rows(arguments)
+            elif isinstance(self.kernel, ChannelKernel):
+                self._over_channels(arguments)
             elif first.size > self.block:
                 self._over_elements(arguments)
             else:
@@ -610,6 +662,20 @@ class Lowered:
         for k in range(blocks):  # the last takes what is left, so that none is small
             part = slice(k * self.block, None if k == blocks - 1 else (k + 1) * self.block)
             self.run((*[a[part] for a in flat], *numbers))
+
+    def _over_channels(self, arguments: Any) -> None:
+        """A kernel over channels, in blocks of these: at least as many as make runs of some length in memory."""
+        samples, channels = arguments[0].shape[:2]
+        length = arguments[0].size // (samples * channels)
+        row, full = (1, channels, 1), (samples, channels, length)
+        arrays = [a.reshape(row if layout else full) for a, layout in zip(arguments, self.layouts)]
+        numbers = arguments[self.arrays :]
+        step = max(CHANNELS * self.block // (samples * length), -(-512 // length))
+        if step >= channels:
+            self.run((*arrays, *numbers))
+            return
+        for c in range(0, channels, step):
+            self.run((*[a[:, c : c + step] for a in arrays], *numbers))
 
     def _over_rows(self, arguments: Any) -> None:
         """A row kernel in blocks of rows, each within a chunk."""

@@ -8,7 +8,7 @@ from .maths import tables
 
 BINARY = {"and": "and", "or": "or", "xor": "xor", "shl": "shl", "ashr": "ashr", "lshr": "lshr"}
 TABLES = {f"TWO_OVER_PI_{j}": getattr(tables, f"TWO_OVER_PI_{j}") for j in range(3)}
-INTRINSICS = ("fma", "rint", "floor", "ceil", "trunc", "copysign")
+INTRINSICS = ("fma", "rint", "floor", "ceil", "trunc", "copysign", "fmuladd")
 
 
 def _table(name: str, values: tuple[float, ...]) -> str:

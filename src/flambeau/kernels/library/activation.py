@@ -50,8 +50,6 @@ silu = _map("silu", lambda x: x * sigmoid(x))
 silu_backward = _map("silu_backward", _silu_backward, 2)
 relu = _map("relu", lambda x: where(x < 0.0, 0.0, x), grain=LIGHT)
 threshold_backward = _map("threshold_backward", lambda grad, result, bound: where(result <= bound, 0.0, grad), 2, 1, LIGHT)
-tanh_backward = _map("tanh_backward", lambda grad, result: grad * (1.0 - result * result), 2, grain=LIGHT)
-sigmoid_backward = _map("sigmoid_backward", lambda grad, result: grad * ((1.0 - result) * result), 2, grain=LIGHT)
 log_sigmoid = _map("log_sigmoid", lambda x: minimum(x, 0.0) - log1p(exp(-e.absolute(x))))
 mish = _map("mish", lambda x: x * tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0))))))
 softplus = _map(

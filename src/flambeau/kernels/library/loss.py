@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..compiler import row_kernel
-from ..compiler.expression import cast, constant, exp, log, where
+from ..compiler.expression import cast, compare, constant, exp, log, where
 
 
 @row_kernel("x:f losses:c* lse:c* state:c* target:i64*", numbers=2, halves=True)
@@ -12,13 +12,13 @@ def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, state: Any, target: A
     peak = row.max(lambda i: x[i])
     total = row.once(log(row.sum(lambda i: exp(x[i] - peak))) + peak)
     wanted = row.get(target)
-    zero, one, nan = (constant(value, ignored.type) for value in (0.0, 1.0, float("nan")))
-    counts = row.once(where(wanted.equals(cast(ignored, "i64")), zero, one))
-    there = row.once(where(wanted >= 0, cast(wanted, classes.type) < classes, constant(0, "i1")))
-    safe = row.once(where(there, wanted, constant(0, "i64")))
+    nan = constant(float("nan"), ignored.type)
+    counts = row.once(compare("ne", wanted, cast(ignored, "i64")))
+    there = row.once((wanted >= 0) & (cast(wanted, classes.type) < classes))
+    safe = row.once(wanted * cast(there, "i64"))
     row.put(lse, total)
-    row.put(losses, where(counts > 0.0, total - row.pick(x, safe), 0.0))
-    row.put(state, where(there, counts, where(counts > 0.0, nan, counts)))
+    row.put(losses, where(counts, total - row.pick(x, safe), 0.0))
+    row.put(state, where(counts & (there ^ constant(1, "i1")), nan, cast(counts, ignored.type)))
 
 
 @row_kernel("out:f x:f target:i64* lse:c*", numbers=2, halves=True)

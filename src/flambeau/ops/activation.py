@@ -11,7 +11,7 @@ from ..kernels import activation as k
 from ..kernels import elementwise as e
 from ..kernels.compiler.expression import where
 from .creation import numpy_dtype
-from .definition import Array, composite, formula_function, operator, tensors, write_out
+from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
 
 # Gradients: one fused kernel over arrays; over Tensors the same formula in operators that can be differentiated again.
 
@@ -55,7 +55,10 @@ _relu, relu_in_place = relu.function, relu.in_places["relu_"]
 @composite("F.relu", hot=True)
 def relu_function(input: Any, inplace: bool = False) -> Any:
     """max(input, 0), element by element; `inplace` overwrites the input."""
-    return relu_in_place(input) if inplace else _relu(input)
+    try:
+        return relu_in_place(input) if inplace else _relu(input)
+    except Exception as error:
+        raise explained_here(error, "F.relu")
 
 
 relu_function.__name__ = relu_function.__qualname__ = "relu"
@@ -119,7 +122,10 @@ _silu_in_place = in_place_form(silu, "silu_")
 @composite("F.silu", hot=True)
 def silu_function(input: Any, inplace: bool = False) -> Any:
     """x * sigmoid(x), also called swish; `inplace` overwrites the input."""
-    return _silu_in_place(input) if inplace else silu.function(input)
+    try:
+        return _silu_in_place(input) if inplace else silu.function(input)
+    except Exception as error:
+        raise explained_here(error, "F.silu")
 
 
 silu_function.__name__ = silu_function.__qualname__ = "silu"
@@ -176,9 +182,12 @@ def implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
 
 def _functional_softmax(name: str, op: Any) -> None:
     def call(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-        if dim is None:
-            dim = implicit_dim(name, input.dim(), _stacklevel)
-        return op.function(input, dim, dtype)
+        try:
+            if dim is None:
+                dim = implicit_dim(name, input.dim(), _stacklevel)
+            return op.function(input, dim, dtype)
+        except Exception as error:
+            raise explained_here(error, f"F.{name}")
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = op.forward.__doc__
@@ -310,7 +319,10 @@ _leaky_relu_in_place = in_place_form(leaky_relu_op, "leaky_relu_")
 @composite("F.leaky_relu", hot=True)
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """input where positive, else negative_slope * input."""
-    return (_leaky_relu_in_place if inplace else leaky_relu_op.function)(input, negative_slope)
+    try:
+        return (_leaky_relu_in_place if inplace else leaky_relu_op.function)(input, negative_slope)
+    except Exception as error:
+        raise explained_here(error, "F.leaky_relu")
 
 
 @composite("F.leaky_relu_")

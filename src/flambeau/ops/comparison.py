@@ -20,6 +20,7 @@ from .definition import (
     attach,
     broadcast_failure,
     composite,
+    explained_here,
     handle_overrides,
     modes,
     operator,
@@ -291,40 +292,41 @@ _where = where.function
 @composite("torch.where", hot=True)
 def where_any(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """`input` where `condition` (booleans) holds, else `other`; without both, the indices where it holds, as a tuple."""
-    if input is None and other is None:
-        return tensors.nonzero(condition, as_tuple=True)
-    if condition.__class__ in PLAIN and condition._array.dtype.kind != "b":
-        if condition._array.dtype.char != "B":
-            raise RuntimeError(
-                f"where expected condition to be a boolean tensor, but got a tensor with dtype {SCALAR_NAMES[condition.dtype]}"
-            )
-        import warnings
-
-        warnings.warn(
-            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
-            "Use a boolean condition instead.",
-            stacklevel=2,
-        )
-        condition = ne.function(condition, 0)
     try:
-        return _where(condition, input, other, out=out)
-    except ValueError:
-        raise broadcast_failure(*(getattr(x, "_array", x) for x in (condition, input, other))) from None
-    except TypeError:
-        if isinstance(condition, Tensor) and all(isinstance(x, Tensor) or x.__class__ in NUMBERS for x in (input, other)):
-            raise
-        given = ", ".join(type(x).__name__ for x in (condition, input, other) if x is not None)
-        raise TypeError(
-            f"where() received an invalid combination of arguments - got ({given}), but expected one of:\n * (Tensor condition)\n"
-            " * (Tensor condition, Tensor input, Tensor other, *, Tensor out = None)\n * (Tensor condition, Number self, Tensor other)\n"
-            " * (Tensor condition, Tensor input, Number other)\n * (Tensor condition, Number self, Number other)\n"
-        ) from None
+        if input is None and other is None:
+            return tensors.nonzero(condition, as_tuple=True)
+        if condition.__class__ in PLAIN and condition._array.dtype.kind != "b":
+            if condition._array.dtype.char != "B":
+                raise RuntimeError(
+                    f"where expected condition to be a boolean tensor, but got a tensor with dtype {SCALAR_NAMES[condition.dtype]}"
+                )
+            import warnings
+
+            warnings.warn(
+                "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
+                "Use a boolean condition instead.",
+                stacklevel=2,
+            )
+            condition = ne.function(condition, 0)
+        try:
+            return _where(condition, input, other, out=out)
+        except ValueError:
+            raise broadcast_failure(*(getattr(x, "_array", x) for x in (condition, input, other))) from None
+        except TypeError:
+            if isinstance(condition, Tensor) and all(isinstance(x, Tensor) or x.__class__ in NUMBERS for x in (input, other)):
+                raise
+            raise TypeError("where() takes a tensor as the condition, and tensors or numbers") from None
+    except Exception as error:
+        raise explained_here(error, "torch.where")
 
 
 @composite("Tensor.where", hot=True)
 def where_method(self: Any, condition: Any, other: Any) -> Any:
     """`self` where the condition holds, else `other`."""
-    return where_any(condition, self, other)
+    try:
+        return where_any(condition, self, other)
+    except Exception as error:
+        raise explained_here(error, "Tensor.where")
 
 
 # --- writing ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ..core.size import Size
 from ..kernels import memory
 from ..kernels.elementwise import power, trunc
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
-from .definition import attach, composite, formula_function, handle_overrides
+from .definition import attach, composite, explained_here, formula_function, handle_overrides
 from .modes import modes
 
 ndarray = np.ndarray
@@ -43,20 +43,23 @@ def shape_of(size: Any, name: str = "size") -> tuple[int, ...]:
         n = size[0]
         if n.__class__ is int and n >= 0:
             return size if size.__class__ is tuple else (n,)
-    if len(size) == 1 and not isinstance(size[0], int) and not (isinstance(size[0], Tensor) and size[0].ndim == 0):
-        if isinstance(size[0], (tuple, list)):
-            size = size[0]
-        elif not hasattr(size[0], "__index__"):
-            raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, not {type(size[0]).__name__}")
-    shape = []
-    for i, n in enumerate(size):
+    given = tuple(size)
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = size[0]
+    shape: list[int] = []
+    for n in size:
         if type(n) is not int:
-            if isinstance(n, bool) or not hasattr(n, "__index__"):
-                raise TypeError(
-                    f"{name}(): argument 'size' (position 1) must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
-                )
-            n = n.__index__()
+            try:
+                if not shape and isinstance(n, bool):  # further on it passes for a number
+                    raise TypeError
+                n = n.__index__()
+            except (AttributeError, TypeError):
+                from .arguments import size_refusal
+
+                raise size_refusal(name, given) from None
         if n < 0:
+            if name == "zeros":
+                raise RuntimeError("zeros: Dimension size must be non-negative.")
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
         shape.append(n)
     return tuple(shape)
@@ -279,18 +282,72 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return finish(array, requires_grad)
 
 
-@composite("torch.as_tensor", "torch.asarray", hot=True)
-def as_tensor(data: Any, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+@composite("torch.as_tensor", hot=True)
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory with an array or tensor where dtype and device allow."""
-    copy = options.get("copy")
     if isinstance(data, Tensor):
-        if (dtype is None or data.dtype is dtype) and (device is None or as_device(device).type == data.device.type) and not copy:
+        if (dtype is None or data.dtype is dtype) and (device is None or as_device(device).type == data.device.type):
             return data
-        return data.to(dtype=dtype or data.dtype, device=device, copy=bool(copy))
+        return data.to(dtype=dtype or data.dtype, device=device)
     if isinstance(data, ndarray) and of_array(data).numpy == data.dtype:
-        if (dtype is None or numpy_dtype(dtype) == data.dtype) and not copy:
+        if dtype is None or numpy_dtype(dtype) == data.dtype:
             return from_numpy(data)
-    return finish(allocate_like_data(array_of(data, dtype), device), bool(options.get("requires_grad", False)))
+    return finish(allocate_like_data(array_of(data, dtype), device), False)
+
+
+@composite("torch.asarray")
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None) -> Tensor:
+    """`obj` as a tensor: it shares memory with a tensor, an array or a buffer where it can, unless `copy`.
+
+    It requires a gradient where `obj` does, unless told.
+
+    Raises ValueError where `copy` is False and memory cannot be shared.
+    """
+    if isinstance(obj, Tensor):
+        return _tensor_asarray(obj, dtype, device, copy, requires_grad)
+    if isinstance(obj, np.generic):
+        if copy is False:
+            raise RuntimeError("can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. ")
+        obj = memory.asarray(obj)
+    if isinstance(obj, ndarray):
+        shared = from_numpy(obj)
+    elif isinstance(obj, (bytes, bytearray, memoryview)) or _has_buffer(obj):
+        shared = frombuffer(obj, dtype=DEFAULT.dtype if dtype is None else dtype)
+    else:
+        if copy is False:
+            raise ValueError("can't alias arbitrary sequence into a tensor.")
+        return finish(allocate_like_data(array_of(obj, dtype), device), bool(requires_grad))
+    found = _tensor_asarray(shared, dtype, device, copy, False)
+    return found.requires_grad_() if requires_grad else found
+
+
+def _tensor_asarray(obj: Tensor, dtype: Any, device: Any, copy: bool | None, requires_grad: bool | None) -> Tensor:
+    """`asarray` of a tensor: itself where nothing has to change."""
+    if requires_grad is None:
+        requires_grad = obj.requires_grad
+    other_dtype = dtype is not None and dtype is not obj.dtype
+    other_device = device is not None and as_device(device).type != obj.device.type
+    if copy is False and other_dtype:
+        names = (SCALAR_NAMES[d] for d in (obj.dtype, dtype))
+        raise ValueError("can't alias tensor with dtype '{}' into dtype '{}'.".format(*names))
+    if copy is False and other_device:
+        raise ValueError(f"can't alias tensor from device '{obj.device}' to '{as_device(device)}'.")
+    if other_dtype or other_device:
+        obj = obj.to(dtype=dtype or obj.dtype, device=device)
+    elif copy:
+        obj = obj.clone()
+    if obj.requires_grad and not requires_grad:
+        return obj.detach()
+    return obj.requires_grad_() if requires_grad and not obj.requires_grad else obj
+
+
+def _has_buffer(obj: Any) -> bool:
+    """Whether an object lends its memory, as arrays of the module `array` do."""
+    try:
+        memoryview(obj)
+    except TypeError:
+        return False
+    return True
 
 
 def allocate_like_data(array: Any, device: Any) -> Any:
@@ -415,35 +472,38 @@ empty = _maker("empty", memory.empty, "A tensor whose elements are whatever the 
 def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
          requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """A tensor of one value, whose Python type gives the dtype unless one is given."""
-    if modes.active:
-        result = handle_overrides(full, (size, fill_value), dict(dtype=dtype, device=device, requires_grad=requires_grad))
-        if result is not NotImplemented:
-            return result
-    if isinstance(fill_value, Tensor):
-        if fill_value.ndim:
-            raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
-        fill_value = fill_value.item()
-    if dtype is None:
-        if out is not None:
-            dtype = out.dtype
-        elif fill_value.__class__ is float:
-            dtype = DEFAULT.dtype
-        elif isinstance(fill_value, (bool, np.bool_)):
-            dtype = dt.bool
-        elif isinstance(fill_value, (int, np.integer)):
-            dtype = dt.int64
-        elif isinstance(fill_value, complex):
-            dtype = DEFAULT.complex
-        else:
-            dtype = DEFAULT.dtype
-    numpy_type = numpy_dtype(dtype)
-    if isinstance(size, int):
-        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    shape = shape_of((size,), "full")
-    if numpy_type.kind in "iu":
-        fill_value = int(fill_value)
-    array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
-    return finish(array, requires_grad) if out is None else _into_out(array, out)
+    try:
+        if modes.active:
+            result = handle_overrides(full, (size, fill_value), dict(dtype=dtype, device=device, requires_grad=requires_grad))
+            if result is not NotImplemented:
+                return result
+        if isinstance(fill_value, Tensor):
+            if fill_value.ndim:
+                raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
+            fill_value = fill_value.item()
+        if dtype is None:
+            if out is not None:
+                dtype = out.dtype
+            elif fill_value.__class__ is float:
+                dtype = DEFAULT.dtype
+            elif isinstance(fill_value, (bool, np.bool_)):
+                dtype = dt.bool
+            elif isinstance(fill_value, (int, np.integer)):
+                dtype = dt.int64
+            elif isinstance(fill_value, complex):
+                dtype = DEFAULT.complex
+            else:
+                dtype = DEFAULT.dtype
+        numpy_type = numpy_dtype(dtype)
+        if isinstance(size, int):
+            raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+        shape = shape_of((size,), "full")
+        if numpy_type.kind in "iu":
+            fill_value = int(fill_value)
+        array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
+        return finish(array, requires_grad) if out is None else _into_out(array, out)
+    except Exception as error:
+        raise explained_here(error, "torch.full")
 
 
 @composite("torch.empty_strided")
@@ -492,58 +552,61 @@ def _number(x: Any) -> Any:
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
            requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """Numbers from `start` (0 if only one bound is given) up to but without `end`, in steps of `step`."""
-    if modes.active:
-        result = handle_overrides(arange, (start, end, step), dict(dtype=dtype, device=device, requires_grad=requires_grad))
-        if result is not NotImplemented:
-            return result
-    if end is None:
-        if (
-            start.__class__ is int
-            and start >= 0
-            and step == 1
-            and dtype is None
-            and device is None
-            and out is None
-            and DEFAULT_DEVICE.device is CPU
-        ):
-            array = memory.arange(start)
-            return finish(array, True) if requires_grad else wrap(array)
-        start, end = 0, start
-    elif start is None:
-        start = 0
-    if start is None or end is None:
-        raise TypeError('arange() missing 1 required positional arguments: "end"')
-    start, end, step = _number(start), _number(end), _number(step)
-    whole = type(start) is int and type(end) is int and type(step) is int
-    target = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
-    if dtype is None and (whole or out is not None):
-        target = dt.int64.numpy if out is None else out._array.dtype
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if target is dt.int64.numpy:  # all three are cut to integers first
-        start, end, step = int(start), int(end), int(step)
-    elif target.kind == "c":
-        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[target]]}'")
-    elif target.kind == "b":
-        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
-    if step == 0:
-        raise ValueError("step must be nonzero")
-    if not (math.isfinite(start) and math.isfinite(end)):
-        raise RuntimeError(f"unsupported range: {_shown(start)} -> {_shown(end)}")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    try:
+        if modes.active:
+            result = handle_overrides(arange, (start, end, step), dict(dtype=dtype, device=device, requires_grad=requires_grad))
+            if result is not NotImplemented:
+                return result
+        if end is None:
+            if (
+                start.__class__ is int
+                and start >= 0
+                and step == 1
+                and dtype is None
+                and device is None
+                and out is None
+                and DEFAULT_DEVICE.device is CPU
+            ):
+                array = memory.arange(start)
+                return finish(array, True) if requires_grad else wrap(array)
+            start, end = 0, start
+        elif start is None:
+            start = 0
+        if start is None or end is None:
+            raise TypeError('arange() missing 1 required positional arguments: "end"')
+        start, end, step = _number(start), _number(end), _number(step)
+        whole = type(start) is int and type(end) is int and type(step) is int
+        target = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
+        if dtype is None and (whole or out is not None):
+            target = dt.int64.numpy if out is None else out._array.dtype
+        if step == 0:
+            raise RuntimeError("step must be nonzero")
+        if target is dt.int64.numpy:  # all three are cut to integers first
+            start, end, step = int(start), int(end), int(step)
+        elif target.kind == "c":
+            raise NotImplementedError(f"\"arange_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[target]]}'")
+        elif target.kind == "b":
+            raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+        if step == 0:
+            raise ValueError("step must be nonzero")
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise RuntimeError(f"unsupported range: {_shown(start)} -> {_shown(end)}")
+        if (end - start) * step < 0:
+            raise RuntimeError("upper bound and lower bound inconsistent with step sign")
 
-    def make(shape: Any, numpy_type: Any) -> Any:
-        if numpy_type is dt.int64.numpy:
-            return memory.arange(start, end, step, numpy_type)
-        if numpy_type.kind in "iu":
-            return (int(start) + int(step) * memory.arange(shape[0])).astype(numpy_type)
-        if numpy_type.itemsize == 8:
-            return start + step * memory.arange(shape[0], dtype=numpy_type)
-        return (start + step * memory.arange(shape[0], dtype=np.float64)).astype(numpy_type)
+        def make(shape: Any, numpy_type: Any) -> Any:
+            if numpy_type is dt.int64.numpy:
+                return memory.arange(start, end, step, numpy_type)
+            if numpy_type.kind in "iu":
+                return (int(start) + int(step) * memory.arange(shape[0])).astype(numpy_type)
+            if numpy_type.itemsize == 8:
+                return start + step * memory.arange(shape[0], dtype=numpy_type)
+            return (start + step * memory.arange(shape[0], dtype=np.float64)).astype(numpy_type)
 
-    array = allocate((max(0, math.ceil((end - start) / step)),), target, device, make)
-    return finish(array, requires_grad) if out is None else _into_out(array, out)
+        array = allocate((max(0, math.ceil((end - start) / step)),), target, device, make)
+        return finish(array, requires_grad) if out is None else _into_out(array, out)
+    except Exception as error:
+        raise explained_here(error, "torch.arange")
 
 
 def _shown(number: Any) -> str:

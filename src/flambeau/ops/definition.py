@@ -35,8 +35,10 @@ from ..autograd.views import cross
 from ..core.promotion import float_operand, float_operands, operands, rounded_operands
 from ..kernels.elementwise import cast, in_float32
 from ..tensor import PLAIN, Tensor, shared_version, wrap
+from .dispatch import ALSO_CALLED, REQUIRED, legacy_call, renamed, slow_dunder, slow_path, under_own_names
+from .dispatch import explained as explained
+from .dispatch import explained_here as explained_here
 from .dispatch import handle_overrides as handle_overrides
-from .dispatch import legacy_call, slow_dunder, slow_path
 from .dispatch import overriding as overriding
 from .dispatch import under_autocast as under_autocast
 from .dispatch import write_out as write_out
@@ -213,6 +215,8 @@ class Operator:
         if which not in self.natives:
             return ""
         tests = [f"{n} is default_{n}" for n in names if n not in operands]
+        if which == "call":
+            tests += [f"{n} is None" for n in self.also.values()]
         tests += ["legacy is None"] * bool(self.legacy) + ["out is None"] * (which == "call" and self.takes_out)
         lines = [f"t = {which}({', '.join(operands)})", "if t is not None:", "    return t"]
         if tests:
@@ -223,6 +227,11 @@ class Operator:
     def differentiable_params(self) -> list[str]:
         """The parameters that edges lead to, in order."""
         return [p for p in self.params if p in self.formulas or p in self.joint_params]
+
+    @property
+    def also(self) -> dict[str, str]:
+        """Parameters that may be called as in NumPy, by their own names."""
+        return {n: also for n, also in ALSO_CALLED.items() if n in self.params and self.public}
 
     # --- writing source ----------------------------------------------------------------------------------------
 
@@ -244,21 +253,21 @@ class Operator:
                 function.__globals__["record"] = record
         return record(*args)
 
-    def _signature(self, out: bool) -> tuple[str, dict[str, Any]]:
+    def _signature(self, out: bool, also: dict[str, str] | None = None) -> tuple[str, dict[str, Any]]:
         parts: list[str] = []
         scope: dict[str, Any] = {}
+        also = also or {}
         for i, name in enumerate(self.params):
             if i == self.positional:
                 parts += ["legacy=None", "*"] if self.legacy else ["*"]
-            if name in self.defaults:
-                scope[f"default_{name}"] = self.defaults[name]
+            if name in self.defaults or name in also or REQUIRED in scope.values():  # what follows a default needs one
+                scope[f"default_{name}"] = self.defaults.get(name, REQUIRED)
                 parts.append(f"{name}=default_{name}")
             else:
                 parts.append(name)
-        if out:
-            if self.positional >= len(self.params):
-                parts.append("*")
-            parts.append("out=None")
+        keywords = [f"{n}=None" for n in (*["out"] * out, *also.values())]
+        if keywords:
+            parts += ["*"] * (self.positional >= len(self.params)) + keywords
         return ", ".join(parts), scope
 
     def _stub(self, scope: dict[str, Any], name: str = "") -> FunctionType:
@@ -278,7 +287,7 @@ class Operator:
 
     def compile_function(self) -> None:
         """Writes the straight path from the call to the forward into the public function."""
-        signature, scope = self._signature(self.takes_out)
+        signature, scope = self._signature(self.takes_out, self.also)
         tests = ["modes.active"]
         for name in self.params:
             kind = self.kinds[name]
@@ -294,13 +303,16 @@ class Operator:
             tests.append("legacy is not None")
         if self.takes_out:
             tests.append("out is not None")
+        tests += [f"{n} is not None" for n in self.also.values()]
+        tests += [f"{n} is REQUIRED" for n in self.params if scope.get(f"default_{n}") is REQUIRED]
+        renamed = "".join(f"        {n} = renamed(OP, {n!r}, {n}, {also})\n" for n, also in self.also.items())
         out = ", out" if self.takes_out else ""
         names = "".join(f"{n}, " for n in self.params)
         source = (
             f"def {self.name}({signature}):\n"
             f"{self._native_source('call', self._operand_params(), self.params)}"
             f"    if {' or '.join(tests)}:\n"
-            f"{self._legacy_source()}"
+            f"{renamed}{self._legacy_source()}"
             f"        return slow_path(OP, ({names}){out})\n" + self._body_source()
         )
         made = self._compile(self.name, source, {**self._scope(), **scope, **self.natives})
@@ -854,7 +866,13 @@ def composite(*public: str, hot: bool = False) -> Callable[[Callable[..., Any]],
                 result = handle_overrides(call, args, kwargs)
                 if result is not NotImplemented:
                     return result
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                named = under_own_names(public, function, kwargs) if kwargs else None
+                if named is not None:
+                    return function(*args, **named)
+                raise explained(public, function, args, kwargs, error)
 
         made = function if hot else call
         made.__name__ = made.__qualname__ = function.__name__
@@ -915,6 +933,8 @@ _SCOPE: dict[str, Any] = {
     "rounded_operands": rounded_operands,
     "BF16": BF16,
     "legacy_call": legacy_call,
+    "REQUIRED": REQUIRED,
+    "renamed": renamed,
 }
 
 tensors.wrap = wrap

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
@@ -18,6 +19,36 @@ from .running import NUMBERS, raise_overlap
 
 if TYPE_CHECKING:
     from .definition import Operator
+
+
+REQUIRED = object()
+"""Stands in a call for a parameter without default that was not given, where its other name might have been."""
+
+ALSO_CALLED = {"dim": "axis", "keepdim": "keepdims"}
+"""NumPy's names for parameters, which PyTorch's functions take too."""
+
+
+def renamed(op: Operator, name: str, value: Any, also: Any) -> Any:
+    """The value of a parameter that may have been given under its other name."""
+    if also is None:
+        return value
+    if value is not op.defaults.get(name, REQUIRED):
+        raise TypeError(f"{op.name}() got an unexpected keyword argument '{ALSO_CALLED[name]}'")
+    return also
+
+
+def under_own_names(public: tuple[str, ...], function: Any, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """The keywords of a failed call with `dim` for `axis`, where the function is one that takes both; else None."""
+    given = {own: also for own, also in ALSO_CALLED.items() if also in kwargs}
+    if not given:
+        return None
+    from .arguments import overloads_of
+
+    names = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
+    known = any(overloads_of(where, name) for where, _, name in (n.rpartition(".") for n in public))
+    if not known or any(also in names or own not in names or own in kwargs for own, also in given.items()):
+        return None
+    return {next((own for own, also in given.items() if also == name), name): value for name, value in kwargs.items()}
 
 
 def overriding(values: Any) -> list[Any]:
@@ -84,6 +115,11 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
         result = handle_overrides(op.function, given, kwargs)
         if result is not NotImplemented:
             return result
+    if any(value is REQUIRED for value in args):
+        from .arguments import better_error
+
+        missing = ", ".join(f'"{n}"' for n, value in zip(op.params, args) if value is REQUIRED)
+        raise better_error(op, sys._getframe(1), TypeError(f"{op.name}() missing required arguments: {missing}"))
     if stacks.autocast is not None and out is None:
         args = stacks.autocast(op.name, args)
     checked = []
@@ -100,22 +136,54 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
         elif kind == "list" and isinstance(value, (list, tuple)):
             for i, v in enumerate(value):
                 if not isinstance(v, Tensor):
-                    raise TypeError(f"expected Tensor as element {i} in argument {position - 1}, but got {type(v).__name__}")
+                    from .arguments import type_name
+
+                    raise TypeError(f"expected Tensor as element {i} in argument {position - 1}, but got {type_name(v)}")
             checked.append(value)
         else:
-            if "number" in op.kinds.values() and not op.takes_numbers:
-                raise invalid_combination(op, args)
-            what = "tuple of Tensors" if kind == "list" else "Tensor"
-            raise TypeError(f"{op.name}(): argument '{name}' (position {position}) must be {what}, not {type(value).__name__}")
+            raise misfit(op, args, position - 1)
     if op.takes_numbers and not any(isinstance(value, Tensor) for value in args) and op.takes_numbers < 2:
-        raise invalid_combination(op, args)
+        raise misfit(op, args, 0)
     if out is None:
         return op.body(*checked)
+    if not isinstance(out, Tensor if op.outputs == 1 else (Tensor, tuple, list)):
+        from .arguments import better_error
+
+        plain = TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise better_error(op, sys._getframe(1), plain)
     refuse_shared_memory(op.name, args, out)
     result = op.body(*checked)
     if op.name in _OUT_DTYPE:
         check_out_dtype(op.name, result, out)
     return write_out(result, out, f"{op.name}(): functions with ")
+
+
+def misfit(op: Operator, args: tuple[Any, ...], position: int) -> Exception:
+    """The error for an operator that was called with something else in the place of a tensor."""
+    from .arguments import better_error
+
+    value = args[position]
+    if "number" in op.kinds.values() and not op.takes_numbers:
+        plain = invalid_combination(op, args)
+    else:
+        what = "tuple of Tensors" if op.kinds[op.params[position]] == "list" else "Tensor"
+        message = f"argument '{op.params[position]}' (position {position + 1}) must be {what}, not {type(value).__name__}"
+        plain = TypeError(f"{op.name}(): {message}")
+    return better_error(op, sys._getframe(2), plain)
+
+
+def explained(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
+    """What to raise where a composite has failed: `error`, or what says better which argument it does not take."""
+    from .arguments import better_error_of_call
+
+    return better_error_of_call(public, function, args, kwargs, sys._getframe(2), error)
+
+
+def explained_here(error: Exception, *public: str) -> Exception:
+    """The same for the composite that calls it, under its public names."""
+    from .arguments import better_error_here
+
+    return better_error_here(public, sys._getframe(1), error)
 
 
 _SEPARATE_OUT = frozenset(("cat", "gather", "index_select", "kthvalue", "masked_select", "scatter", "scatter_add", "take"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..kernels import dropout as k
 from ..tensor import PLAIN
-from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
+from .definition import Array, composite, explained_here, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 
 formula_function("scale_by_mask", k.scale_by_mask, lambda x, mask, scale: x * (mask.to(x.dtype) * scale))
@@ -47,17 +47,20 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
     """
-    if modes.active or type(input) not in PLAIN:
-        result = handle_overrides(dropout, (input, p, training, inplace), {})
-        if result is not NotImplemented:
-            return result
-    if p < 0.0 or p > 1.0:
-        check_probability(p)
-    if not training or p == 0.0:
-        return input
-    if p == 1 or inplace or not input._array.size:
-        return _drop(input, p, training, inplace, input.shape)
-    return masked_scale.function(input, p, input._array.shape)
+    try:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(dropout, (input, p, training, inplace), {})
+            if result is not NotImplemented:
+                return result
+        if p < 0.0 or p > 1.0:
+            check_probability(p)
+        if not training or p == 0.0:
+            return input
+        if p == 1 or inplace or not input._array.size:
+            return _drop(input, p, training, inplace, input.shape)
+        return masked_scale.function(input, p, input._array.shape)
+    except Exception as error:
+        raise explained_here(error, "F.dropout")
 
 
 @composite("torch.dropout")

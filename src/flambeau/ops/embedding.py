@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.grad_mode import grad_mode
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import embedding as k
-from .definition import Array, composite, formula_function, operator, tensors
+from .definition import Array, composite, explained_here, formula_function, operator, tensors
 
 
 @operator(node="EmbeddingBackward0", out=False)
@@ -68,17 +68,20 @@ def embedding_function(
 
     `max_norm`: rows longer than that are scaled down in place first. `sparse` gradients are not supported.
     """
-    if padding_idx is not None:
-        if padding_idx >= 0:
-            assert padding_idx < weight.size(0), "Padding_idx must be within num_embeddings"
-        else:
-            assert padding_idx >= -weight.size(0), "Padding_idx must be within num_embeddings"
-            padding_idx += weight.size(0)
-    if sparse and weight.requires_grad and grad_mode.enabled:
-        raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding(sparse=True) is not supported")
-    if max_norm is not None:
-        renormalize(weight, input, max_norm, norm_type)
-    return embedding.function(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
+    try:
+        if padding_idx is not None:
+            if padding_idx >= 0:
+                assert padding_idx < weight.size(0), "Padding_idx must be within num_embeddings"
+            else:
+                assert padding_idx >= -weight.size(0), "Padding_idx must be within num_embeddings"
+                padding_idx += weight.size(0)
+        if sparse and weight.requires_grad and grad_mode.enabled:
+            raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding(sparse=True) is not supported")
+        if max_norm is not None:
+            renormalize(weight, input, max_norm, norm_type)
+        return embedding.function(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
+    except Exception as error:
+        raise explained_here(error, "F.embedding")
 
 
 embedding_function.__name__ = embedding_function.__qualname__ = "embedding"

@@ -13,7 +13,7 @@ from ..kernels.elementwise import divide
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import PLAIN
 from .activation import unimplemented
-from .definition import Array, composite, formula_function, handle_overrides, operator, tensors
+from .definition import Array, composite, explained_here, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 from .pair_loss import REDUCTIONS, reduction_of
 from .running import ndarray
@@ -42,7 +42,7 @@ formula_function("cross_entropy_backward", k.cross_entropy_backward, _cross_entr
 @operator(outputs=3, hidden=2, node="NllLossBackward0", out=False)
 def cross_entropy_rows(input: Array, target: Array, reduction: Any, ignore_index: Any) -> Array:
     """Cross entropy of logits (rows, classes) and class indices (rows), for reductions `none`, `sum` and `mean`."""
-    if input.dtype.kind in "iub":
+    if input.dtype.kind in "iubc":
         raise unimplemented("log_softmax_lastdim_kernel_impl", input)
     if (
         reduction != "none"
@@ -93,20 +93,23 @@ def cross_entropy(
     input: (N, C), (C) or (N, C, d1, ...); target: class indices without the C dimension, or probabilities of the input's
     shape. Raises ValueError and RuntimeError where shapes or dtypes do not fit, IndexError for a class out of range.
     """
-    if modes.active or type(input) not in PLAIN or type(target) not in PLAIN:
-        options = dict(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
-        result = handle_overrides(cross_entropy, (input, target), options)
-        if result is not NotImplemented:
-            return result
-    if size_average is not None or reduce is not None:
-        reduction = reduction_of(size_average, reduce, reduction)
-    x, t = input._array, target._array
-    if (
-        x.ndim == 2 and t.ndim == 1 and t.dtype.kind == "i" and weight is None and label_smoothing == 0.0 and x.shape[0] == t.shape[0]
-        and reduction in REDUCTIONS and t.dtype.itemsize == 8
-    ):  # fmt: skip
-        return cross_entropy_rows.function(input, target, reduction, ignore_index)
-    return _cross_entropy_general(input, target, weight, ignore_index, reduction, label_smoothing)
+    try:
+        if modes.active or type(input) not in PLAIN or type(target) not in PLAIN:
+            options = dict(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+            result = handle_overrides(cross_entropy, (input, target), options)
+            if result is not NotImplemented:
+                return result
+        if size_average is not None or reduce is not None:
+            reduction = reduction_of(size_average, reduce, reduction)
+        x, t = input._array, target._array
+        if (
+            x.ndim == 2 and t.ndim == 1 and t.dtype.kind == "i" and weight is None and label_smoothing == 0.0 and x.shape[0] == t.shape[0]
+            and reduction in REDUCTIONS and t.dtype.itemsize == 8
+        ):  # fmt: skip
+            return cross_entropy_rows.function(input, target, reduction, ignore_index)
+        return _cross_entropy_general(input, target, weight, ignore_index, reduction, label_smoothing)
+    except Exception as error:
+        raise explained_here(error, "F.cross_entropy")
 
 
 def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:

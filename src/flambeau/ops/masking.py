@@ -10,7 +10,7 @@ from ..core.layout import broadcast_shapes, normalize_dim
 from ..kernels import memory
 from ..kernels import scattering as k
 from ..tensor import Tensor, wrap
-from .definition import Array, Number, attach, composite, operator, tensors
+from .definition import Array, Number, composite, operator, tensors
 from .indexing import number_array
 from .scattering import INT64, dtype_of, gather, scalar_name, start
 from .shape import reshape_tensor
@@ -281,4 +281,4 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     return wrap(k.one_hot(array, num_classes))
 
 
-attach("F.one_hot", composite()(one_hot))
+composite("F.one_hot")(one_hot)

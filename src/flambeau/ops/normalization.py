@@ -9,7 +9,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from ..tensor import bump_version
-from .definition import Array, composite, formula_function, operator, tensors, write_out
+from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
 
 
 def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
@@ -111,9 +111,13 @@ def layer_norm_function(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enable: bool = True
 ) -> Any:
     """Normalises over the last dimensions, which must be `normalized_shape`: zero mean, unit variance, then `weight` and `bias`."""
-    if normalized_shape.__class__ is not tuple:
-        normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    return layer_norm.function(input, normalized_shape, weight, bias, eps)
+    try:
+        shape = normalized_shape
+        if shape.__class__ is not tuple:
+            shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        return layer_norm.function(input, shape, weight, bias, eps)
+    except Exception as error:
+        raise explained_here(error, "F.layer_norm")
 
 
 layer_norm_function.__name__ = layer_norm_function.__qualname__ = "layer_norm"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.layout import normalize_dim, strided_view, strides_of
 from ..tensor import PLAIN, Tensor
-from .definition import Array, attach, composite, handle_overrides, operator, tensors
+from .definition import Array, attach, composite, explained_here, handle_overrides, operator, tensors
 from .modes import modes
 from .shape import alias, as_dim, ints
 
@@ -84,13 +84,16 @@ def inverse_order(dims: Any) -> tuple[int, ...]:
 @composite("Tensor.permute", hot=True)
 def permute_method(self: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """The dimensions in another order."""
-    if dims is not None:
-        args = (dims,)
-    if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(permute_method, (self, *args), {})
-        if result is not NotImplemented:
-            return result
-    return _permute(self, args if args and args[0].__class__ is int else ints(args, "permute", "dims"))
+    try:
+        if dims is not None:
+            args = (dims,)
+        if modes.active or type(self) not in PLAIN:
+            result = handle_overrides(permute_method, (self, *args), {})
+            if result is not NotImplemented:
+                return result
+        return _permute(self, args if args and args[0].__class__ is int else ints(args, "permute", "dims"))
+    except Exception as error:
+        raise explained_here(error, "Tensor.permute")
 
 
 permute_method.__name__ = "permute"

@@ -9,7 +9,7 @@ from ..kernels import elementwise as k
 from ..kernels.compiler import expression as e
 from ..kernels.memory import sum_to
 from ..tensor import Tensor
-from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, formula_function, operator, tensors
+from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, explained_here, formula_function, operator, tensors
 
 # What the engine and the formulas need in both forms. Over Tensors the names resolve when they are called.
 formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape))
@@ -198,17 +198,23 @@ formula_function("zeros_like", lambda x: k.zeros_like(x), lambda x: tensors.wrap
 @composite("torch.div", "torch.divide", "Tensor.div", "Tensor.divide", hot=True)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
     """`input / other`, broadcast; with `rounding_mode` "trunc" or "floor" rounded, in the operands' own dtype."""
-    if rounding_mode is None:
-        return true_divide.function(input, other, out=out)
-    return div_rounded.function(input, other, rounding_mode, out=out)
+    try:
+        if rounding_mode is None:
+            return true_divide.function(input, other, out=out)
+        return div_rounded.function(input, other, rounding_mode, out=out)
+    except Exception as error:
+        raise explained_here(error, "Tensor.div", "torch.div")
 
 
 @composite("Tensor.div_", "Tensor.divide_", hot=True)
 def div_(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """`div`, in place."""
-    if rounding_mode is None:
-        return _true_divide_(input, other)
-    return apply_in_place(div_rounded, input, (other, rounding_mode), "div_")
+    try:
+        if rounding_mode is None:
+            return _true_divide_(input, other)
+        return apply_in_place(div_rounded, input, (other, rounding_mode), "div_")
+    except Exception as error:
+        raise explained_here(error, "Tensor.div_")
 
 
 attach("torch.true_divide", true_divide.function)
@@ -677,16 +683,22 @@ def _bounds(min: Any, max: Any, name: str = "clamp") -> tuple[Any, Any, bool]:
 @composite("torch.clamp", "torch.clip", "Tensor.clamp", "Tensor.clip", hot=True)
 def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
     """The values held between `min` and `max`: numbers, or tensors that broadcast with `input`."""
-    if min.__class__ in REAL and max.__class__ in REAL and out is None:
-        return clamp_numbers.function(input, min, max)
-    min, max, tensor = _bounds(min, max)
-    return clamp_tensors.function(input, min, max, out=out) if tensor else clamp_numbers.function(input, min, max, out=out)
+    try:
+        if min.__class__ in REAL and max.__class__ in REAL and out is None:
+            return clamp_numbers.function(input, min, max)
+        min, max, tensor = _bounds(min, max)
+        return clamp_tensors.function(input, min, max, out=out) if tensor else clamp_numbers.function(input, min, max, out=out)
+    except Exception as error:
+        raise explained_here(error, "Tensor.clamp", "torch.clamp")
 
 
 @composite("torch.clamp_", "torch.clip_", "Tensor.clamp_", "Tensor.clip_", hot=True)
 def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
     """`clamp`, in place."""
-    if min.__class__ in REAL and max.__class__ in REAL:
-        return _clamp_numbers_(input, min, max)
-    min, max, tensor = _bounds(min, max, "clamp_")
-    return apply_in_place(clamp_tensors if tensor else clamp_numbers, input, (min, max), "clamp_")
+    try:
+        if min.__class__ in REAL and max.__class__ in REAL:
+            return _clamp_numbers_(input, min, max)
+        min, max, tensor = _bounds(min, max, "clamp_")
+        return apply_in_place(clamp_tensors if tensor else clamp_numbers, input, (min, max), "clamp_")
+    except Exception as error:
+        raise explained_here(error, "Tensor.clamp_", "torch.clamp_")

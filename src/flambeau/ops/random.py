@@ -16,7 +16,7 @@ from ..kernels import gamma_gradient, memory, sampling
 from ..kernels import random as k
 from ..tensor import PLAIN, Tensor, bump_version, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
-from .definition import Array, attach, composite, formula_function, handle_overrides, operator, write_out
+from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, write_out
 from .modes import modes
 
 # --- generators --------------------------------------------------------------------------------------------------
@@ -140,25 +140,28 @@ def _bounds(low: Any, high: Any, size: Any) -> tuple[Any, Any, Any]:
 def randint(low: Any, high: Any = None, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """Integers uniform in [low, high): `randint(high, size)` or `randint(low, high, size)`; int64 unless a dtype is given."""
-    if size is None:
-        if high is None or isinstance(high, int):
-            raise TypeError(
-                "randint() received an invalid combination of arguments - got (int), but expected one of:\n"
-                " * (int high, tuple of ints size, *, torch.Generator generator = None)\n"
-                " * (int low, int high, tuple of ints size, *, torch.Generator generator = None)\n"
-            )
-        low, high, size = 0, low, high
-    if modes.active:
-        result = handle_overrides(randint, (low, high, size), dict(generator=generator, dtype=dtype, device=device))
-        if result is not NotImplemented:
-            return result
-    low, high = int(low), int(high)
-    array = allocate(shape_of((size,), "randint"), numpy_dtype(dtype or dt.int64), device, np.empty)
-    if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    if array.__class__ is np.ndarray:
-        k.random_(array, low, high, generator)
-    return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
+    try:
+        if size is None:
+            if high is None or isinstance(high, int):
+                raise TypeError(
+                    "randint() received an invalid combination of arguments - got (int), but expected one of:\n"
+                    " * (int high, tuple of ints size, *, torch.Generator generator = None)\n"
+                    " * (int low, int high, tuple of ints size, *, torch.Generator generator = None)\n"
+                )
+            low, high, size = 0, low, high
+        if modes.active:
+            result = handle_overrides(randint, (low, high, size), dict(generator=generator, dtype=dtype, device=device))
+            if result is not NotImplemented:
+                return result
+        low, high = int(low), int(high)
+        array = allocate(shape_of((size,), "randint"), numpy_dtype(dtype or dt.int64), device, np.empty)
+        if low >= high:
+            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        if array.__class__ is np.ndarray:
+            k.random_(array, low, high, generator)
+        return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
+    except Exception as error:
+        raise explained_here(error, "torch.randint")
 
 
 @composite("torch.randint_like")
@@ -173,12 +176,15 @@ def randint_like(input: Any, low: Any, high: Any = None, *, dtype: Any = None, r
 def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """A random permutation of 0 .. n - 1; int64 unless a dtype is given."""
-    if modes.active:
-        result = handle_overrides(randperm, (n,), dict(generator=generator, dtype=dtype, device=device))
-        if result is not NotImplemented:
-            return result
-    array = sampling.randperm(n, numpy_dtype(dtype or dt.int64), generator)
-    return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
+    try:
+        if modes.active:
+            result = handle_overrides(randperm, (n,), dict(generator=generator, dtype=dtype, device=device))
+            if result is not NotImplemented:
+                return result
+        array = sampling.randperm(n, numpy_dtype(dtype or dt.int64), generator)
+        return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
+    except Exception as error:
+        raise explained_here(error, "torch.randperm")
 
 
 # --- in place ----------------------------------------------------------------------------------------------------
@@ -265,17 +271,20 @@ def _fill_random(array: Any, low: Any, high: Any, generator: Any) -> None:
 @composite("Tensor.random_", hot=True)
 def random_(self: Tensor, *args: Any, generator: Any = None, **named: Any) -> Tensor:
     """Fills with integers: over the dtype's range, `random_(to)` from 0, or `random_(from, to)`."""
-    guard_in_place(self)
-    low, high = named.get("from"), named.get("to")
-    if len(args) == 1 and high is None and low is None:
-        high, low = args[0], 0
-    elif len(args) == 2:
-        low, high = args
-    elif len(args) == 1:
-        low = args[0] if low is None else low
-    k.random_(self._array, low, high, generator)
-    bump_version(self)
-    return self
+    try:
+        guard_in_place(self)
+        low, high = named.get("from"), named.get("to")
+        if len(args) == 1 and high is None and low is None:
+            high, low = args[0], 0
+        elif len(args) == 2:
+            low, high = args
+        elif len(args) == 1:
+            low = args[0] if low is None else low
+        k.random_(self._array, low, high, generator)
+        bump_version(self)
+        return self
+    except Exception as error:
+        raise explained_here(error, "Tensor.random_")
 
 
 # --- distributions -----------------------------------------------------------------------------------------------
@@ -345,12 +354,17 @@ def _no_derivative(name: str) -> Any:
     return formula
 
 
+def _underivable(name: str) -> Any:
+    def formula(F: Any, grad: Any) -> Any:
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+    return formula
+
+
 _standard_gamma.derivative(input=lambda F, grad, input, result: grad * F._standard_gamma_grad(input, result))
 _standard_gamma_grad.derivative(input=_no_derivative("_standard_gamma_grad"), output=_no_derivative("_standard_gamma_grad"))
-_sample_dirichlet.derivative(input=_no_derivative("_sample_dirichlet"))
-_dirichlet_grad.derivative(
-    x=_no_derivative("_dirichlet_grad"), alpha=_no_derivative("_dirichlet_grad"), total=_no_derivative("_dirichlet_grad")
-)
+_sample_dirichlet.derivative(input=_underivable("_sample_dirichlet"))
+_dirichlet_grad.derivative(x=_underivable("_dirichlet_grad"), alpha=_underivable("_dirichlet_grad"), total=_underivable("_dirichlet_grad"))
 
 
 def _zero(F: Any, grad: Any, x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.layout import normalize_dim, normalize_dims
 from ..kernels import placing
 from ..tensor import Tensor
-from .definition import Array, attach, composite, operator
+from .definition import Array, composite, operator
 from .shape import as_dim, ints
 
 
@@ -239,4 +239,4 @@ def _check_padding(input: Tensor, pad: tuple[int, ...], mode: str) -> None:
             raise RuntimeError(f"input (W: {n}) is too small. Calculated output W: {n + before + behind}")
 
 
-attach("F.pad", composite()(pad))
+composite("F.pad")(pad)

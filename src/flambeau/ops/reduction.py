@@ -16,7 +16,20 @@ from ..kernels.elementwise import sqrt, subtract
 from ..kernels.memory import broadcast
 from ..tensor import PLAIN, Tensor
 from .creation import numpy_dtype
-from .definition import NAMES, Array, arrays, as_array, composite, formula_function, handle_overrides, ndarray, operator, tensors, write_out
+from .definition import (
+    NAMES,
+    Array,
+    arrays,
+    as_array,
+    composite,
+    explained_here,
+    formula_function,
+    handle_overrides,
+    ndarray,
+    operator,
+    tensors,
+    write_out,
+)
 from .modes import modes
 
 _INT64 = np.dtype(np.int64)
@@ -125,6 +138,11 @@ def _shared_among_equals(F: Any, grad: Any, x: Any, result: Any, dim: Any, keepd
     return grad * hits / counts
 
 
+def numpy_names(dim: Any, axis: Any, keepdim: Any, keepdims: Any) -> tuple[Any, Any]:
+    """`dim` and `keepdim`, which may be called `axis` and `keepdims`."""
+    return (dim if axis is None else axis), (keepdim if keepdims is None else keepdims)
+
+
 def _require_elements(name: str, input: Array, axes: tuple[int, ...] | None) -> None:
     """Raises IndexError or RuntimeError where a reduction without identity has nothing to reduce."""
     if input.size == 0:
@@ -169,20 +187,27 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
 
     reduce_all, reduce_along = whole_op.function, along_op.function
 
-    def call(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
-        if modes.active or type(input) not in PLAIN:
-            result = handle_overrides(call, (input, dim, keepdim), {"other": other, "out": out})
-            if result is not NotImplemented:
-                return result
-            if not isinstance(input, Tensor):
-                raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-        if dim is None and other is None:
-            result = reduce_all(input)
-        elif other is not None or isinstance(dim, Tensor):
-            return getattr(tensors, f"{name}imum")(input, dim if other is None else other, **({} if out is None else {"out": out}))
-        else:
-            result = reduce_along(input, dim, keepdim)
-        return result if out is None else write_out(result, out)
+    def call(
+        input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None, axis: Any = None, keepdims: Any = None
+    ) -> Any:
+        try:
+            if axis is not None or keepdims is not None:
+                dim, keepdim = numpy_names(dim, axis, keepdim, keepdims)
+            if modes.active or type(input) not in PLAIN:
+                result = handle_overrides(call, (input, dim, keepdim), {"other": other, "out": out})
+                if result is not NotImplemented:
+                    return result
+                if not isinstance(input, Tensor):
+                    raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+            if dim is None and other is None:
+                result = reduce_all(input)
+            elif other is not None or isinstance(dim, Tensor):
+                return getattr(tensors, f"{name}imum")(input, dim if other is None else other, **({} if out is None else {"out": out}))
+            else:
+                result = reduce_along(input, dim, keepdim)
+            return result if out is None else write_out(result, out)
+        except Exception as error:
+            raise explained_here(error, f"Tensor.{name}", f"torch.{name}")
 
     call.__name__ = name
     call.__doc__ = (
@@ -413,11 +438,26 @@ def _with_mean(name: str, derivative: Any) -> Any:
 
 
 def _spread(name: str, op: Any, both: Any) -> None:
-    def call(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None) -> Any:
-        if isinstance(dim, bool):  # var(input, unbiased)
-            dim, unbiased = None, dim
-        result = op.function(input, dim, _correction(unbiased, correction), keepdim)
-        return result if out is None else write_out(result, out)
+    def call(
+        input: Any,
+        dim: Any = None,
+        unbiased: Any = None,
+        keepdim: bool = False,
+        *,
+        correction: Any = None,
+        out: Any = None,
+        axis: Any = None,
+        keepdims: Any = None,
+    ) -> Any:
+        try:
+            if axis is not None or keepdims is not None:
+                dim, keepdim = numpy_names(dim, axis, keepdim, keepdims)
+            if isinstance(dim, bool):  # var(input, unbiased)
+                dim, unbiased = None, dim
+            result = op.function(input, dim, _correction(unbiased, correction), keepdim)
+            return result if out is None else write_out(result, out)
+        except Exception as error:
+            raise explained_here(error, f"Tensor.{name}", f"torch.{name}")
 
     call.__name__ = name
     call.__doc__ = (
@@ -426,8 +466,18 @@ def _spread(name: str, op: Any, both: Any) -> None:
     composite(f"torch.{name}", f"Tensor.{name}", hot=True)(call)
 
     def with_mean(
-        input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None, out: Any = None
+        input: Any,
+        dim: Any = None,
+        unbiased: Any = None,
+        keepdim: bool = False,
+        *,
+        correction: Any = None,
+        out: Any = None,
+        axis: Any = None,
+        keepdims: Any = None,
     ) -> Any:
+        if axis is not None or keepdims is not None:
+            dim, keepdim = numpy_names(dim, axis, keepdim, keepdims)
         if isinstance(dim, bool):
             dim, unbiased = None, dim
         return both.function(input, dim, _correction(unbiased, correction), keepdim)

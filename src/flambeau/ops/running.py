@@ -67,14 +67,16 @@ def broadcast_failure(*operands_: Any) -> Exception:
     return sys.exc_info()[1] or RuntimeError("the operands cannot be combined")  # type: ignore[return-value]
 
 
-UNSUITED = (NotImplementedError, TypeError)
-"""What a forward raises that wants the memory of an array that has none."""
+UNSUITED = Exception
+"""What a forward raises that wants the memory of an array that has none, or an argument that it was not given."""
 
 
 def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> Any:
-    """The result of a forward on arrays of the device meta; raises `error` where there are none among the values."""
+    """The result of a forward on arrays of the device meta; raises `error`, or what explains it better, where there are none."""
     if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):
-        raise error
+        from .arguments import better_error
+
+        raise better_error(op, sys._getframe(1), error)
     from ..core.meta import run_forward
 
     return run_forward(op, error, values)

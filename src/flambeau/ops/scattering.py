@@ -19,6 +19,7 @@ from .definition import (
     apply_in_place,
     attach,
     composite,
+    explained_here,
     formula_function,
     handle_overrides,
     operator,
@@ -200,27 +201,30 @@ def _into(out: Tensor, result: Tensor) -> Tensor:
 @composite("Tensor.scatter_", hot=True)
 def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """`scatter` into the tensor itself."""
-    if modes.active or type(self) not in PLAIN or type(index) not in PLAIN or (src.__class__ not in NUMBERS and type(src) not in PLAIN):
-        kwargs = {name: given for name, given in (("value", value), ("reduce", reduce)) if given is not None}
-        result = handle_overrides(scatter_, (self, dim, index) if src is None else (self, dim, index, src), kwargs)
-        if result is not NotImplemented:
-            return result
-    array = self._array
-    if (
-        reduce is None
-        and not (grad_mode.enabled and (self.requires_grad or isinstance(src, Tensor) and src.requires_grad))
-        and 0 not in array.strides
-    ):
-        if src is None:
-            src = value
-        if isinstance(src, Tensor):
-            scatter_src.forward(array, dim, index._array, src._array, array)
-        elif src is not None:
-            scatter_value.forward(array, dim, index._array, src, array)
-        if src is not None:
-            shared_version(self)[0] += 1
-            return self
-    return _scatter(self, dim, index, src, value, reduce, lambda op, args: apply_in_place(op, self, args, "scatter_"))
+    try:
+        if modes.active or type(self) not in PLAIN or type(index) not in PLAIN or (src.__class__ not in NUMBERS and type(src) not in PLAIN):
+            kwargs = {name: given for name, given in (("value", value), ("reduce", reduce)) if given is not None}
+            result = handle_overrides(scatter_, (self, dim, index) if src is None else (self, dim, index, src), kwargs)
+            if result is not NotImplemented:
+                return result
+        array = self._array
+        if (
+            reduce is None
+            and not (grad_mode.enabled and (self.requires_grad or isinstance(src, Tensor) and src.requires_grad))
+            and 0 not in array.strides
+        ):
+            if src is None:
+                src = value
+            if isinstance(src, Tensor):
+                scatter_src.forward(array, dim, index._array, src._array, array)
+            elif src is not None:
+                scatter_value.forward(array, dim, index._array, src, array)
+            if src is not None:
+                shared_version(self)[0] += 1
+                return self
+        return _scatter(self, dim, index, src, value, reduce, lambda op, args: apply_in_place(op, self, args, "scatter_"))
+    except Exception as error:
+        raise explained_here(error, "Tensor.scatter_")
 
 
 @operator("torch.scatter_add", "Tensor.scatter_add", "Tensor.scatter_add_")

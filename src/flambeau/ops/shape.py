@@ -12,7 +12,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
 from ..core.layout import infer_size, ndarray, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
 from ..kernels.memory import row_major, sum_to
 from ..tensor import PLAIN, Tensor, shared_version, wrap
-from .definition import Array, attach, composite, formula_function, handle_overrides, operator, tensors
+from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 
 for _format in layout.MEMORY_FORMATS:
@@ -140,39 +140,42 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
 
     Raises RuntimeError where the number of elements differs or where the memory order does not allow a view.
     """
-    if modes.active or type(self) not in PLAIN:
-        kwargs = {} if dtype is None else {"dtype": dtype}
-        result = handle_overrides(view_method, (self, *args), kwargs if size is None else {"size": size})
-        if result is not NotImplemented:
-            return result
-    if size is None:
-        size = args
-    if len(size) == 1 and size[0].__class__ is not int:
-        first = size[0]
-        if first.__class__ is tuple:
-            size = first
-        elif isinstance(first, (tuple, list)):
-            size = tuple(first)
-        else:
-            dtype, size = first, ()
-    if dtype is not None:
-        return _view_as_dtype(self, dtype)
-    if not size:
-        if not args:
-            raise TypeError(
-                "view() received an invalid combination of arguments - got (), but expected one of:\n * (torch.dtype dtype)\n"
-                " * (tuple of ints size)\n"
-            )
-        return _view(self, ())
-    if type(size[0]) is not int or type(size[-1]) is not int:
-        if not all(hasattr(n, "__index__") for n in size):
-            raise TypeError(
-                f"view() received an invalid combination of arguments - got ({', '.join(type(n).__name__ for n in args)}), but "
-                "expected one "
-                "of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
-            )
-        size = ints(size, "view")
-    return _view(self, size)
+    try:
+        if modes.active or type(self) not in PLAIN:
+            kwargs = {} if dtype is None else {"dtype": dtype}
+            result = handle_overrides(view_method, (self, *args), kwargs if size is None else {"size": size})
+            if result is not NotImplemented:
+                return result
+        if size is None:
+            size = args
+        if len(size) == 1 and size[0].__class__ is not int:
+            first = size[0]
+            if first.__class__ is tuple:
+                size = first
+            elif isinstance(first, (tuple, list)):
+                size = tuple(first)
+            else:
+                dtype, size = first, ()
+        if dtype is not None:
+            return _view_as_dtype(self, dtype)
+        if not size:
+            if not args:
+                raise TypeError(
+                    "view() received an invalid combination of arguments - got (), but expected one of:\n * (torch.dtype dtype)\n"
+                    " * (tuple of ints size)\n"
+                )
+            return _view(self, ())
+        if type(size[0]) is not int or type(size[-1]) is not int:
+            if not all(hasattr(n, "__index__") for n in size):
+                raise TypeError(
+                    f"view() received an invalid combination of arguments - got ({', '.join(type(n).__name__ for n in args)}), but "
+                    "expected one "
+                    "of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
+                )
+            size = ints(size, "view")
+        return _view(self, size)
+    except Exception as error:
+        raise explained_here(error, "Tensor.view")
 
 
 view_method.__name__ = "view"
@@ -230,18 +233,21 @@ def reshape_tensor(input: Tensor, shape: Any) -> Tensor:
 @composite("Tensor.reshape", hot=True)
 def reshape_method(self: Tensor, *args: Any, shape: Any = None) -> Tensor:
     """The elements in another shape: a view where memory allows it, else a copy. One size may be -1."""
-    if shape is None:
-        shape = args
-    if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(reshape_method, (self, shape) if args != shape else (self, *args), {})
-        if result is not NotImplemented:
-            return result
-    if shape.__class__ is not tuple or len(shape) == 1 or type(shape[0]) is not int or type(shape[-1]) is not int:
-        shape = ints(shape, "reshape", "shape")
-    array = self._array
-    if array.flags.c_contiguous:
-        return _view(self, shape)
-    return reshape_tensor(self, shape)
+    try:
+        if shape is None:
+            shape = args
+        if modes.active or type(self) not in PLAIN:
+            result = handle_overrides(reshape_method, (self, shape) if args != shape else (self, *args), {})
+            if result is not NotImplemented:
+                return result
+        if shape.__class__ is not tuple or len(shape) == 1 or type(shape[0]) is not int or type(shape[-1]) is not int:
+            shape = ints(shape, "reshape", "shape")
+        array = self._array
+        if array.flags.c_contiguous:
+            return _view(self, shape)
+        return reshape_tensor(self, shape)
+    except Exception as error:
+        raise explained_here(error, "Tensor.reshape")
 
 
 reshape_method.__name__ = "reshape"
@@ -271,27 +277,30 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
 @composite("torch.flatten", "Tensor.flatten", hot=True)
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Merges the dimensions from `start_dim` to `end_dim` into one; a 0-dim tensor becomes one element long."""
-    if modes.active or type(input) not in PLAIN:
-        result = handle_overrides(flatten, (input, start_dim, end_dim), {})
-        if result is not NotImplemented:
-            return result
-    shape = input._array.shape
-    if end_dim == -1 and len(shape) > 1:
-        if start_dim == 0:
-            return reshape_tensor(input, (-1,) if input._array.size else (0,))
-        if start_dim == 1 and len(shape) > 2 and input._array.size:
-            return reshape_tensor(input, (shape[0], -1))
-    start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
-    if start > end:
-        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    if not shape:
-        return reshape_tensor(input, (1,))
-    if start == end:
-        return input
-    product = 1
-    for n in shape[start : end + 1]:
-        product *= n
-    return reshape_tensor(input, (*shape[:start], product, *shape[end + 1 :]))
+    try:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(flatten, (input, start_dim, end_dim), {})
+            if result is not NotImplemented:
+                return result
+        shape = input._array.shape
+        if end_dim == -1 and len(shape) > 1:
+            if start_dim == 0:
+                return reshape_tensor(input, (-1,) if input._array.size else (0,))
+            if start_dim == 1 and len(shape) > 2 and input._array.size:
+                return reshape_tensor(input, (shape[0], -1))
+        start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
+        if start > end:
+            raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+        if not shape:
+            return reshape_tensor(input, (1,))
+        if start == end:
+            return input
+        product = 1
+        for n in shape[start : end + 1]:
+            product *= n
+        return reshape_tensor(input, (*shape[:start], product, *shape[end + 1 :]))
+    except Exception as error:
+        raise explained_here(error, "Tensor.flatten", "torch.flatten")
 
 
 @composite("torch.ravel", "Tensor.ravel")
@@ -382,17 +391,21 @@ for _operator in (squeeze_all, squeeze_dim, squeeze_dims):
 
 
 @composite("torch.squeeze", "Tensor.squeeze", hot=True)
-def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     """Leaves out dimensions of size 1: all, or those named by `dim`, an int or several."""
-    if modes.active or type(input) not in PLAIN:
-        result = handle_overrides(squeeze, (input,) if dim is None else (input, dim), {})
-        if result is not NotImplemented:
-            return result
-    if dim is None:
-        return squeeze_all.function(input)
-    if isinstance(dim, (tuple, list)):
-        return squeeze_dims.function(input, ints((dim,), "squeeze", "dim"))
-    return squeeze_dim.function(input, dim)
+    try:
+        dim = dim if axis is None else axis
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(squeeze, (input,) if dim is None else (input, dim), {})
+            if result is not NotImplemented:
+                return result
+        if dim is None:
+            return squeeze_all.function(input)
+        if isinstance(dim, (tuple, list)):
+            return squeeze_dims.function(input, ints((dim,), "squeeze", "dim"))
+        return squeeze_dim.function(input, dim)
+    except Exception as error:
+        raise explained_here(error, "Tensor.squeeze", "torch.squeeze")
 
 
 # --- broadcasting --------------------------------------------------------------------------------------------------
@@ -473,13 +486,16 @@ _expand = expand.function
 @composite("Tensor.expand", hot=True)
 def expand_method(self: Tensor, *args: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Dimensions of size 1 repeated without copying memory, new ones put in front; -1 leaves a size as it is."""
-    if size is not None:
-        args = (size,)
-    if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(expand_method, (self, *args), {})
-        if result is not NotImplemented:
-            return result
-    return _expand(self, args if args and args[0].__class__ is int and args[-1].__class__ is int else ints(args, "expand"))
+    try:
+        if size is not None:
+            args = (size,)
+        if modes.active or type(self) not in PLAIN:
+            result = handle_overrides(expand_method, (self, *args), {})
+            if result is not NotImplemented:
+                return result
+        return _expand(self, args if args and args[0].__class__ is int and args[-1].__class__ is int else ints(args, "expand"))
+    except Exception as error:
+        raise explained_here(error, "Tensor.expand")
 
 
 expand_method.__name__ = "expand"
@@ -550,11 +566,14 @@ clone_tensor = clone.function
 @composite("torch.clone", "Tensor.clone", hot=True)
 def clone_method(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy that the gradient passes through; its memory keeps the order of dimensions unless a format is given."""
-    if modes.active or type(input) not in PLAIN:
-        result = handle_overrides(clone_method, (input,), {} if memory_format is None else {"memory_format": memory_format})
-        if result is not NotImplemented:
-            return result
-    return clone_tensor(input, memory_format)
+    try:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(clone_method, (input,), {} if memory_format is None else {"memory_format": memory_format})
+            if result is not NotImplemented:
+                return result
+        return clone_tensor(input, memory_format)
+    except Exception as error:
+        raise explained_here(error, "Tensor.clone", "torch.clone")
 
 
 clone_method.__name__ = "clone"
@@ -563,26 +582,32 @@ clone_method.__name__ = "clone"
 @composite("Tensor.contiguous", hot=True)
 def contiguous(self: Tensor, memory_format: Any = layout.contiguous_format) -> Tensor:
     """The tensor itself if it is dense in that memory format, else a copy that is."""
-    if modes.active or type(self) not in PLAIN:
-        result = handle_overrides(
-            contiguous, (self,), {} if memory_format is layout.contiguous_format else {"memory_format": memory_format}
-        )
-        if result is not NotImplemented:
-            return result
-    if memory_format is layout.contiguous_format:
-        return self if self._array.flags.c_contiguous else clone_tensor(self, memory_format)
-    if memory_format is layout.preserve_format:
-        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
-    return self if is_contiguous(self, memory_format) else clone_tensor(self, memory_format)
+    try:
+        if modes.active or type(self) not in PLAIN:
+            result = handle_overrides(
+                contiguous, (self,), {} if memory_format is layout.contiguous_format else {"memory_format": memory_format}
+            )
+            if result is not NotImplemented:
+                return result
+        if memory_format is layout.contiguous_format:
+            return self if self._array.flags.c_contiguous else clone_tensor(self, memory_format)
+        if memory_format is layout.preserve_format:
+            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+        return self if is_contiguous(self, memory_format) else clone_tensor(self, memory_format)
+    except Exception as error:
+        raise explained_here(error, "Tensor.contiguous")
 
 
 @composite("Tensor.is_contiguous", hot=True)
 def is_contiguous(self: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
     """Whether the elements lie densely in memory in the order of that format."""
-    array = self._array
-    if memory_format is layout.contiguous_format:
-        return array.flags.c_contiguous
-    return layout.has_format(array.shape, strides_of(array), memory_format)
+    try:
+        array = self._array
+        if memory_format is layout.contiguous_format:
+            return array.flags.c_contiguous
+        return layout.has_format(array.shape, strides_of(array), memory_format)
+    except Exception as error:
+        raise explained_here(error, "Tensor.is_contiguous")
 
 
 @composite("torch.detach", "Tensor.detach", hot=True)

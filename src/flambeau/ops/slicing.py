@@ -10,7 +10,7 @@ from ..core import layout
 from ..core.layout import normalize_dim, strided_view, strides_of
 from ..kernels import memory, placing
 from ..tensor import PLAIN, Tensor, wrap
-from .definition import Array, composite, formula_function, handle_overrides, operator
+from .definition import Array, composite, explained_here, formula_function, handle_overrides, operator
 from .modes import modes
 from .shape import as_dim, ints
 
@@ -100,12 +100,15 @@ _slice = slice_dim.function
 @composite("torch.narrow", "Tensor.narrow", hot=True)
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` parts from `start` on along a dimension. Raises RuntimeError where they are not all there."""
-    if modes.active or type(input) not in PLAIN:
-        result = handle_overrides(narrow, (input, dim, start, length), {})
-        if result is not NotImplemented:
-            return result
-    dim, start, length = _narrowing(input, dim, start, length)
-    return _slice(input, dim, start, start + length, 1)
+    try:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(narrow, (input, dim, start, length), {})
+            if result is not NotImplemented:
+                return result
+        dim, start, length = _narrowing(input, dim, start, length)
+        return _slice(input, dim, start, start + length, 1)
+    except Exception as error:
+        raise explained_here(error, "Tensor.narrow", "torch.narrow")
 
 
 def _narrowing(input: Tensor, dim: Any, start: Any, length: Any) -> tuple[int, int, int]:
@@ -310,16 +313,19 @@ def _chunking(input: Tensor, chunks: Any, dim: Any) -> tuple[int, int, int]:
 
 
 @composite("torch.chunk", "Tensor.chunk", hot=True)
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+def chunk(input: Tensor, chunks: int, dim: int = 0, *, axis: int | None = None) -> tuple[Tensor, ...]:
     """Views of at most `chunks` consecutive parts of equal size, the last of which may be smaller."""
-    if modes.active or type(input) not in PLAIN:
-        result = handle_overrides(chunk, (input, chunks, dim), {})
-        if result is not NotImplemented:
-            return result
-    chunks, d, size = _chunking(input, chunks, dim)
-    if size == 0:
-        return split_sized.function(input, (0,) * chunks, d)
-    return split_equal.function(input, size, d)
+    try:
+        if modes.active or type(input) not in PLAIN:
+            result = handle_overrides(chunk, (input, chunks, dim), {})
+            if result is not NotImplemented:
+                return result
+        chunks, d, size = _chunking(input, chunks, dim if axis is None else axis)
+        if size == 0:
+            return split_sized.function(input, (0,) * chunks, d)
+        return split_equal.function(input, size, d)
+    except Exception as error:
+        raise explained_here(error, "Tensor.chunk", "torch.chunk")
 
 
 @composite("torch.unsafe_chunk", "Tensor.unsafe_chunk")
@@ -450,12 +456,21 @@ def as_strided_backward(grad: Array, input_size: Any, input_stride: Any, size: A
     return placing.strided_gradient(grad, input_size, input_stride, size, stride, offset)
 
 
+def _copy_and_part(input: Array, input_stride: Any, size: Any, stride: Any, offset: int) -> tuple[Array, Array]:
+    """A copy of the input with the strides `input_stride`, and a strided part of its memory, which may reach beyond the copy."""
+    low = min(0, offset)
+    high = max(layout.extent(input.shape, input_stride), offset + layout.extent(size, stride))
+    spanned = layout.empty_strided((high - low,), (1,), input.dtype)
+    spanned[...] = 0
+    copy = strided_view(spanned, input.shape, input_stride, -low)
+    copy[...] = input
+    return copy, strided_view(spanned, size, stride, offset - low)
+
+
 @operator()
 def strided_reading(input: Array, input_stride: Any, size: Any, stride: Any, offset: int) -> Array:
     """What a strided view of the input would be, had the input the strides `input_stride`."""
-    base = layout.empty_strided(input.shape, input_stride, input.dtype)
-    base[...] = input
-    return strided_view(base, size, stride, offset).copy()
+    return _copy_and_part(input, input_stride, size, stride, offset)[1].copy()
 
 
 as_strided_backward.derivative(
@@ -688,9 +703,7 @@ diagonal_scatter.derivative(
 @operator(node="AsStridedScatterBackward0")
 def strided_scatter(input: Array, src: Array, input_stride: Any, size: Any, stride: Any, offset: int) -> Array:
     """A copy in the input's memory order with `src` in a strided part of it."""
-    result = layout.empty_strided(input.shape, input_stride, input.dtype)
-    result[...] = input
-    target = strided_view(result, size, stride, offset)
+    result, target = _copy_and_part(input, input_stride, size, stride, offset)
     if target.shape != src.shape:
         raise RuntimeError(
             f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(target.shape)}"

@@ -153,6 +153,13 @@ def add_at(target: Any, indices: Sequence[Any], values: Any) -> None:
     if len(indices) == 1 and indices[0] is not None and values.shape == indices[0].shape + target.shape[1:]:
         if compiled.add_rows(target, 0, indices[0], values, True):
             return
+    if sum(i is not None for i in indices) == 1:
+        dim = next(d for d, i in enumerate(indices) if i is not None)
+        index = indices[dim]
+        if values.shape == target.shape[:dim] + index.shape + target.shape[dim + 1 :] and compiled.add_rows(
+            target, dim, index, values, True
+        ):
+            return
     if target.dtype.kind in "V" or target.dtype == np.float16:
         wide = target.astype(np.float32)
         add_at(wide, indices, values.astype(np.float32))

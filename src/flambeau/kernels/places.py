@@ -58,6 +58,23 @@ def add_rows(target: Any, dim: int, index: Any, rows: Any, wrap: bool, skip: int
     return True
 
 
+def put_rows(target: Any, dim: int, index: Any, rows: Any) -> bool:
+    """target[..., index[i], ...] = rows[..., i, ...], negative indices from the end; raises IndexError for an index out of range."""
+    size = target.dtype.itemsize
+    if (
+        size not in _SIZES
+        or rows.dtype != target.dtype
+        or index.dtype is not _I64
+        or not (rows.size > MANY and _plain(target) and usable())
+    ):
+        return False
+    kernel = library.put_rows(size, True)
+    sizes = _split(target.shape, dim)
+    if kernel(target, _contiguous(index), _contiguous(rows), *sizes, float(index.size), -1.0) is not target:
+        raise IndexError
+    return True
+
+
 def _fits(x: Any, index: Any, dim: int) -> bool:
     """Whether the index has the shape of x but in `dim`."""
     if index.dtype is not _I64 or not index.size or not (_plain(x) and usable()):

@@ -152,8 +152,35 @@ def _pad_places(n: int, before: int, behind: int, mode: str) -> Any:
     return np.where(places >= n, 2 * (n - 1) - places, places)
 
 
+def _pad_by_slices(x: Any, pads: Sequence[tuple[int, int]], mode: str) -> Any:
+    """The inside copied once, then the edges of one dimension after the other, the last one first."""
+    inside = [slice(before, before + n) for n, (before, _) in zip(x.shape, pads)]
+    result = np.empty([n + before + behind for n, (before, behind) in zip(x.shape, pads)], x.dtype)
+    result[tuple(inside)] = x
+    for d in range(x.ndim - 1, -1, -1):
+        before, behind = pads[d]
+        if not before and not behind:
+            continue
+        end = before + x.shape[d]  # of the inside
+        if mode == "circular":
+            sources = slice(end - before, end), slice(before, before + behind)
+        elif mode == "replicate":
+            sources = slice(before, before + 1), slice(end - 1, end)
+        else:
+            stop = end - 2 - behind
+            sources = slice(2 * before, before, -1), slice(end - 2, stop if stop >= 0 else None, -1)
+        lead = tuple(inside[:d])
+        if before:
+            result[(*lead, slice(before))] = result[(*lead, sources[0])]
+        if behind:
+            result[(*lead, slice(end, None))] = result[(*lead, sources[1])]
+    return result
+
+
 def pad_from_inside(x: Any, pads: Sequence[tuple[int, int]], mode: str) -> Any:
     """Padding with elements of `x` itself: `reflect`, `replicate` or `circular`."""
+    if x.size and all(before >= 0 and behind >= 0 for before, behind in pads):
+        return _pad_by_slices(x, pads, mode)
     for d, (before, behind) in enumerate(pads):
         if before or behind:
             x = x.take(_pad_places(x.shape[d], before, behind, mode), d)

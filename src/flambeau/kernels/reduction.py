@@ -8,6 +8,7 @@ import numpy as np
 from .compiler import compiled_for, usable
 from .compiler.launch import takes_float
 from .library import reduction as library
+from .places import scatter
 from .quiet import SILENT, quiet, restore, silence
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -275,7 +276,9 @@ def _places(kernel: Any, x: Any, axis: int, keepdims: bool) -> Any:
     if x.__class__ is not np.ndarray or not x.size or not takes_float(x.dtype):
         return None
     axis %= x.ndim
-    moved = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    from .memory import contiguous  # which asks for sums itself
+
+    moved = contiguous(np.moveaxis(x, axis, -1))
     found = compiled_for(kernel, moved)
     if found is None:
         return None
@@ -398,7 +401,8 @@ def logsumexp(x: Any, axes: Any, keepdims: bool) -> Any:
 def place_along(values: Any, indices: Any, shape: Any, axis: int) -> Any:
     """Zeros of `shape` with `values` put at `indices` along the axis."""
     result = np.zeros(shape, values.dtype)
-    np.put_along_axis(result, indices, values, axis)
+    if result.size < LARGE or not scatter(result, axis, indices, values, False):
+        np.put_along_axis(result, indices, values, axis)
     return result
 
 

@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 
 from . import places as compiled
+from .compiler import mapped, usable
 from .indexing import add_rows
+from .library import elementwise
+from .pointwise import LARGE
 from .quiet import quiet
 
 ndarray = np.ndarray
@@ -253,14 +256,34 @@ def index_copy(target: Any, dim: int, index: Any, source: Any, negative: bool = 
             target[...] = source.reshape(()) if source.size == 1 else source[-1]
         return
     if source.ndim:
-        target.swapaxes(0, dim)[index.reshape(-1)] = source.swapaxes(0, dim)
+        if (
+            target.__class__ is not np.ndarray
+            or source.ndim != target.ndim
+            or not compiled.put_rows(target, dim, index.reshape(-1), source)
+        ):
+            target.swapaxes(0, dim)[index.reshape(-1)] = source.swapaxes(0, dim)
     else:
         target.swapaxes(0, dim)[index.reshape(-1)] = source
 
 
 def masked_fill(target: Any, mask: Any, value: Any) -> None:
     """Writes one number where a mask, broadcast, holds."""
+    if (
+        target.size > LARGE
+        and target.__class__ is np.ndarray
+        and target.dtype.kind == "f"
+        and usable()
+        and _fill_large(target, mask, value)
+    ):
+        return
     np.copyto(target, value, where=mask, casting="unsafe")
+
+
+def _fill_large(target: Any, mask: Any, value: Any) -> bool:
+    """`masked_fill` by a compiled kernel; False where there is none."""
+    kernel, dtype = elementwise.where_number, target.dtype
+    number = dtype.type(value)
+    return kernel.takes(dtype) and mapped(kernel, dtype, target, mask, target, float(number)) is not None
 
 
 def masked_select(x: Any, mask: Any, shape: Any) -> Any:

@@ -147,6 +147,16 @@ def cumprod(x: Any, axis: int, dtype: Any) -> Any:
     return _running(np.multiply, x, axis, dtype)
 
 
+def _compiled_running(x: Any, axis: int, dtype: Any, product: bool, backwards: bool) -> Any:
+    """Running sums or products of many float32 or float64 numbers; None for others."""
+    if x.size <= MANY or x.__class__ is not np.ndarray or dtype.kind != "f" or dtype.itemsize == 2 or not usable():
+        return None
+    x = np.require(x, dtype, ("C", "A"))
+    sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+    kernel = library.running("f32" if dtype.itemsize == 4 else "f64", product, backwards)
+    return kernel(np.empty(x.shape, dtype), x, *map(float, sizes))
+
+
 @quiet
 def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
     """Running sums or products, row-major: of float32 in float64, of float16 and bfloat16 in float32, each rounded once."""
@@ -157,11 +167,9 @@ def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
         return ufunc.accumulate(x, axis, np.complex128).astype(dtype, copy=False)
     if dtype.itemsize == 2:
         return ufunc.accumulate(x, axis, _F32).astype(dtype)
-    if x.size > MANY and x.__class__ is np.ndarray and usable():
-        x = np.require(x, dtype, ("C", "A"))
-        sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-        kernel = library.running("f32" if dtype.itemsize == 4 else "f64", ufunc is np.multiply)
-        return kernel(np.empty(x.shape, dtype), x, *map(float, sizes))
+    result = _compiled_running(x, axis, dtype, ufunc is np.multiply, False)
+    if result is not None:
+        return result
     return ufunc.accumulate(x.astype(dtype, copy=False), axis, _F64).astype(dtype, copy=False)
 
 
@@ -218,7 +226,9 @@ def logcumsumexp_backward(grad: Any, x: Any, result: Any, axis: int) -> Any:
 
 def reverse_cumsum(x: Any, axis: int) -> Any:
     """Running sums from the end."""
-    return np.flip(_running(np.add, np.flip(x, axis), axis, x.dtype), axis)
+    x = contiguous(x)
+    result = _compiled_running(x, axis, x.dtype, False, True)
+    return np.flip(_running(np.add, np.flip(x, axis), axis, x.dtype), axis) if result is None else result
 
 
 # --- what is made of the order -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ..core import dtype as dt
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import indexing as k
 from ..kernels import memory
+from ..kernels.scattering import masked_fill as fill_masked
 from ..tensor import PLAIN, Tensor, shared_version, wrap
 from . import running
 from .definition import Array, apply_in_place, attach, formula_function, handle_overrides, operator, tensors, use_native_parts
@@ -471,7 +472,10 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
             pass
         elif (kind is float and -1e38 < value < 1e38 and array.dtype.kind == "f" and array.itemsize > 2) or kind is bool:
             try:
-                array[index] = value
+                if cls is Tensor and index.dtype is BOOL:
+                    fill_masked(array, index, value)
+                else:
+                    array[index] = value
             except (IndexError, TypeError):
                 pass
             else:

@@ -99,24 +99,60 @@ def take(itemsize: int, wrap: bool) -> Callable[..., Any]:
     return _main(f"flambeau_take_{itemsize}", code, "outer n inner count", run, "count", wrap)
 
 
-@cache
-def add_rows(element: str, wrap: bool) -> Callable[..., Any]:
-    """`kernel(target, index, rows, outer, n, inner, count, skip)`: target[o, index[i]] += rows[o, i], but not where it is `skip`."""
-    code = Code("add_rows", target="ptr", index="ptr", rows="ptr", outer="i64", n="i64", inner="i64", count="i64", skip="i64",
-                begin="i64", end="i64")  # fmt: skip
-    target, index, rows, outer, n, inner, count, skip, begin, end = code.arguments
-    with code.loop(0, outer) as o, code.loop(0, count) as i:
+def _into_rows(name: str, element: str, wrap: bool, add: bool) -> Callable[..., Any]:
+    """`kernel(target, index, rows, outer, n, inner, count, skip)`: rows[o, i] into target[o, index[i]], but not where that is `skip`."""
+    arrays = {"target": "ptr", "index": "ptr", "rows": "ptr"}
+    sizes = {"n": "i64", "inner": "i64", "count": "i64", "skip": "i64"}
+    code = Code("rows", **arrays, **sizes, first="i64", last="i64", begin="i64", end="i64")
+    target, index, rows, n, inner, count, skip, first, last, begin, end = code.arguments
+
+    def put(to: Value, source: Value, at: Any) -> None:
+        value = code.load(element, source, at)
+        code.store(code.sum(code.load(element, to, at), value) if add else value, to, at)
+
+    with code.loop(first, last) as o, code.loop(0, count) as i:
         place = _place(code, index, i, n, wrap)
         with code.when((place >= begin) & (place < end) & place.differs(skip)):
             to, source = code.at(target, (o * n + place) * inner, element), code.at(rows, (o * count + i) * inner, element)
-            with code.loop(0, inner) as j:
-                code.store(code.sum(code.load(element, to, j), code.load(element, source, j)), to, j)
+
+            def along() -> None:
+                with code.loop(0, inner) as j:
+                    put(to, source, j)
+
+            code.either(inner.equals(1), lambda: put(to, source, 0), along)
+    by_place = Code("by_place", **arrays, outer="i64", **sizes, begin="i64", end="i64")
+    target, index, rows, outer, n, inner, count, skip, begin, end = by_place.arguments
+    by_place.call(code, target, index, rows, n, inner, count, skip, 0, outer, begin, end)
+    by_outer = Code("by_outer", **arrays, **sizes, begin="i64", end="i64")
+    target, index, rows, n, inner, count, skip, begin, end = by_outer.arguments
+    by_outer.call(code, target, index, rows, n, inner, count, skip, begin, end, 0, n)
+    by_place.functions += [code, by_outer]
 
     def run(main: Code, given: dict[str, Value]) -> None:
-        elements = given["outer"] * given["count"] * given["inner"]
-        _spread(main, code, given, elements, given["n"], given["n"] // 8 + 1)  # each range looks at all indices
+        each = given["count"] * given["inner"]
+        outer = given["outer"]
 
-    return _main(f"flambeau_add_rows_{element}", code, "outer n inner count skip", run, "count", wrap)
+        def places() -> None:  # each range looks at all indices
+            _spread(main, by_place, given, outer * each, given["n"], given["n"] // 8 + 1)
+
+        def blocks() -> None:
+            _spread(main, by_outer, given, outer * each, outer, (LARGE // 4) // each + 1)
+
+        main.either(outer < 16, places, blocks)
+
+    return _main(name, by_place, "outer n inner count skip", run, "count", wrap)
+
+
+@cache
+def add_rows(element: str, wrap: bool) -> Callable[..., Any]:
+    """`kernel(target, index, rows, outer, n, inner, count, skip)`: target[o, index[i]] += rows[o, i], but not where it is `skip`."""
+    return _into_rows(f"flambeau_add_rows_{element}", element, wrap, True)
+
+
+@cache
+def put_rows(itemsize: int, wrap: bool) -> Callable[..., Any]:
+    """`kernel(target, index, rows, outer, n, inner, count, skip)`: target[o, index[i]] = rows[o, i], but not where it is `skip`."""
+    return _into_rows(f"flambeau_put_rows_{itemsize}", INTEGERS[itemsize], wrap, False)
 
 
 def _elements(name: str, main_name: str, touch: Callable[[Code, Value, Value, Value, Value], None]) -> Callable[..., Any]:

@@ -12,8 +12,8 @@ GRAIN = 1 << 15
 
 
 @cache
-def running(kind: str, product: bool) -> Callable[..., Any]:
-    """`kernel(out, x, outer, n, inner)` for arrays of "f32" or "f64"."""
+def running(kind: str, product: bool, backwards: bool = False) -> Callable[..., Any]:
+    """`kernel(out, x, outer, n, inner)` for arrays of "f32" or "f64"; `backwards`: from the end."""
     element = ELEMENT[kind]
     code = Code("running", out="ptr", x="ptr", n="i64", inner="i64", blocks="i64", begin="i64", end="i64")
     out, x, n, inner, blocks, begin, end = code.arguments
@@ -30,7 +30,7 @@ def running(kind: str, product: bool) -> Callable[..., Any]:
             total = code.variable("double", first)
             start = o * n
             with code.loop(0, n) as i:
-                total.value = step(total.value, start + i)
+                total.value = step(total.value, start + (n - 1 - i if backwards else i))
 
     def columns() -> None:
         totals = code.array("double", WIDTH)
@@ -41,7 +41,7 @@ def running(kind: str, product: bool) -> Callable[..., Any]:
                 code.store(code.value(first, "double"), totals, j)
             start = (item // blocks) * n * inner + column
             with code.loop(0, n) as i:
-                row = start + i * inner
+                row = start + (n - 1 - i if backwards else i) * inner
                 with code.loop(0, width) as j:
                     code.store(step(code.load("double", totals, j), row + j), totals, j)
 
@@ -53,4 +53,4 @@ def running(kind: str, product: bool) -> Callable[..., Any]:
     share = GRAIN // (length * main.least(width, WIDTH) + 1) + 1
     with main.unlocked():
         main.parallel(code, [to, source, length, width, parts], outer * parts, share)
-    return kernel(f"flambeau_running_{'product' if product else 'sum'}_{kind}", main, code)
+    return kernel(f"flambeau_running_{'product' if product else 'sum'}{'_backwards' if backwards else ''}_{kind}", main, code)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import DEFAULT
-from .compiler import Kernel, in_numpy, usable
+from . import reduction
+from .compiler import Kernel, in_numpy, mapped, usable
 from .library import optimizer as library
 from .quiet import quiet
 
@@ -399,6 +400,42 @@ def rprop_step(
     """One step of resilient backpropagation: only the signs of the gradients count."""
     numbers = eta_minus, eta_plus, size_min, size_max, -1.0 if maximize else 1.0
     _update(library.rprop, (params, grads, previous, sizes), _numbers_of_steps(steps, lambda step: numbers))
+
+
+def adafactor_step(
+    p: Array,
+    g: Array,
+    variances: Arrays,
+    step: float,
+    lr: float,
+    beta2_decay: float,
+    eps1: float,
+    eps2: float,
+    d: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
+    """One step of Adafactor, of one parameter. `variances`: the mean squares of rows and of columns, or of the elements of a vector."""
+    weight = float(step**beta2_decay)
+    rate = max(eps2, float(reduction.norm(p, 2, None, False)) / p.size**0.5) * min(lr, 1 / step**0.5)
+    update = np.empty_like(g)
+    least, sign = float(eps1 * eps1), -1.0 if maximize else 1.0
+    operands: Any
+    if len(variances) > 1:
+        rows, columns = variances
+        for variance, axis in ((rows, -1), (columns, -2)):
+            sizes = reduction.norm(g, 2, (axis,), True)
+            _update(library.mean_square, ([variance], [sizes]), [(float(g.shape[axis]), weight)])
+        mean = reduction.mean(rows, (-2,), True, rows.shape[-2])
+        kernel, operands = library.scaled_by_factors, (g, rows, columns, mean, float(eps1), least, sign)
+    else:
+        _update(library.mean_square, (variances, [g]), [(1.0, weight)])
+        kernel, operands = library.scaled, (g, *variances, least, sign)
+    if not (usable() and kernel.takes(g.dtype)) or mapped(kernel, g.dtype, update, *operands) is None:
+        in_numpy(kernel, g.dtype)(update, *operands)
+    clip = max(1.0, float(reduction.norm(update, 2, None, False)) / (update.size**0.5 * d))
+    keep = 1 - lr * weight_decay if weight_decay else 1.0
+    _update(library.kept_and_moved, ([p], [update]), [_floats(keep, -rate / clip)])
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------

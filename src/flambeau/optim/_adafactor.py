@@ -7,7 +7,8 @@ import numpy as np
 
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..core.naming import public
-from ..tensor import Tensor
+from ..kernels.optimizer import adafactor_step
+from ..tensor import Tensor, bump_version
 from .optimizer import Group, KernelOptimizer, ParamsT, State, _new_scalar, _number
 
 __all__ = ["Adafactor"]
@@ -101,32 +102,28 @@ class Adafactor(KernelOptimizer):
                 state = self.state[p]
                 if not state:
                     self._init_state(group, p, state)
-                _adafactor(p, state, group)
+                _adafactor(p, p._grad, state, group)
         return loss
 
 
-def _adafactor(p: Tensor, state: State, group: Group) -> None:
+def _adafactor(p: Tensor, grad: Tensor, state: State, group: Group) -> None:
     """One step of one parameter."""
-    any_p: Any = p
-    grad: Any = -any_p._grad if group["maximize"] else any_p._grad
-    lr = _number(group["lr"])
     eps1, eps2 = group["eps"]
     if eps1 is None:
         eps1 = float(np.spacing(np.ones((), p._array.dtype)))
     state["step"] += 1
-    step = state["step"].item()
-    weight = step ** group["beta2_decay"]
-    rate = max(eps2, any_p.norm(2).item() / p.numel() ** 0.5) * min(lr, 1 / step**0.5)
-    if group["weight_decay"] != 0:
-        any_p.mul_(1 - lr * group["weight_decay"])
-    if grad.dim() > 1:
-        rows, columns = state["row_var"], state["col_var"]
-        rows.lerp_(grad.norm(dim=-1, keepdim=True).square_().div_(grad.size(-1)), weight)
-        columns.lerp_(grad.norm(dim=-2, keepdim=True).square_().div_(grad.size(-2)), weight)
-        estimate = (rows @ columns).div_(rows.mean(dim=-2, keepdim=True).clamp_(min=eps1))
-    else:
-        state["variance"].lerp_(grad * grad, weight)
-        estimate = state["variance"].clone()
-    update = estimate.clamp_(min=eps1 * eps1).rsqrt_().mul_(grad)
-    clip = max(1.0, update.norm(2).item() / (update.numel() ** 0.5 * group["d"]))
-    any_p.add_(update, alpha=-rate / clip)
+    names = ("variance",) if "variance" in state else ("row_var", "col_var")
+    bump_version(p)
+    adafactor_step(
+        p._array,
+        grad._array,
+        [state[name]._array for name in names],
+        state["step"].item(),
+        _number(group["lr"]),
+        group["beta2_decay"],
+        eps1,
+        eps2,
+        group["d"],
+        group["weight_decay"],
+        group["maximize"],
+    )

@@ -32,6 +32,9 @@ class Operators:
     def sqrt(self, x: Any) -> Any:
         return self.round(sqrt(x))
 
+    def sqrt_of_inverse(self, x: Any) -> Any:
+        return self.round(1.0 / sqrt(x))
+
     def axpy(self, x: Any, y: Any, number: Any) -> Any:
         """x + number * y."""
         return self.round(x + y * self.round(number))
@@ -297,6 +300,58 @@ def rprop(
         grad = where(both < 0.0, 0.0, grad)
         previous[i] = grad
         p[i] = o.round(p[i] - where(grad > 0.0, step, where(grad < 0.0, -step, 0.0)))
+
+    row.each(body)
+
+
+# Adafactor: its second moment is kept as one vector for rows and one for columns.
+
+
+@map_kernel("mean:f size:f", numbers=2, halves=True)
+def mean_square(row: Any, mean: Any, size: Any, count: Any, weight: Any) -> None:
+    """The running mean of size^2 / count."""
+    o = Operators(mean)
+
+    def body(i: Any) -> None:
+        mean[i] = o.lerp(mean[i], o.div(o.mul(size[i], size[i]), count), weight)
+
+    row.each(body)
+
+
+@map_kernel("update:f g:f variance:f", numbers=2, halves=True)
+def scaled(row: Any, update: Any, g: Any, variance: Any, least: Any, sign: Any) -> None:
+    """gradient / sqrt(max(variance, least))."""
+    o = Operators(update)
+
+    def body(i: Any) -> None:
+        root = o.sqrt_of_inverse(maximum(variance[i], o.round(least)))
+        update[i] = o.mul(root, where(sign.equals(1.0), g[i], -g[i]))
+
+    row.each(body)
+
+
+@map_kernel("update:f g:f line:f column:f mean:f", numbers=3, halves=True)
+def scaled_by_factors(
+    row: Any, update: Any, g: Any, line: Any, column: Any, mean: Any, eps: Any, least: Any, sign: Any
+) -> None:  # fmt: skip
+    """The same, of the variance line * column / max(mean, eps)."""
+    o = Operators(update)
+
+    def body(i: Any) -> None:
+        variance = o.div(o.mul(line[i], column[i]), maximum(mean[i], o.round(eps)))
+        root = o.sqrt_of_inverse(maximum(variance, o.round(least)))
+        update[i] = o.mul(root, where(sign.equals(1.0), g[i], -g[i]))
+
+    row.each(body)
+
+
+@map_kernel("p:f update:f", numbers=2, halves=True)
+def kept_and_moved(row: Any, p: Any, update: Any, keep: Any, size: Any) -> None:
+    """keep * p + size * update."""
+    o = Operators(p)
+
+    def body(i: Any) -> None:
+        p[i] = o.axpy(o.kept(p[i], keep), update[i], size)
 
     row.each(body)
 

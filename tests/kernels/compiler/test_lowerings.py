@@ -4,7 +4,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from flambeau.kernels.compiler import ChannelKernel, Kernel, in_numpy, usable
+from flambeau.kernels.compiler import ChannelKernel, Kernel, in_numpy, map_kernel, usable
+from flambeau.kernels.compiler.expression import where
 from flambeau.kernels.library import activation, attention, batch_norm, elementwise, loss, normalization, optimizer, reduction, special
 
 MODULES = (activation, attention, batch_norm, elementwise, loss, normalization, optimizer, reduction, special)
@@ -115,3 +116,24 @@ def test_blocks_of_channels_do_not_matter(name, monkeypatch):
     in_numpy(kernel, dtype)(*others, *map(float, numbers))
     for found, wanted in zip(others, arrays):
         assert np.array_equal(found, wanted)
+
+
+def test_conditions_on_numbers_are_decided_once():
+    @map_kernel("out:f x:f", numbers=2)
+    def scaled(row, out, x, factor, shift):
+        def body(i):
+            out[i] = where(factor.equals(0.0), x[i] - shift, x[i] * factor)
+
+        row.each(body)
+
+    x = np.array([1.0, -2.0, 0.0], np.float32)
+    found = in_numpy(scaled, x.dtype)
+    for _ in range(2):
+        for factor, shift in ((0.0, 0.5), (2.0, 0.5), (-0.0, 0.25), (float("nan"), 0.0), (1e-60, 0.0), (2.0, 1.0)):
+            single = np.float32(factor)  # what the condition is about: 1e-60 is 0
+            expected = x - np.float32(shift) if single == 0 else x * single
+            np.testing.assert_array_equal(found(np.empty_like(x), x, factor, shift), expected)
+    assert len(found.functions) == 2
+    for i in range(200):  # what is kept of numbers is bounded
+        found(np.empty_like(x), x, float(i), 0.0)
+    assert len(found.functions) == 2 and len(found.ready) <= 64

@@ -6,11 +6,12 @@ would write by hand. A row kernel sees its arrays as (rows, columns), what is co
 in the cache.
 
 This lowering takes what the compiled one does not: any strides, arrays without memory, complex numbers, float16 and bfloat16 on every
-CPU. `where` on numbers alone is decided while tracing, so there may be several functions for a kernel, each of which asks first
-whether it is the one.
+CPU. `where` on numbers alone is decided while tracing, so there may be several functions for a kernel, each with another that says
+for which numbers it is.
 """
 
 import linecache
+import struct
 from typing import Any, Callable
 
 import numpy as np
@@ -412,7 +413,7 @@ class Trace:
 class Writer:
     """Writes the steps of a trace as a Python function, deciding which buffer takes which value."""
 
-    def __init__(self, trace: Trace, parameters: list[str], numbers: int, number_type: str) -> None:
+    def __init__(self, trace: Trace, parameters: list[str], numbers: int) -> None:
         self.trace = trace
         self.first = parameters[0]
         self.lines: list[str] = []
@@ -422,15 +423,15 @@ class Writer:
         self.names: dict[str, Any] = {
             "where": np.where, "select": _select, "zero": _zero, "copyto": np.copyto, "empty_like": np.empty_like, "arange": np.arange,
             "line_dots": _line_dots, "channel_sums": _channel_sums, "channel_dots": _channel_dots, "fma": _fma, "pick": _pick, "put": _put,
-            "add": np.add, "number": _DTYPES[number_type].type, **trace.constants,
+            "add": np.add, **trace.constants,
         }  # fmt: skip
         for name, dtype in _DTYPES.items():
             self.names[name] = dtype
-        self.signature = ", ".join([*parameters, *[f"n{i}" for i in range(numbers)]])
-        self.lines += [f"n{i} = number(n{i})" for i in range(numbers)]
+        self.numbers = [f"n{i}" for i in range(numbers)]
+        self.signature = ", ".join([*parameters, *self.numbers])
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """The function; it returns None if it is not for these numbers."""
+    def functions(self, name: str) -> tuple[Callable[..., bool], Callable[..., Any]]:
+        """Whether the function is for some numbers, and the function."""
         steps = self._ordered()
         self._check_targets(steps)
         for i, step in enumerate(steps):
@@ -440,18 +441,24 @@ class Writer:
             if written:
                 self.outputs.setdefault(written, i)
         self._offer_outputs()
-        undecided = {id(condition): held for condition, held in self.trace.decisions}
+        decided = {id(condition): held for condition, held in self.trace.decisions}
+        used = {id(o) for step in steps for o in step.operands}
+        tests: list[str] = []
         for i, step in enumerate(steps):
+            before = len(self.lines)
             self._write(step, i)
-            if step.result is not None and id(step.result) in undecided:
-                self.lines.append(f"if {'not ' if undecided[id(step.result)] else ''}{step.result.name}:\n        return None")
-        self.lines.append(f"return {self.first}")
-        source = f"def {name}({self.signature}):\n" + "".join(f"    {line}\n" for line in self.lines)
+            if step.result is not None and step.result.form == "one":
+                tests += self.lines[before:]
+                if id(step.result) in decided:
+                    tests.append(f"if {'not ' if decided[id(step.result)] else ''}{step.result.name}:\n        return False")
+                    if id(step.result) not in used:
+                        del self.lines[before:]
+        source = f"def is_for({', '.join(self.numbers)}):\n" + "".join(f"    {line}\n" for line in [*tests, "return True"])
+        source += f"\n\ndef {name}({self.signature}):\n" + "".join(f"    {line}\n" for line in self.lines)
         file = f"<flambeau kernel {name} {len(linecache.cache)}>"
         linecache.cache[file] = len(source), None, source.splitlines(True), file  # for debuggers and tracebacks
         exec(compile(source, file, "exec"), self.names)
-        made: Callable[..., Any] = self.names[name]
-        return made
+        return self.names["is_for"], self.names[name]
 
     def _offer_outputs(self) -> None:
         for name in list(self.outputs):
@@ -462,7 +469,7 @@ class Writer:
                 self.free.setdefault(array.type, []).append(name)
 
     def _ordered(self) -> list[Step]:
-        """What depends on numbers alone comes first, so that nothing is written before it is known that the function is the one."""
+        """What depends on numbers alone comes first: it decides which function is the one."""
         alone = [s for s in self.trace.steps if s.result is not None and s.result.form == "one"]
         return alone + [s for s in self.trace.steps if s.result is None or s.result.form != "one"]
 
@@ -569,7 +576,8 @@ class Writer:
                 result.name, result.owned = name, True
                 return
         self._own(result, "ufunc")
-        self.lines.append(f"{result.name} = empty_like({self.first}, {result.type})")
+        same = self.trace.arrays[self.first].stored == result.type
+        self.lines.append(f"{result.name} = empty_like({self.first}{'' if same else f', {result.type}'})")
 
     def _release(self, operands: list[Value], i: int) -> None:
         for o in operands:
@@ -587,8 +595,8 @@ def _writes(step: Step) -> str:
     return step.detail if step.kind in ("copy", "put", "add") else ""
 
 
-def _traced(kernel: Kernel, dtype: Any, numbers: list[Any]) -> Callable[..., Any]:
-    """The function of a kernel for a dtype, and for what these numbers decide."""
+def _traced(kernel: Kernel, dtype: Any, numbers: Any) -> tuple[Callable[..., bool], Callable[..., Any]]:
+    """The function of a kernel for a dtype and for what these numbers decide; before it, whether it is for others, too."""
     kind = _KINDS[dtype]
     computed = COMPUTED.get(kind, kind)
     arrays, names = [], []
@@ -605,7 +613,7 @@ def _traced(kernel: Kernel, dtype: Any, numbers: list[Any]) -> Callable[..., Any
         trace.arrays[name] = array
         arrays.append(array)
     kernel.build(trace, *arrays, *[Expression("number", number, f"n{i}") for i in range(len(numbers))])
-    return Writer(trace, names, len(numbers), number).function(f"{kernel.name}_in_numpy")
+    return Writer(trace, names, len(numbers)).functions(f"{kernel.name}_in_numpy")
 
 
 class Lowered:
@@ -618,7 +626,9 @@ class Lowered:
         self.kernel = kernel
         self.dtype = dtype
         self.arrays = len(kernel.parameters)
-        self.functions: list[Callable[..., Any]] = []
+        self.functions: list[tuple[Callable[..., bool], Callable[..., Any]]] = []
+        self.ready: dict[bytes | None, tuple[Callable[..., Any], Any]] = {}
+        self.pack = struct.Struct(f"{kernel.numbers}d").pack
         self.layouts = [_LAYOUTS.get(text[-1], "") for text in kernel.parameters]
         self.block = CACHE // max(dtype.itemsize, 4)
 
@@ -628,62 +638,76 @@ class Lowered:
             return first
         token = silence(SILENT)
         try:
+            arrays = arguments[: self.arrays]
+            function, numbers = self._for(arguments[self.arrays :])
             if self.kernel.rows:
-                self._over_rows(arguments)
+                self._over_rows(function, arrays, numbers)
             elif isinstance(self.kernel, ChannelKernel):
-                self._over_channels(arguments)
+                self._over_channels(function, arrays, numbers)
             elif first.size > self.block:
-                self._over_elements(arguments)
+                self._over_elements(function, arrays, numbers)
             else:
-                self.run(arguments)
+                function(*arrays, *numbers)
         finally:
             restore(token)
         return first
 
-    def run(self, arguments: Any) -> None:
-        """The whole arrays at once."""
-        for function in self.functions:
-            if function(*arguments) is not None:
-                return
-        made = _traced(self.kernel, self.dtype, list(arguments[self.arrays :]))
-        self.functions.append(made)
-        made(*arguments)
+    def _for(self, numbers: Any) -> tuple[Callable[..., Any], Any]:
+        """The function for some numbers, and these as arrays, which ufuncs take sooner than Python's or NumPy's numbers."""
+        try:
+            key = self.pack(*numbers)
+        except struct.error:  # complex ones
+            key = None
+        found = None if key is None else self.ready.get(key)
+        if found is None:
+            kind = _KINDS[self.dtype]
+            dtype = _F64 if isinstance(self.kernel, ChannelKernel) else _DTYPES[COMPUTED.get(kind, kind)]
+            arrays = [np.array(n, dtype) for n in numbers]
+            function = next((function for is_for, function in self.functions if is_for(*arrays)), None)
+            if function is None:
+                made = _traced(self.kernel, self.dtype, arrays)
+                self.functions.append(made)
+                function = made[1]
+            found = function, arrays
+            if len(self.ready) >= 64:
+                self.ready.clear()
+            self.ready[key] = found
+        return found
 
-    def _over_elements(self, arguments: Any) -> None:
+    def _over_elements(self, function: Callable[..., Any], arrays: Any, numbers: Any) -> None:
         """A map in blocks, where all arrays lie in one and the same order without gaps."""
-        arrays, numbers, first = arguments[: self.arrays], arguments[self.arrays :], arguments[0]
+        first = arrays[0]
         if not first.flags.c_contiguous and first.flags.f_contiguous:
             arrays = [a.T for a in arrays]
         if any(not a.flags.c_contiguous or a.shape != arrays[0].shape for a in arrays):
-            self.run(arguments)
+            function(*arrays, *numbers)
             return
         flat = [a.reshape(-1) for a in arrays]
         blocks = first.size // self.block
         for k in range(blocks):  # the last takes what is left, so that none is small
             part = slice(k * self.block, None if k == blocks - 1 else (k + 1) * self.block)
-            self.run((*[a[part] for a in flat], *numbers))
+            function(*[a[part] for a in flat], *numbers)
 
-    def _over_channels(self, arguments: Any) -> None:
+    def _over_channels(self, function: Callable[..., Any], given: Any, numbers: Any) -> None:
         """A kernel over channels, in blocks of these: at least as many as make runs of some length in memory."""
-        samples, channels = arguments[0].shape[:2]
-        length = arguments[0].size // (samples * channels)
+        samples, channels = given[0].shape[:2]
+        length = given[0].size // (samples * channels)
         row, full = (1, channels, 1), (samples, channels, length)
-        arrays = [a.reshape(row if layout else full) for a, layout in zip(arguments, self.layouts)]
-        numbers = arguments[self.arrays :]
+        arrays = [a.reshape(row if layout else full) for a, layout in zip(given, self.layouts)]
         step = max(CHANNELS * self.block // (samples * length), -(-512 // length))
         if step >= channels:
-            self.run((*arrays, *numbers))
+            function(*arrays, *numbers)
             return
         for c in range(0, channels, step):
-            self.run((*[a[:, c : c + step] for a in arrays], *numbers))
+            function(*[a[:, c : c + step] for a in arrays], *numbers)
 
-    def _over_rows(self, arguments: Any) -> None:
+    def _over_rows(self, function: Callable[..., Any], given: Any, numbers: Any) -> None:
         """A row kernel in blocks of rows, each within a chunk."""
-        columns = arguments[0].shape[-1]
-        rows = arguments[0].size // columns
+        columns = given[0].shape[-1]
+        rows = given[0].size // columns
         shapes = {"row": (rows, 1), "shared": (columns,)}
         arrays, moved, chunk, whole = [], [], rows, rows * columns <= self.block
-        for a, layout in zip(arguments, self.layouts):
+        for a, layout in zip(given, self.layouts):
             shape = shapes.get(layout) or (-1, columns)
             seen = a if a.shape == shape or a.ndim == 2 and len(shape) == 2 and shape[0] == -1 else a.reshape(shape)
             if seen is not a and not a.flags.c_contiguous and not np.may_share_memory(seen, a):
@@ -695,20 +719,19 @@ class Lowered:
             elif layout == "cycle":
                 whole = whole and len(seen) == rows
             arrays.append(seen)
-        numbers = arguments[self.arrays :]
         if whole:
-            self.run((*arrays, *numbers))
+            function(*arrays, *numbers)
         else:
-            self._in_chunks(arrays, numbers, rows, chunk, max(1, self.block // columns))
+            self._in_chunks(function, arrays, numbers, rows, chunk, max(1, self.block // columns))
         for a, seen in moved:
             if a.flags.writeable:
                 a[...] = seen.reshape(a.shape)
 
-    def _in_chunks(self, arrays: list[Any], numbers: Any, rows: int, chunk: int, step: int) -> None:
+    def _in_chunks(self, function: Callable[..., Any], arrays: list[Any], numbers: Any, rows: int, chunk: int, step: int) -> None:
         for c in range(0, rows, chunk):
             for i in range(c, min(c + chunk, rows), step):
                 j = min(i + step, c + chunk, rows)
-                self.run((*[_part(a, layout, i, j, c // chunk) for a, layout in zip(arrays, self.layouts)], *numbers))
+                function(*[_part(a, layout, i, j, c // chunk) for a, layout in zip(arrays, self.layouts)], *numbers)
 
 
 def _part(a: Any, layout: str, i: int, j: int, chunk: int) -> Any:

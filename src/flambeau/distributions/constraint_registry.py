@@ -60,11 +60,11 @@ def _below(constraint: Any) -> transforms.Transform:
 for _registry in (biject_to, transform_to):
     _registry.register(constraints.real, lambda constraint: transforms.identity_transform)
     # `positive` is one of the class `greater_than`, whose factory knows its bound: the later one counts.
-    for _constraint in (constraints.greater_than, constraints.greater_than_eq):
-        _registry.register(_constraint, _above)
+    _registry.register(constraints.greater_than, _above)
+    _registry.register(constraints.greater_than_eq, _above)
     _registry.register(constraints.less_than, _below)
-    for _constraint in (constraints.interval, constraints.half_open_interval):
-        _registry.register(_constraint, _interval)
+    _registry.register(constraints.interval, _interval)
+    _registry.register(constraints.half_open_interval, _interval)
     _registry.register(constraints.corr_cholesky, lambda constraint: transforms.CorrCholeskyTransform())
     _registry.register(
         constraints.independent,
@@ -76,5 +76,5 @@ for _registry in (biject_to, transform_to):
 biject_to.register(constraints.simplex, lambda constraint: transforms.StickBreakingTransform())
 transform_to.register(constraints.simplex, lambda constraint: transforms.SoftmaxTransform())
 transform_to.register(constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform())
-for _constraint in (constraints.positive_definite, constraints.positive_semidefinite):
-    transform_to.register(_constraint, lambda constraint: transforms.PositiveDefiniteTransform())
+transform_to.register(constraints.positive_definite, lambda constraint: transforms.PositiveDefiniteTransform())
+transform_to.register(constraints.positive_semidefinite, lambda constraint: transforms.PositiveDefiniteTransform())

@@ -20,7 +20,7 @@ class HalfCauchy(TransformedDistribution):
 
     arg_constraints = {"scale": constraints.positive}
     support = constraints.nonnegative
-    has_rsample = True  # type: ignore[assignment]
+    has_rsample = True
     _batched = ("base_dist",)
 
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:

@@ -62,7 +62,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[Any], Any]:
 
 
 @cache
-def _formula(type_p: type, type_q: type) -> Callable[[Any, Any], Any] | None:
+def _formula(type_p: Any, type_q: Any) -> Callable[[Any, Any], Any] | None:
     """The formula of the nearest types: of p's first, then of q's. Warns where q's first would give another one."""
     fitting = [(p, q) for p, q in _formulas if issubclass(type_p, p) and issubclass(type_q, q)]
     if not fitting:
@@ -81,7 +81,8 @@ def _formula(type_p: type, type_q: type) -> Callable[[Any, Any], Any] | None:
 
 def kl_divergence(p: Distribution, q: Distribution) -> Any:
     """`E_p[log p(x) - log q(x)]`, of shape batch_shape. Raises NotImplementedError for types without a formula."""
-    formula = _formula(type(p), type(q))
+    types: tuple[Any, Any] = type(p), type(q)
+    formula = _formula(*types)
     if formula is None:
         raise NotImplementedError(f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}")
     return formula(p, q)

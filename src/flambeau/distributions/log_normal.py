@@ -17,7 +17,7 @@ class LogNormal(TransformedDistribution):
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive
-    has_rsample = True  # type: ignore[assignment]
+    has_rsample = True
     _batched = ("base_dist",)
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:

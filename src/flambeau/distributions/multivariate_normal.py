@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from ..core.layout import broadcast_shapes
 from ..core.naming import public
 from ..ops.creation import eye
 from ..ops.definition import NAMES
@@ -46,7 +45,7 @@ class MultivariateNormal(Distribution):
         if matrix.dim() < 2:
             what = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(f"{what} must be at least two-dimensional, with optional leading batch dimensions")
-        batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        batch = NAMES["torch"]["broadcast_shapes"](matrix.shape[:-2], loc.shape[:-1])
         self.__dict__[name] = matrix.expand(*batch, -1, -1)
         self.loc = loc.expand(*batch, -1)
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)

@@ -23,7 +23,7 @@ class TransformedDistribution(Distribution):
     """
 
     arg_constraints: Any = {}
-    _batched = ("base_dist",)
+    _batched: tuple[str, ...] = ("base_dist",)
 
     def __init__(self, base_distribution: Any, transforms: Any, validate_args: bool | None = None) -> None:
         if isinstance(transforms, Transform):

@@ -3,15 +3,13 @@
 import math
 from typing import Any, Sequence
 
-from ..core.layout import broadcast_shapes
 from ..core.naming import public
 from ..core.number_info import finfo
-from ..core.size import Size
 from ..nn import functional as F
 from ..ops.creation import eye
 from ..ops.definition import NAMES
 from . import constraints
-from .transform_parts import (
+from ._parts import (
     ComposeTransform,
     IndependentTransform,
     Plain,
@@ -49,7 +47,7 @@ class ExpTransform(Plain):
     domain = constraints.real
     codomain = constraints.positive
     bijective = True
-    sign = +1  # type: ignore[assignment]
+    sign = +1
 
     def _call(self, x: Any) -> Any:
         return x.exp()
@@ -77,13 +75,13 @@ class PowerTransform(Transform):
         return PowerTransform(self.exponent, cache_size=cache_size)
 
     @lazy_property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         return self.exponent.sign()
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, PowerTransform) and self.exponent.eq(other.exponent).all().item()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def _call(self, x: Any) -> Any:
         return x.pow(self.exponent)
@@ -95,7 +93,7 @@ class PowerTransform(Transform):
         return (self.exponent * y / x).abs().log()
 
     def forward_shape(self, shape: Any) -> Any:
-        return Size(broadcast_shapes(shape, self.exponent.shape))
+        return torch["broadcast_shapes"](shape, self.exponent.shape)
 
     inverse_shape = forward_shape
 
@@ -113,7 +111,7 @@ class SigmoidTransform(Plain):
     domain = constraints.real
     codomain = constraints.unit_interval
     bijective = True
-    sign = +1  # type: ignore[assignment]
+    sign = +1
 
     def _call(self, x: Any) -> Any:
         return _clipped_sigmoid(x)
@@ -134,7 +132,7 @@ class SoftplusTransform(Plain):
     domain = constraints.real
     codomain = constraints.positive
     bijective = True
-    sign = +1  # type: ignore[assignment]
+    sign = +1
 
     def _call(self, x: Any) -> Any:
         return F.softplus(x)
@@ -153,7 +151,7 @@ class TanhTransform(Plain):
     domain = constraints.real
     codomain = constraints.interval(-1.0, 1.0)
     bijective = True
-    sign = +1  # type: ignore[assignment]
+    sign = +1
 
     def _call(self, x: Any) -> Any:
         return x.tanh()
@@ -211,7 +209,7 @@ class AffineTransform(Transform):
                 return False
         return True
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     @property
     def sign(self) -> Any:
@@ -233,7 +231,7 @@ class AffineTransform(Transform):
         return summed.expand(x.shape[: -self.event_dim])
 
     def forward_shape(self, shape: Any) -> Any:
-        return Size(broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ())))
+        return torch["broadcast_shapes"](shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
 
     inverse_shape = forward_shape
 
@@ -270,20 +268,20 @@ class CorrCholeskyTransform(Transform):
     def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
         left = tril_matrix_to_vec(1 - (y * y).cumsum(-1), diag=-2)
         of_tanh = (x + F.softplus(-2 * x) - math.log(2.0)).sum(-1)
-        return 0.5 * left.log().sum(-1) - 2 * of_tanh
+        return 0.5 * left.log().sum(-1) + -2 * of_tanh
 
     def forward_shape(self, shape: Any) -> Any:
         require_dims(len(shape), 1)
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
         if n * (n - 1) // 2 != shape[-1]:
             raise ValueError("Input is not a flattened lower-diagonal number")
-        return Size((*shape[:-1], n, n))
+        return type(shape)((*shape[:-1], n, n))
 
     def inverse_shape(self, shape: Any) -> Any:
         require_dims(len(shape), 2)
         if shape[-2] != shape[-1]:
             raise ValueError("Input is not square")
-        return Size((*shape[:-2], shape[-1] * (shape[-1] - 1) // 2))
+        return type(shape)((*shape[:-2], shape[-1] * (shape[-1] - 1) // 2))
 
 
 @_here
@@ -340,11 +338,11 @@ class StickBreakingTransform(Plain):
 
     def forward_shape(self, shape: Any) -> Any:
         require_dims(len(shape), 1)
-        return Size((*shape[:-1], shape[-1] + 1))
+        return type(shape)((*shape[:-1], shape[-1] + 1))
 
     def inverse_shape(self, shape: Any) -> Any:
         require_dims(len(shape), 1)
-        return Size((*shape[:-1], shape[-1] - 1))
+        return type(shape)((*shape[:-1], shape[-1] - 1))
 
 
 @_here
@@ -389,7 +387,7 @@ class _Several(Transform):
         self.dim = dim
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         return all(t.bijective for t in self.transforms)
 
     def _demand(self, size: int, what: str, **values: Any) -> None:
@@ -413,7 +411,7 @@ class CatTransform(_Several):
             raise AssertionError(f"lengths ({len(self.lengths)}) must match transforms ({len(self.transforms)})")
 
     @lazy_property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         return max(t.event_dim for t in self.transforms)
 
     @lazy_property
@@ -487,14 +485,14 @@ class CumulativeDistributionTransform(Transform):
 
     bijective = True
     codomain = constraints.unit_interval
-    sign = +1  # type: ignore[assignment]
+    sign = +1
 
     def __init__(self, distribution: Any, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
         self.distribution = distribution
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return self.distribution.support
 
     def _call(self, x: Any) -> Any:

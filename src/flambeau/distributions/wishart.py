@@ -4,7 +4,6 @@ import math
 import warnings
 from typing import Any
 
-from ..core.layout import broadcast_shapes
 from ..core.naming import public
 from ..core.size import Size
 from ..ops.creation import arange, eye, tensor
@@ -65,7 +64,7 @@ class Wishart(ExponentialFamily):
             batch = Size(matrix.shape[:-2])
             self.df = tensor(df, dtype=matrix.dtype, device=matrix.device)
         else:
-            batch = Size(broadcast_shapes(matrix.shape[:-2], df.shape))
+            batch = torch["broadcast_shapes"](matrix.shape[:-2], df.shape)
             self.df = df.expand(batch)
         p = matrix.shape[-1]
         if self.df.le(p - 1).any():
@@ -156,7 +155,7 @@ class Wishart(ExponentialFamily):
             for _ in range(10 if max_try_correction is None else max_try_correction):
                 new = self._bartlett_sampling(again[again].shape)
                 sample[again] = new
-                again[again.clone()] = self._any_of_batch(~self.support.check(new))
+                again = again.masked_scatter(again, self._any_of_batch(~self.support.check(new)))  # the assignment keeps its mask
                 if not again.any():
                     break
         return sample
@@ -182,7 +181,7 @@ class Wishart(ExponentialFamily):
     def _natural_params(self) -> tuple[Any, ...]:
         return -self.precision_matrix / 2, (self.df - self._event_shape[-1] - 1) / 2
 
-    def _log_normalizer(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+    def _log_normalizer(self, x: Any, y: Any) -> Any:
         p = self._event_shape[-1]
         half = y + (p + 1) / 2
         return half * (p * LOG_2 - linalg["slogdet"](-2 * x).logabsdet) + torch["mvlgamma"](half, p)

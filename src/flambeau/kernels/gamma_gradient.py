@@ -120,15 +120,37 @@ _BETA = np.array((
         ((0.5925320577, -0.1757678135, 0.01505928619, 0.000564515273), (0.1014815858, -0.06589186703, 0.01272886114, -0.0007316646956),
          (-0.007258481865, 0.001096195486, 0.0003934994223, -4.12701925e-05)),
         ((0.06469649321, -0.0236701437, 0.002902096474, -5.896963079e-05),
-         (0.001925008108, -0.002869809258, 0.0008000589141, -6.063713228e-05), (-0.0003477407336, 6.959756487e-05, 1.097287507e-05, -1.650964693e-06)),
+         (0.001925008108, -0.002869809258, 0.0008000589141, -6.063713228e-05),
+         (-0.0003477407336, 6.959756487e-05, 1.097287507e-05, -1.650964693e-06)),
     ),
 ))  # fmt: skip
+
+
+_DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
+
+
+def _rough_digamma(x: Array) -> Array:
+    """Digamma, of positive numbers by recurrence to 10 or more, then A&S 6.3.18: rounded on the way where PyTorch rounds to the dtype.
+
+    For small parameters it nearly cancels with 1 / x, so that these roundings show in the gradient.
+    """
+    if x.dtype == F64:
+        return digamma(x)
+    positive = x > 0
+    if not positive.all():
+        return np.where(positive, _rough_digamma(np.where(positive, x, 1).astype(x.dtype)), digamma(x))
+    total = np.zeros(x.shape, F64)
+    while (low := x < 10).any():
+        total = np.where(low, total - 1 / x, total)
+        x = np.where(low, x + 1, x)
+    square = 1 / (x * x).astype(F64)
+    return (total + np.log(x) - 0.5 / x - square * _horner(_DIGAMMA, square)).astype(x.dtype)
 
 
 def _beta_small(x: Array, alpha: Array, beta: Array) -> Array:
     """For alpha, near x = 0: the incomplete beta function's power series, differentiated. In the arrays' dtype, as PyTorch computes it."""
     kind = x.dtype.type
-    factor = digamma(alpha) - digamma(alpha + beta) - np.log(x)
+    factor = _rough_digamma(alpha) - _rough_digamma(alpha + beta) - np.log(x)
     term = np.ones_like(x)
     series = term / alpha * (factor + 1 / alpha)
     for i in range(1, 11):
@@ -142,7 +164,7 @@ def _beta_small(x: Array, alpha: Array, beta: Array) -> Array:
 def _beta_small_other(x: Array, alpha: Array, beta: Array) -> Array:
     """The same for beta."""
     kind = x.dtype.type
-    factor = digamma(alpha + beta) - digamma(beta)
+    factor = _rough_digamma(alpha + beta) - _rough_digamma(beta)
     term, product, slope = np.ones_like(x), np.ones_like(x), np.zeros_like(x)
     series = factor / alpha
     for i in range(1, 9):
@@ -194,11 +216,13 @@ def _beta_large(x: Array, alpha: Array, beta: Array) -> Array:
 
 def _beta_rational(x: Array, alpha: Array, total: Array) -> Array:
     """A rational correction to `x (digamma(total) - digamma(alpha)) / (total - alpha)`."""
+    difference = (_rough_digamma(total) - _rough_digamma(alpha)).astype(F64)
+    x, alpha, total = x.astype(F64), alpha.astype(F64), total.astype(F64)
     u = np.log(x)
     a = np.log(alpha) - u
     b = np.log(total) - a
     numerator, denominator = (_horner([_horner([_horner(powers, b) for powers in row], a) for row in table], u) for table in _BETA)
-    return numerator / denominator * (x * (digamma(total) - digamma(alpha)) / (total - alpha))
+    return numerator / denominator * (x * difference / (total - alpha))
 
 
 @quiet
@@ -224,7 +248,7 @@ def dirichlet_grad(x: Array, alpha: Array, total: Array) -> Array:
         (low, lambda y, a, t: _beta_small(y, a, t - a)),
         (high, lambda y, a, t: -_beta_small_other(1 - y, t - a, a)),
         (large, in_double),
-        (~(low | high | large), lambda y, a, t: _beta_rational(y.astype(F64), a.astype(F64), t.astype(F64))),
+        (~(low | high | large), _beta_rational),
         others=(a, t),
     )
     return result.astype(x.dtype, copy=False).reshape(shape)

@@ -231,7 +231,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
     """The common shape of shapes that broadcast together. Raises RuntimeError where there is none."""
     result: list[int] = [1] * max((1 if hasattr(s, "__index__") else len(s) for s in shapes), default=0)
     for number, shape in enumerate(shapes):
-        shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+        shape = (shape,) if hasattr(shape, "__index__") else shape
         for back in range(-1, -1 - len(shape), -1):
             n = shape[back]
             if n < 0:

@@ -326,6 +326,10 @@ class Level:
         """The arguments with sample `i` in the place of each batch."""
         return change(tree, lambda x: x._value.select(0, i) if self.has(x) else x)
 
+    def values(self, tree: Any) -> Any:
+        """The arguments with the whole batch, in dimension 0, in the place of each."""
+        return change(tree, lambda x: x._value if self.has(x) else x)
+
     def expanded(self, x: Any) -> Any:
         """The value with the batch in dimension 0, also of what is the same for all samples."""
         return x._value if self.has(x) else x.unsqueeze(0).expand(self.size, *x.shape)

@@ -89,7 +89,9 @@ def elementwise_in_place(level: Level, func: Any, args: Any, kwargs: Any) -> Any
 
 def default(func: Any) -> Rule | None:
     """The rule of an operator that says itself that it works element by element; remembered under its name."""
-    name = func.__name__
+    if hasattr(func, "batching_rule"):  # an operator of the user's
+        return func.batching_rule  # type: ignore[no-any-return]
+    name = getattr(func, "__name__", "")
     op = OPERATORS.get(name)
     found = None
     if op is not None and op.function is func and _is_elementwise(op):
@@ -288,7 +290,7 @@ def extreme(level: Level, func: Any, args: Any, kwargs: Any) -> Any:
     keepdim = given.get("keepdim", False)
     if isinstance(dim, Tensor) or not x.numel():
         if isinstance(dim, Tensor):
-            return RULES["maximum"](level, NAMES["torch"]["maximum" if func.__name__ == "max" else "minimum"], (x, dim), {})
+            return elementwise(level, NAMES["torch"]["maximum" if func.__name__ == "max" else "minimum"], (x, dim), {})
         return NotImplemented
     if isinstance(dim, int):
         return level.wrap(func(x._value, shift(dim, x.dim()), keepdim)) if x.dim() else NotImplemented

@@ -8,7 +8,7 @@ from ..autograd import function as autograd_function
 from ..autograd.node import tensors
 from ..ops.modes import modes, stacks
 from ..tensor import Tensor
-from ..utils._pytree import tree_flatten, tree_unflatten
+from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 from . import layers as layers
 from . import randomness as randomness_rules
 from . import rules as rules
@@ -196,6 +196,17 @@ class VmapInfo(NamedTuple):
 VmapInfo.__module__ = "torch._functorch.autograd_function"
 
 
+def by_user_rule(level: Level, rule: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Any:
+    """What a user's rule `rule(info, in_dims, *args)` makes of the batch; it returns the results and their batch dimensions."""
+    dims = tree_map(lambda x: 0 if level.has(x) else None, tuple(args))
+    results, places = rule(VmapInfo(level.size, level.randomness), dims, *level.values(args), **level.values(kwargs))
+    flat, spec = tree_flatten(results)
+    where = spread(places, spec)
+    if where is None:
+        raise RuntimeError(f"{name}: the out_dims of its vmap rule are not compatible with the structure of its outputs: {places}")
+    return tree_unflatten([x if d is None else BatchedTensor(x.movedim(d, 0), level) for x, d in zip(flat, where)], spec)
+
+
 class _Transforms:
     """`depth`: how many transforms of `torch.func` other than vmap are running."""
 
@@ -237,15 +248,7 @@ def apply_inside(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     try:
         if not has_rule:
             return level.one_by_one(cls.apply, args, kwargs)
-        dims = tuple(0 if level.has(x) else None for x in args)
-        values = [x._value if level.has(x) else x for x in args]
-        results, places = cls.vmap(VmapInfo(level.size, level.randomness), dims, *values)
-        flat, spec = tree_flatten(results)
-        where = spread(places, spec)
-        if where is None:
-            raise RuntimeError(f"{cls.__name__}.vmap returned out_dims that are not compatible with the structure of its outputs: {places}")
-        wrapped = [x if d is None else BatchedTensor(x.movedim(d, 0), level) for x, d in zip(flat, where)]
-        return tree_unflatten(wrapped, spec)
+        return by_user_rule(level, cls.vmap, args, kwargs, cls.__name__)
     finally:
         stacks.function_modes.extend(inner)
         modes.active += len(inner)

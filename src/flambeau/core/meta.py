@@ -12,7 +12,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from .device import META
-from .layout import broadcast_shapes, contiguous_strides, view_strides
+from .layout import broadcast_shapes, contiguous_strides, extent, ordered_strides, overlaps, strides_of, view_strides
 
 ndarray = np.ndarray
 _as_strided = np.lib.stride_tricks.as_strided
@@ -72,11 +72,11 @@ class MetaArray:
 
     @property
     def real(self) -> "MetaArray":
-        return self if self.dtype.kind != "c" else _meta(self.stand_in().real)
+        return self if self.dtype.kind != "c" else as_meta(self.stand_in().real)
 
     @property
     def imag(self) -> "MetaArray":
-        return _meta(self.stand_in().imag)
+        return as_meta(self.stand_in().imag)
 
     def _seen(self) -> Any:
         """An ndarray with these strides over no memory of its own: only its attributes and views may be used."""
@@ -85,9 +85,29 @@ class MetaArray:
     def _view(self, array: Any) -> "MetaArray":
         return MetaArray(array.shape, array.dtype, [s // array.itemsize for s in array.strides])
 
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The strides in elements."""
+        return tuple([s // self.itemsize for s in self.strides])
+
     def stand_in(self) -> Any:
         """Zeros for what computes; a large array is one zero seen in the whole shape, which cannot be written to."""
-        return np.zeros(self.shape, self.dtype) if self.size <= 1 << 16 else np.broadcast_to(np.zeros((), self.dtype), self.shape)
+        if self.size > SMALL:
+            return np.broadcast_to(np.zeros((), self.dtype), self.shape)
+        steps = self.steps
+        if steps == contiguous_strides(self.shape) or overlaps(self.shape, steps) or extent(self.shape, steps) > 4 * SMALL:
+            return np.zeros(self.shape, self.dtype)
+        return _as_strided(np.zeros(extent(self.shape, steps), self.dtype), self.shape, self.strides)
+
+    def filled(self) -> Any:
+        """A stand-in that has a logarithm, an inverse and a Cholesky factor, and may be probabilities; integers are zeros."""
+        array = self.stand_in()
+        if self.dtype.kind in "fcV" and self.size <= SMALL:
+            array[...] = 0.5
+            if len(self.shape) > 1 and self.shape[-1] == self.shape[-2]:
+                array += np.eye(self.shape[-1]) * (0.5 * self.shape[-1])
+                array /= 0.5 + 0.5 * self.shape[-1]
+        return array
 
     def as_strided(self, shape: Sequence[int], strides: Sequence[int]) -> "MetaArray":
         """A view with any shape and strides (in elements)."""
@@ -119,10 +139,12 @@ class MetaArray:
     flatten = ravel
 
     def copy(self, order: Any = "C") -> "MetaArray":
-        return MetaArray(self.shape, self.dtype)
+        return MetaArray(self.shape, self.dtype, ordered_strides(self.shape, self.steps) if order in "KA" else None)
 
-    def astype(self, dtype: Any, *args: Any, copy: bool = True, **options: Any) -> "MetaArray":
-        return self if not copy and self.dtype == dtype else MetaArray(self.shape, dtype)
+    def astype(self, dtype: Any, order: Any = "K", *args: Any, copy: bool = True, **options: Any) -> "MetaArray":
+        if not copy and self.dtype == dtype:
+            return self
+        return MetaArray(self.shape, dtype, ordered_strides(self.shape, self.steps) if order in "KA" else None)
 
     def fill(self, value: Any) -> None:
         """Nothing is there to be filled."""
@@ -134,7 +156,7 @@ class MetaArray:
                 raise self.refusal("an index by truth values")
         if all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts):
             return self._view(self._seen()[(*parts, Ellipsis)] if Ellipsis not in parts else self._seen()[index])
-        return _meta(self.stand_in()[_stand_in(index)])
+        return as_meta(self.stand_in()[_stand_in(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Nothing is there to be written to."""
@@ -168,7 +190,7 @@ class MetaArray:
         method = getattr(self.stand_in(), name)
 
         def run(*args: Any, **options: Any) -> Any:
-            return _meta(method(*_stand_in(args), **_stand_in(options)))
+            return as_meta(method(*_stand_in(args), **_stand_in(options)))
 
         return run
 
@@ -183,14 +205,15 @@ class MetaArray:
             small = [np.zeros((1,) * len(x.shape), x.dtype) if hasattr(x, "dtype") else x for x in inputs]
             with np.errstate(all="ignore"):
                 made = ufunc(*small, **options)
-            results = tuple(MetaArray(shape, r.dtype) for r in (made if isinstance(made, tuple) else (made,)))
+            strides = _result_strides(shape, inputs)
+            results = tuple(MetaArray(shape, r.dtype, strides) for r in (made if isinstance(made, tuple) else (made,)))
         elif method == "__call__" and ufunc is np.matmul:
             results = (_product(*inputs),)
         else:
             with np.errstate(all="ignore"):
                 made = getattr(ufunc, method)(*_stand_in(inputs), **_stand_in(options))
             results = made if isinstance(made, tuple) else (made,)
-            results = tuple(_meta(r) for r in results)
+            results = tuple(as_meta(r) for r in results)
         if out is not None:
             return out
         return results[0] if len(results) == 1 else results
@@ -213,7 +236,7 @@ class MetaArray:
         if function is np.broadcast_to:
             return self._view(function(self._seen(), *args[1:], **kwargs))
         with np.errstate(all="ignore"):
-            return _meta(function(*_stand_in(args), **_stand_in(kwargs)))
+            return as_meta(function(*_stand_in(args), **_stand_in(kwargs)))
 
 
 def mixed(arrays: Any) -> bool:
@@ -250,18 +273,50 @@ def _stand_in(value: Any) -> Any:
     return value
 
 
-def _meta(value: Any) -> Any:
-    """Arrays replaced by meta arrays of the same shape and dtype."""
-    if isinstance(value, (ndarray, np.generic)):
-        return MetaArray(value.shape, value.dtype)
+def _filled(value: Any) -> Any:
+    """The same with elements that most functions take."""
+    if isinstance(value, MetaArray):
+        return value.filled()
     if isinstance(value, (list, tuple)):
-        return type(value)([_meta(v) for v in value])
+        return type(value)([_filled(v) for v in value])
     return value
 
 
-DATA_DEPENDENT = frozenset(
-    ("nonzero_rows", "argwhere", "masked_select", "masked_scatter", "index", "index_put", "count_nonzero", "isclose")
-)
+def _inside(values: Any) -> Any:
+    """The values themselves, and those in lists among them."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from value
+        else:
+            yield value
+
+
+def _result_strides(shape: Sequence[int], inputs: Sequence[Any]) -> Any:
+    """The strides of an elementwise result: row-major, unless an operand has another order."""
+    arrays = [x for x in inputs if isinstance(x, MetaArray)]
+    if all(x.steps == contiguous_strides(x.shape) for x in arrays):
+        return None
+    steps = [(0,) * (len(shape) - len(x.shape)) + tuple([s if n > 1 else 0 for s, n in zip(x.steps, x.shape)]) for x in arrays]
+    return ordered_strides(shape, *steps)
+
+
+def as_meta(value: Any) -> Any:
+    """Arrays replaced by meta arrays of the same shape and dtype, and of the same memory order where that is known."""
+    if isinstance(value, (ndarray, np.generic)):
+        strides = strides_of(value) if value.size <= SMALL else ()
+        plain = value.size > SMALL or any(s <= 0 for s in strides) or overlaps(value.shape, strides)
+        return MetaArray(value.shape, value.dtype, None if plain else strides)
+    if hasattr(value, "_make"):  # a named tuple
+        return value._make([as_meta(v) for v in value])
+    if isinstance(value, (list, tuple)):
+        return type(value)([as_meta(v) for v in value])
+    return value
+
+
+SMALL = 1 << 16
+"""Elements of which a stand-in is made one by one."""
+
+DATA_DEPENDENT = frozenset(("nonzero_rows", "argwhere", "masked_select"))
 """Operators whose result, or its shape, depends on the elements: they are refused."""
 
 
@@ -271,7 +326,7 @@ SUMS_OF_PRODUCTS = frozenset(("addbmm", "addmm", "addmv", "addr", "baddbmm"))
 
 def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
     """What an operator's forward makes of stand-ins; of views, only where they lie. Raises `error` where the elements matter."""
-    if op.name in DATA_DEPENDENT:
+    if op.name in DATA_DEPENDENT or op.name == "index" and any(getattr(v, "dtype", None) in (np.bool_, np.uint8) for v in _inside(values)):
         raise error
     if op.name in SUMS_OF_PRODUCTS:
         one_device((*values[1:3], values[0]))
@@ -282,13 +337,13 @@ def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
     if op.view:
         values = tuple([v._seen() if isinstance(v, MetaArray) else v for v in values])
     else:
-        values = tuple([_stand_in(v) for v in values])
+        values = tuple([_filled(v) for v in values])
     cut = op.positional
     with np.errstate(all="ignore"):
         made = op.forward(*values[:cut], **dict(zip(op.params[cut:], values[cut:])))
     if op.view and isinstance(made, ndarray):
         return MetaArray(made.shape, made.dtype, [s // made.itemsize for s in made.strides])
-    return _meta(made)
+    return as_meta(made)
 
 
 def _operator(name: str, reflected: bool = False) -> Any:

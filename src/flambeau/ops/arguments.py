@@ -444,7 +444,7 @@ def better_error_here(public: tuple[str, ...], frame: Any, error: Exception) -> 
             return instead(inner_refusal(name, local), error)
     where, _, name = public[0].rpartition(".")
     function: Any = getattr(Tensor, name) if where == "Tensor" else getattr(sys.modules[__name__.partition(".")[0]], name, None)
-    if getattr(function, "__code__", None) is not code:
+    if getattr(function, "__code__", None) != code:
         return error
     params = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     defaults = dict(zip(params[code.co_argcount - len(function.__defaults__ or ()) :], function.__defaults__ or ()))

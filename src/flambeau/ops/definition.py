@@ -35,8 +35,7 @@ from ..autograd.views import cross
 from ..core.promotion import float_operand, float_operands, operands, rounded_operands
 from ..kernels.elementwise import cast, in_float32
 from ..tensor import PLAIN, Tensor, shared_version, wrap
-from .dispatch import ALSO_CALLED, REQUIRED, legacy_call, renamed, slow_dunder, slow_path, under_own_names
-from .dispatch import explained as explained
+from .dispatch import ALSO_CALLED, REQUIRED, after_failure, legacy_call, renamed, slow_dunder, slow_path
 from .dispatch import explained_here as explained_here
 from .dispatch import handle_overrides as handle_overrides
 from .dispatch import overriding as overriding
@@ -869,10 +868,7 @@ def composite(*public: str, hot: bool = False) -> Callable[[Callable[..., Any]],
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                named = under_own_names(public, function, kwargs) if kwargs else None
-                if named is not None:
-                    return function(*args, **named)
-                raise explained(public, function, args, kwargs, error)
+                return after_failure(public, function, args, kwargs, error)
 
         made = function if hot else call
         made.__name__ = made.__qualname__ = function.__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
 
@@ -172,11 +172,75 @@ def misfit(op: Operator, args: tuple[Any, ...], position: int) -> Exception:
     return better_error(op, sys._getframe(2), plain)
 
 
-def explained(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
-    """What to raise where a composite has failed: `error`, or what says better which argument it does not take."""
+def after_failure(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Any:
+    """What becomes of a composite that has failed: it is called again with `dim` for `axis`, or with stand-ins for tensors without
+    memory; else it raises `error`, or what says better which argument it does not take."""
+    if kwargs:
+        named = under_own_names(public, function, kwargs)
+        if named is not None:
+            return function(*args, **named)
+    if any(t.is_meta for t in tensors_in((*args, *kwargs.values()))):
+        return on_stand_ins(function, args, kwargs, error)
     from .arguments import better_error_of_call
 
-    return better_error_of_call(public, function, args, kwargs, sys._getframe(2), error)
+    raise better_error_of_call(public, function, args, kwargs, sys._getframe(2), error)
+
+
+def tensors_in(values: Any) -> Iterator[Tensor]:
+    """The tensors among the values, in lists too."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from tensors_in(value)
+
+
+NEEDS_ELEMENTS = frozenset(("nonzero", "unique", "unique_consecutive", "bincount", "equal", "allclose", "item", "tolist", "numpy"))
+"""Functions that are refused on the device meta: their result, or its shape, depends on the elements."""
+
+
+def on_stand_ins(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Any:
+    """A composite's result on the device meta, where it asks for elements on its way: shapes and dtypes do not depend on them.
+
+    Raises `error` where they do, where a gradient would be needed, or where tensors with and without memory stand side by side.
+    """
+    given = list(tensors_in((*args, *kwargs.values())))
+    if (
+        function.__name__ in NEEDS_ELEMENTS
+        or any(not t.is_meta and t.ndim for t in given)
+        or (grad_mode.enabled and any(t.requires_grad for t in given))
+    ):
+        raise error
+    from ..core.device import CPU, device
+    from ..core.generator import default_generator
+    from ..core.meta import as_meta
+
+    made = {id(t): wrap(t._array.filled()) for t in given if t.is_meta}
+    back = {id(stand_in): t for t in given if (stand_in := made.get(id(t))) is not None}
+
+    def there(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return made.get(id(value), value)
+        if value.__class__ in (list, tuple):
+            return value.__class__([there(v) for v in value])
+        return CPU if isinstance(value, device) and value.type == "meta" else value
+
+    def home(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return back[id(value)] if id(value) in back else wrap(as_meta(value._array))
+        if isinstance(value, (list, tuple)):
+            parts = [home(v) for v in value]
+            return value._make(parts) if hasattr(value, "_make") else value.__class__(parts)
+        return value
+
+    state = default_generator.get_state()
+    try:
+        found = function(*[there(v) for v in args], **{k: there(v) for k, v in kwargs.items()})
+    except Exception:
+        raise error from None
+    finally:
+        default_generator.set_state(state)
+    return home(found)
 
 
 def explained_here(error: Exception, *public: str) -> Exception:

@@ -12,6 +12,7 @@ from .compiler import in_numpy, mapped, usable
 from .library import pair_loss as library
 from .pointwise import LARGE, applied
 from .quiet import quiet
+from .reduction import SHORT, square_sum
 from .reduction import sum as sum_over
 
 _F32 = np.dtype(np.float32)
@@ -87,7 +88,7 @@ def mse(x: Any, target: Any, reduction: str) -> Any:
     if low != d.dtype:
         total = np.add.reduce((flat * flat).astype(low).astype(_F32))
     else:
-        total = np.dot(flat, flat)
+        total = np.dot(flat, flat) if flat.size <= SHORT else d.dtype.type(square_sum([flat]))
     return np.asarray(total / d.dtype.type(d.size) if reduction == "mean" else total, low)
 
 

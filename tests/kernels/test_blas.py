@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flambeau as torch
-from flambeau.kernels import attention, blas, matmul
+from flambeau.kernels import activation, attention, blas, matmul
 from flambeau.kernels.compiler import threads
 
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
@@ -157,6 +157,13 @@ def test_several_python_threads():
     for worker in workers:
         worker.join()
     assert not wrong
+
+
+def test_relu_behind_a_product_is_that_of_the_kernel():
+    x, weight = np.array([[1, np.nan], [-0.0, 0.0], [2, -3]], np.float32), np.eye(2, dtype=np.float32)
+    for shape in ((3, 2), (3, 1, 2)):
+        result = matmul.linear_relu(x.reshape(shape), weight, None)
+        assert result.tobytes() == activation.relu(matmul.linear(x.reshape(shape), weight, None)).tobytes() and result.shape == shape
 
 
 def test_no_memory_order_is_left_to_numpy(monkeypatch):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .activation import relu
 from .blas import by_numpy, products
 from .memory import row_major
 from .quiet import SILENT, restore, silence
@@ -100,6 +101,16 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
         return y if y.dtype is dtype else y.astype(dtype)
     finally:
         restore(token)
+
+
+def linear_relu(x: Any, weight: Any, bias: Any) -> Any:
+    """`relu(linear(x, weight, bias))`; our own product writes it in one pass."""
+    own = products(x.dtype) if x.__class__ is ndarray else None
+    if own is not None:
+        out = _empty(x.shape[:-1] + weight.shape[:-1], x.dtype)
+        if own.linear_relu(out, x, weight, bias) is out:
+            return out
+    return relu(linear(x, weight, bias))
 
 
 def linear_weight_gradient(grad: Any, x: Any) -> Any:

@@ -94,6 +94,17 @@ def _odd_linear_gradients(F: Any, grad: Any, needs: Any, input: Any, weight: Any
     )
 
 
+@operator(node="ReluBackward0", out=False)
+def linear_relu(input: Array, weight: Array, bias: Array | None) -> Array:
+    """`relu(linear(input, weight, bias))` in one pass, for arguments that `linear` takes, the weight a matrix."""
+    return k.linear_relu(input, weight, bias)
+
+
+@linear_relu.joint("input", "weight", "bias")
+def _linear_relu_gradients(F: Any, grad: Any, needs: Any, input: Any, weight: Any, result: Any) -> Any:
+    return _linear_gradients(F, F.threshold_backward(grad, result, 0), needs, input, weight)
+
+
 @operator(out=False)
 def linear_input_gradient(grad_output: Array, weight: Array) -> Array:
     """The gradient of `input` in `linear`."""

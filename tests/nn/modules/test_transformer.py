@@ -166,3 +166,29 @@ def test_what_is_said_once():
         ("UserWarning", "The PyTorch API of nested tensors is in prototype st"),
         ("UserWarning", "LSTM with projections is not supported with oneDNN. "),
     ])  # fmt: skip
+
+
+def test_relu_behind_a_large_product(monkeypatch):
+    """The feed-forward network computes ReLU with the product; results and gradients are those of the two steps, bit for bit."""
+    import flambeau as torch
+    from flambeau.nn.modules import _hooks, transformer
+
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(32, 4, 48, dropout=0.0, batch_first=True)
+    input = torch.randn(16, 70, 32)
+
+    def run(hooks):
+        monkeypatch.setattr(_hooks, "in_use", hooks)  # with a hook somewhere, every module is called
+        layer.zero_grad()
+        x = input.clone().requires_grad_()
+        hidden = transformer._hidden(layer, x)
+        result = layer(x)
+        result.square().sum().backward()
+        return hidden.grad_fn, [result, x.grad, *(p.grad for p in layer.parameters())]
+
+    (two_steps, expected), (one_step, found) = run(True), run(False)
+    assert [node.name() for node in (two_steps, one_step)] == ["ReluBackward0"] * 2
+    assert len(two_steps.next_functions) == 1 and len(one_step.next_functions) == 3
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+    with torch.no_grad():
+        assert torch.equal(layer(input), expected[0])

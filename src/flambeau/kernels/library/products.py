@@ -36,7 +36,7 @@ def _finished(w: Writer, sums: list[list[str]], vectors: int, mask: str, bias: s
         for row in sums:
             for slot in row:
                 value = w.get(slot, s.vector)
-                low = w.op(f"fcmp ole {s.vector} {value}, zeroinitializer")
+                low = w.op(f"fcmp olt {s.vector} {value}, zeroinitializer")
                 w.put(slot, s.vector, w.op(f"select {s.mask} {low}, {s.vector} zeroinitializer, {s.vector} {value}"))
 
 

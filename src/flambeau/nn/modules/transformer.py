@@ -10,7 +10,10 @@ from ...core.naming import public
 from ...ops.attention import canonical_mask
 from ...ops.creation import full
 from ...ops.definition import NAMES
+from ...ops.matmul import linear_relu
+from ...ops.modes import modes
 from .. import init
+from . import _hooks
 from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
@@ -29,6 +32,16 @@ def _activation(name: str) -> Callable[[Any], Any]:
     if name in ("relu", "gelu"):
         return F[name]
     raise RuntimeError(f"activation should be relu/gelu, not {name}")
+
+
+def _hidden(layer: Any, x: Any) -> Any:
+    """`layer.activation(layer.linear1(x))`: ReLU behind a large product in one pass, where nobody can see what is between."""
+    linear1 = layer.linear1
+    if layer.activation is F["relu"] and type(linear1) is Linear and x.numel() >= 1 << 15 and not (_hooks.in_use or modes.active):
+        weight = linear1.weight
+        if x.shape[-1] == linear1.in_features and x.dtype is weight.dtype and weight.shape == (linear1.out_features, linear1.in_features):
+            return linear_relu.function(x, weight, linear1.bias)
+    return layer.activation(linear1(x))
 
 
 def _clones(module: Module, count: int) -> ModuleList:
@@ -341,7 +354,7 @@ class TransformerEncoderLayer(Module):
         return self.dropout1(x)
 
     def _ff_block(self, x: Any) -> Any:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout2(self.linear2(self.dropout(_hidden(self, x))))
 
 
 @_here
@@ -415,4 +428,4 @@ class TransformerDecoderLayer(Module):
         return self.dropout2(x)
 
     def _ff_block(self, x: Any) -> Any:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout3(self.linear2(self.dropout(_hidden(self, x))))

@@ -167,7 +167,12 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
 
 
 NAMES["linalg"]["matmul"] = products.matmul.function
-NAMES["linalg"]["diagonal"] = lambda A, *, offset=0, dim1=-2, dim2=-1: A.diagonal(offset, dim1, dim2)
+
+
+@composite("linalg.diagonal")
+def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The diagonals of matrices, as a view (see `Tensor.diagonal`)."""
+    return A.diagonal(offset, dim1, dim2)
 
 
 @operator("linalg.cross", node="LinalgCrossBackward0", promote="arithmetic")

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from .autograd.version import bump_version
 from .core.dtype import SCALAR_NAMES
 from .core.storage import UntypedStorage, strided_array
 from .core.typed_storage import LEGACY, TypedStorage, _LegacyStorage, is_storage, warn_deprecated
 from .serialization import _load_from_bytes
 from .serialization.rebuild import storage_of
-from .tensor import Tensor, bump_version
+from .tensor import Tensor
 
 __all__ = ["TypedStorage", "UntypedStorage", "_LegacyStorage", "_load_from_bytes"]
 

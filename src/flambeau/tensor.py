@@ -9,8 +9,9 @@ from typing import Any, Callable, Iterable
 import numpy as np
 
 from .autograd import engine
-from .autograd.grad_mode import grad_mode
+from .autograd.grad_mode import grad_mode, inferring
 from .autograd.node import Node, Output, tensors
+from .autograd.version import UNVERSIONED
 from .autograd.views import check_in_place
 from .core import device as devices
 from .core import layout
@@ -31,7 +32,8 @@ class Tensor(metaclass=_TensorMeta):
 
     Fields: `_array`, the memory (an ndarray, never a NumPy scalar); `_node`, what produced it in the graph (None for a
     leaf; an `Output` where the node has several); `_requires_grad`; `_grad`; `_view`, how it came out of its base;
-    `_counter`, the counter of in-place changes that views share (None: nobody has asked yet); `_hooks` of a leaf.
+    `_counter`, the counter of in-place changes that views share (None: nobody has asked yet; `UNVERSIONED`: made in
+    inference mode); `_hooks` of a leaf.
     """
 
     __slots__ = ("_array", "_node", "_requires_grad", "_grad", "_view", "_counter", "_hooks", "__dict__", "__weakref__")
@@ -183,7 +185,7 @@ class Tensor(metaclass=_TensorMeta):
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
                 "doesn't require differentiation use var_no_grad = var.detach()."
             )
-        if requires_grad and not grad_mode.inference and self.__dict__.get("_inference"):
+        if requires_grad and self._counter is UNVERSIONED and not grad_mode.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._requires_grad = bool(requires_grad)
         return self
@@ -297,7 +299,7 @@ class Tensor(metaclass=_TensorMeta):
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
-        return bool(self.__dict__.get("_inference"))
+        return self._counter is UNVERSIONED
 
     def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Adds the gradients of this tensor with respect to the leaves of its graph into their `.grad`.
@@ -450,6 +452,8 @@ def wrap(array: ndarray, _new: Any = _new, _cls: type = Tensor) -> Tensor:
     t._array = array
     t._node = t._grad = t._view = t._counter = t._hooks = None
     t._requires_grad = False
+    if inferring.blocks and grad_mode.inference:
+        t._counter = UNVERSIONED
     return t
 
 
@@ -459,28 +463,15 @@ def wrap_as(cls: type, array: ndarray, requires_grad: bool = False) -> Any:
     t._array = array
     t._node = t._grad = t._view = t._counter = t._hooks = None
     t._requires_grad = requires_grad
+    if inferring.blocks and grad_mode.inference:
+        t._counter = UNVERSIONED
     return t
 
 
-def bump_version(tensor: Tensor) -> None:
-    """Counts an in-place change, so that a backward that needs the old values can tell."""
-    version = tensor._counter
-    if version is None:
-        tensor._counter = [1]
-    else:
-        version[0] += 1
-
-
-def shared_version(tensor: Tensor) -> list[int]:
-    """The tensor's counter of in-place changes, made if nobody has asked before; views share it."""
-    version = tensor._counter
-    if version is None:
-        version = tensor._counter = [0]
-    return version
-
-
 def guard_in_place(tensor: Tensor) -> None:
-    """Before an in-place change while a graph is recorded: raises where PyTorch refuses."""
+    """Before an in-place change: raises where PyTorch refuses."""
+    if tensor._counter is UNVERSIONED:
+        UNVERSIONED.check()
     if grad_mode.enabled and (tensor._requires_grad or tensor._view is not None):
         if tensor.requires_grad or tensor._view.base.requires_grad:
             check_in_place(tensor)
@@ -524,6 +515,8 @@ def describe(tensor: Tensor) -> str:
 
 
 def _version_of(self: Tensor) -> int:
+    if self._counter is UNVERSIONED:
+        raise RuntimeError("Inference tensors do not track version counter.")
     return 0 if self._counter is None else self._counter[0]
 
 

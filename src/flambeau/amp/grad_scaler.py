@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.version import bump_version
 from ..core.dtype import float16
 from ..core.naming import public
 from ..ops.definition import tensors
-from ..tensor import Tensor, bump_version, wrap
+from ..tensor import Tensor, wrap
 
 __all__ = ["OptState", "GradScaler"]
 

@@ -10,6 +10,7 @@ from .engine import compatible, edge_of, shape_of
 from .grad_mode import grad_mode
 from .node import Namespace, Node, Output, modified, next_sequence, tensors
 from .saving import Packed, saving
+from .version import remembered_version
 
 ndarray = np.ndarray
 
@@ -260,9 +261,7 @@ def _connect(node: _FunctionNode, args: tuple[Any, ...], results: list[Any]) -> 
             continue
         if not hasattr(t, "_array"):
             raise TypeError(f"save_for_backward can only save variables, but argument {len(saved)} is of type {type(t).__name__}")
-        counter = t._counter
-        if counter is None:
-            counter = t._counter = [0]
+        counter = t._counter or remembered_version(t)
         own = by_id.get(id(t)) if id(t) not in inputs or id(t) in dirty else None
         if saving.hooks:
             saved.append((Packed(t), own, edge_of(t) if own is None else None))

@@ -21,6 +21,23 @@ class _GradMode(threading.local):
 grad_mode = _GradMode()
 
 
+class _Inferring:
+    """`blocks`: how many blocks of inference mode are entered in all threads; while there are none, nobody asks the thread."""
+
+    __slots__ = ("blocks", "lock")
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.lock = threading.Lock()
+
+    def count(self, change: int) -> None:
+        with self.lock:
+            self.blocks += change
+
+
+inferring = _Inferring()
+
+
 def is_grad_enabled() -> bool:
     """Whether operators in this thread record a graph."""
     return grad_mode.enabled
@@ -161,7 +178,9 @@ class inference_mode(_Switch):
 
     def __enter__(self) -> None:
         self.previous.append((grad_mode.enabled, grad_mode.inference))
+        inferring.count(self.mode)
         grad_mode.enabled, grad_mode.inference = not self.mode, self.mode
 
     def __exit__(self, *exception: Any) -> None:
         grad_mode.enabled, grad_mode.inference = self.previous.pop()
+        inferring.count(-self.mode)

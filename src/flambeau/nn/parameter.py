@@ -3,10 +3,11 @@
 from collections import OrderedDict
 from typing import Any
 
+from ..autograd.version import shared_version
 from ..core.dtype import OF_NUMPY
 from ..core.naming import PUBLIC, public, rebuild
 from ..ops.creation import empty
-from ..tensor import Tensor, _TensorMeta, describe, disabled_torch_function, shared_version, wrap, wrap_as
+from ..tensor import Tensor, _TensorMeta, describe, disabled_torch_function, wrap, wrap_as
 
 __all__ = ["Parameter", "UninitializedParameter", "is_lazy", "Buffer", "UninitializedBuffer", "UninitializedTensorMixin"]
 
@@ -86,6 +87,8 @@ def _share(cls: type, data: Tensor, requires_grad: bool) -> Any:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     result = wrap_as(cls, array, bool(requires_grad))
     result._counter = shared_version(data)
+    if requires_grad and not result._counter:
+        result.requires_grad_()  # which raises where the data was made in inference mode, and this is not it
     return result
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..autograd.grad_mode import grad_mode
+from ..autograd.version import UNVERSIONED
 from ..core import promotion
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype
 from ..kernels import elementwise as k
@@ -353,6 +354,8 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
             raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     if grad_mode.enabled and (self._requires_grad or src._requires_grad or self._view is not None or src._view is not None):
         return apply_in_place(copy, self, (src,), "copy_")
+    if self._counter is UNVERSIONED:
+        UNVERSIONED.check()
     target, source = self._array, src._array
     if 0 in target.strides and target.size and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
         raise_overlap()
@@ -395,6 +398,8 @@ def fill_(input: Any, value: Any) -> Any:
         and (input._requires_grad or input._view is not None)
     ):
         return _fill_(input, value)
+    if input._counter is UNVERSIONED:
+        UNVERSIONED.check()
     k.fill(input._array, value)
     counter = input._counter
     if counter is None:

@@ -31,10 +31,11 @@ from typing import Any, Callable
 from ..autograd.engine import edge_of
 from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, arrays, node_class, tensors
+from ..autograd.version import UNVERSIONED, shared_version
 from ..autograd.views import cross
 from ..core.promotion import float_operand, float_operands, operands, rounded_operands
 from ..kernels.elementwise import cast, in_float32
-from ..tensor import PLAIN, Tensor, shared_version, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .dispatch import ALSO_CALLED, REQUIRED, after_failure, legacy_call, renamed, slow_dunder, slow_path
 from .dispatch import explained_here as explained_here
 from .dispatch import handle_overrides as handle_overrides
@@ -396,7 +397,7 @@ class Operator:
                 may_record.append(f"{n}.requires_grad")
         if self.promote == "float":
             fits.append(floating + ")")
-        fits += [f"a_{first}.__class__ is ndarray", f"0 not in a_{first}.strides"]
+        fits += [f"a_{first}.__class__ is ndarray", f"0 not in a_{first}.strides", f"{first}._counter is not UNVERSIONED"]
         call = ", ".join(
             (f"a_{n}" if kinds[n] != "value" else n) if i < self.positional else f"{n}={'a_' + n if kinds[n] != 'value' else n}"
             for i, n in enumerate(self.params)
@@ -895,6 +896,7 @@ _SCOPE: dict[str, Any] = {
     "modes": modes,
     "stacks": stacks,
     "PLAIN": PLAIN,
+    "UNVERSIONED": UNVERSIONED,
     "NUMBERS": NUMBERS,
     "F32": F32,
     "F64": F64,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 import numpy as np
 
 from ..autograd.grad_mode import grad_mode
+from ..autograd.version import UNVERSIONED, bump_version
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import can_cast, result_dtype, wrap_integer
 from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels.memory import copy_into
-from ..tensor import PLAIN, Tensor, bump_version, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .modes import modes, stacks
 from .running import NUMBERS, raise_overlap
 
@@ -350,6 +351,8 @@ def write_out(result: Any, out: Any, where: str = "") -> Any:
         return type(result)(written) if fields is None else return_type(f"{type(result).__name__}_out", *fields)(written)
     if result.requires_grad or (grad_mode.enabled and out.requires_grad):
         raise RuntimeError(f"{where}out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    if out._counter is UNVERSIONED:
+        UNVERSIONED.check()
     source, target = result._array, out._array
     if not can_cast(OF_NUMPY[source.dtype], OF_NUMPY[target.dtype]):
         raise RuntimeError(

@@ -89,7 +89,7 @@ embedding_function.__name__ = embedding_function.__qualname__ = "embedding"
 
 def renormalize(weight: Any, indices: Any, max_norm: float, norm_type: float) -> None:
     """Scales the used rows down, in place, to a norm of at most `max_norm`."""
-    from ..tensor import bump_version
+    from ..autograd.version import bump_version
 
     k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
     bump_version(weight)

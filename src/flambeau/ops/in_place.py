@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from ..autograd.grad_mode import grad_mode
+from ..autograd.version import UNVERSIONED
 from ..autograd.views import check_in_place, set_history
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
@@ -47,6 +48,8 @@ def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple
 
 def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "") -> Any:
     """Runs an operator and writes its result into `input`, with its history where a graph is recorded."""
+    if input._counter is UNVERSIONED:
+        UNVERSIONED.check()
     target = input._array
     recording = False
     if grad_mode.enabled and op.differentiable_params:

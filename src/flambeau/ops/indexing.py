@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.grad_mode import grad_mode
+from ..autograd.version import UNVERSIONED, shared_version
 from ..core import dtype as dt
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import indexing as k
 from ..kernels import memory
 from ..kernels.scattering import masked_fill as fill_masked
-from ..tensor import PLAIN, Tensor, shared_version, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from . import running
 from .definition import Array, apply_in_place, attach, formula_function, handle_overrides, operator, tensors, use_native_parts
 from .modes import modes
@@ -450,6 +451,8 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         result = handle_overrides(setitem, (self, index, value), {})
         if result is not NotImplemented:
             return
+    if self._counter is UNVERSIONED:
+        UNVERSIONED.check()
     array = self._array
     cls = index.__class__
     view = self._view

@@ -5,6 +5,7 @@ The functions stand in for those of the same names in `running.py`.
 
 from typing import Any
 
+from ..autograd.version import remembered_version
 from ..autograd.views import DEFAULT, NO_GRAD, View
 from ..kernels.compiler.code import Code
 from .native_objects import DECLARATIONS, Writer, common_table, fields, slot_offset
@@ -35,9 +36,9 @@ class _GraphWriter(Writer):
         table, at = self.table, self.places.tensor
         view_at = {n: slot_offset(View, n) for n in ("base", "mode", "version", "crossing")}
         code = Code("ptr", "view_of", "ptr %array", "ptr %source")
-        enabled = self._flag(code, "enabled")
+        enabled = self.flag(code, "enabled")
         with code.when(code.op(f"xor i1 {enabled}, true")):
-            code.leave(self._flag(code, "inference"), "decline")
+            code.leave(self.flag(code, "inference"), "decline")
         mode = code.slot("ptr", table.read(code, "default"))
         with code.when(code.op(f"xor i1 {enabled}, true")):
             code.put(mode, "ptr", table.read(code, "no_grad"))
@@ -70,12 +71,6 @@ class _GraphWriter(Writer):
         code.mark("failed")
         code.back("null")
         self.done(code)
-
-    def _flag(self, code: Code, name: str) -> str:
-        """A flag of the thread's grad mode."""
-        value = code.call("ptr", "PyObject_GetAttr", f"ptr {self.table.read(code, 'grad_mode')}", f"ptr {self.table.read(code, name)}")
-        code.call("void", "Py_DecRef", f"ptr {value}")  # True and False outlive it
-        return self.is_(code, value, "True")
 
     def _new_view(self) -> None:
         """`new_view(array, source)`."""
@@ -117,6 +112,12 @@ class _GraphWriter(Writer):
             with code.when(self.isnt(code, tensor, "None")):
                 here = code.get(position, "i64")
                 counter = code.call("ptr", "version", f"ptr {tensor}")
+                with code.when(self.is_(code, counter, "unversioned")):
+                    refuse = self.table.read(code, "refuse")
+                    code.call("ptr", "PyObject_CallOneArg", f"ptr {refuse}", f"ptr {tensor}")
+                    for owned in (counter, versions, node):
+                        code.call("void", "Py_DecRef", f"ptr {owned}")
+                    code.back("null")
                 value = code.call("ptr", "PyList_GetItem", f"ptr {counter}", "i64 0")
                 code.call("void", "Py_IncRef", f"ptr {value}")
                 code.set_field(versions, here, counter)
@@ -203,7 +204,7 @@ def install_graph() -> dict[str, Any]:
         return {}
     table = common_table()
     for name, value in {
-        "View": View, "default": DEFAULT, "no_grad": NO_GRAD, "inference": "inference", "slow_view": new_view,
+        "View": View, "default": DEFAULT, "no_grad": NO_GRAD, "refuse": remembered_version, "slow_view": new_view,
     }.items():  # fmt: skip
         table.add(name, value)
     table.add("set_base", address=base_setter())

@@ -8,8 +8,9 @@ import ctypes
 from functools import lru_cache
 from typing import Any
 
-from ..autograd.grad_mode import grad_mode
+from ..autograd.grad_mode import grad_mode, inferring
 from ..autograd.node import Node, arrays, next_sequence
+from ..autograd.version import UNVERSIONED
 from ..kernels.compiler.arrays import array_maker, array_objects
 from ..kernels.compiler.code import Code
 from ..tensor import PLAIN, Tensor
@@ -39,6 +40,7 @@ class Fields:
         self.tensor = {n: slot_offset(Tensor, n) for n in Tensor.__dict__["__slots__"] if not n.startswith("__")}
         self.node = {n: slot_offset(Node, n) for n in Node.__slots__ if not n.startswith("__")}
         self.active = slot_offset(type(modes), "active")
+        self.blocks = slot_offset(type(inferring), "blocks")
         pair = (object(), object())  # where a tuple has its items differs from one Python to the next
         self.items = next(n for n in (24, 32) if (_pointer(id(pair) + n), _pointer(id(pair) + n + 8)) == tuple(map(id, pair)))
         self.example = array_objects()["example"]  # an operand, to ask an operator for the class of its nodes
@@ -64,6 +66,7 @@ def fields() -> Fields | None:
             and _pointer(id(t) + found.tensor["_requires_grad"]) == id(True)
             and _pointer(id(node) + found.node["saved"]) == id(edges)
             and _pointer(id(modes) + found.active) == id(modes.active)
+            and _pointer(id(inferring) + found.blocks) == id(inferring.blocks)
         )
         return found if agree and array_maker() else None
     except (AttributeError, KeyError, StopIteration, ValueError):
@@ -96,8 +99,9 @@ def common_table() -> Table:
     table = Table()
     objects: dict[str, Any] = {
         "Tensor": Tensor, "plain": PLAIN, "float": float, "int": int, "None": None, "True": True,
-        "False": False, "zero": 0, "modes": modes,
-        "grad_mode": grad_mode, "enabled": "enabled", "sync": "sync", "next": next_sequence, "arrays": arrays, "base": "base",
+        "False": False, "zero": 0, "modes": modes, "inferring": inferring, "unversioned": UNVERSIONED,
+        "grad_mode": grad_mode, "enabled": "enabled", "inference": "inference", "sync": "sync", "next": next_sequence,
+        "arrays": arrays, "base": "base",
     }  # fmt: skip
     for name, value in objects.items():
         table.add(name, value)
@@ -128,6 +132,7 @@ declare i32 @PySet_Contains(ptr, ptr)
 declare i32 @PyType_IsSubtype(ptr, ptr)
 declare ptr @PyObject_GetAttr(ptr, ptr)
 declare ptr @PyObject_CallNoArgs(ptr)
+declare ptr @PyObject_CallOneArg(ptr, ptr)
 declare ptr @PyObject_CallMethodObjArgs(ptr, ptr, ...)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 """
@@ -256,8 +261,19 @@ class Writer:
         for name in ("_node", "_grad", "_view", "_counter", "_hooks"):
             code.set_field(made, at[name], self.new_reference(code, "None"))
         code.set_field(made, at["_requires_grad"], self.new_reference(code, "False"))
+        blocks = code.field(self.table.read(code, "inferring"), self.places.blocks)
+        with code.when(self.isnt(code, blocks, "zero")):  # somebody is in inference mode: this thread?
+            with code.when(self.flag(code, "inference")):
+                code.call("void", "Py_DecRef", f"ptr {self.table.read(code, 'None')}")
+                code.set_field(made, at["_counter"], self.new_reference(code, "unversioned"))
         code.back(made)
         self.done(code)
+
+    def flag(self, code: Code, name: str) -> str:
+        """A flag of the thread's grad mode."""
+        value = code.call("ptr", "PyObject_GetAttr", f"ptr {self.table.read(code, 'grad_mode')}", f"ptr {self.table.read(code, name)}")
+        code.call("void", "Py_DecRef", f"ptr {value}")  # True and False outlive it
+        return self.is_(code, value, "True")
 
     def _version(self) -> None:
         """A Tensor's version counter, made where there is none; a new reference."""
@@ -339,6 +355,8 @@ class Writer:
         with code.when(self.isnt(code, cls, "Tensor")):
             plain = code.call("i32", "PySet_Contains", f"ptr {self.table.read(code, 'plain')}", f"ptr {cls}")
             code.leave(code.op(f"icmp ne i32 {plain}, 1"), decline)
+        if writeable:
+            code.leave(self.is_(code, code.field(tensor, self.places.tensor["_counter"]), "unversioned"), decline)
         array = code.field(tensor, self.places.tensor["_array"])
         self.check_array(code, array, decline, writeable)
         return array
@@ -362,12 +380,9 @@ class Writer:
             view = self.isnt(code, code.field(t, at["_view"]), "None")
             code.put(maybe, "i1", code.op(f"or i1 {code.get(maybe, 'i1')}, {code.op(f'or i1 {asks}, {view}')}"))
         with code.when(code.get(maybe, "i1")):
-            enabled = code.call(
-                "ptr", "PyObject_GetAttr", f"ptr {self.table.read(code, 'grad_mode')}", f"ptr {self.table.read(code, 'enabled')}"
-            )
-            code.call("void", "Py_DecRef", f"ptr {enabled}")  # True and False outlive it
-            with code.when(self.is_(code, enabled, "True")):
+            with code.when(self.flag(code, "enabled")):
                 for t in tensors:
+                    code.leave(self.is_(code, code.field(t, at["_counter"]), "unversioned"), decline)  # it may not be saved
                     view = code.field(t, at["_view"])
                     with code.when(self.isnt(code, view, "None")):
                         sync = self.table.read(code, "sync")

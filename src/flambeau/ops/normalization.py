@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..autograd.version import bump_version
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
-from ..tensor import bump_version
 from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
 
 

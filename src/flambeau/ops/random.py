@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.version import bump_version
 from ..core import dtype as dt
 from ..core.device import CPU
 from ..core.device import DEFAULT as DEFAULT_DEVICE
@@ -14,7 +15,7 @@ from ..core.generator import Generator, default_generator
 from ..core.layout import broadcast_shapes
 from ..kernels import gamma_gradient, memory, sampling
 from ..kernels import random as k
-from ..tensor import PLAIN, Tensor, bump_version, guard_in_place, wrap
+from ..tensor import PLAIN, Tensor, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
 from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, write_out
 from .modes import modes

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.grad_mode import grad_mode
-from ..autograd.views import check_in_place
+from ..autograd.version import shared_version
 from ..core import layout
 from ..core.dtype import OF_NUMPY
 from ..core.layout import strided_view, strides_of
 from ..kernels import memory
-from ..tensor import Tensor, shared_version
+from ..tensor import Tensor, guard_in_place
 from .definition import Array, attach, composite, formula_function, operator, tensors
 from .ordering import t, transpose
 from .shape import alias, clone_tensor, ints, squeeze, unsqueeze
@@ -112,8 +111,7 @@ attach("Tensor.imag", property(imag, lambda self, value: imag(self).copy_(value)
 def reshape_in_place(self: Tensor, made: Any) -> Tensor:
     """Gives the tensor the shape of `made()`, a view of it, with that step in its history."""
     view = self._view
-    if grad_mode.enabled and (self._requires_grad or (view is not None and view.base._requires_grad)):
-        check_in_place(self)
+    guard_in_place(self)
     result = made()
     self._array = result._array
     node = result._node
@@ -183,6 +181,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
         strides = layout.format_strides(shape, memory_format)
     if shape == array.shape and memory_format is None:
         return self
+    guard_in_place(self)
     needed = layout.extent(shape, strides)
     offset = self.storage_offset()
     if array.__class__ is not np.ndarray:

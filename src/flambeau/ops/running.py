@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd.node import Node, Output, next_sequence
+from ..autograd.version import remembered_version, shared_version
 from ..autograd.views import make_view
 from ..core import dtype as dtypes
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES
 from ..kernels import memory
-from ..tensor import PLAIN, shared_version, wrap
+from ..tensor import PLAIN, wrap
 from .modes import stacks
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def new_node(cls: Any, shape: Any, dtype: Any, edges: Any, saved: Any, tensors: 
     versions: list[Any] = []
     for t in tensors:
         if t is not None:
-            counter = t._counter or shared_version(t)
+            counter = t._counter or remembered_version(t)
             versions += (counter, counter[0])
     node.versions = versions
     node.pre_hooks = node.post_hooks = None

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd.grad_mode import grad_mode
+from ..autograd.version import shared_version
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim
 from ..kernels import memory
 from ..kernels import scattering as k
-from ..tensor import PLAIN, Tensor, shared_version, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .definition import (
     NUMBERS,
     Array,

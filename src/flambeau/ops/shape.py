@@ -6,12 +6,13 @@ from operator import index as as_int
 from typing import Any
 
 from .. import tensor as tensor_module  # the package has a function of this name as well
+from ..autograd.version import shared_version
 from ..autograd.views import make_view
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, dtype, int64
 from ..core.layout import infer_size, ndarray, normalize_dim, normalize_dims, strided_view, strides_of, view_strides
 from ..kernels.memory import row_major, sum_to
-from ..tensor import PLAIN, Tensor, shared_version, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import tensor as tensor_module
+from ..autograd.version import shared_version
 from ..core.size import Size
-from ..tensor import PLAIN, Tensor, shared_version, wrap_as
+from ..tensor import PLAIN, Tensor, wrap_as
 from .definition import OPERATORS
 from .dispatch import handle_overrides
 from .modes import stacks

@@ -5,8 +5,9 @@ from typing import Any
 
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..autograd.node import tensors
+from ..autograd.version import bump_version
 from ..core.naming import public
-from ..tensor import Tensor, bump_version, wrap
+from ..tensor import Tensor, wrap
 from .optimizer import Optimizer, ParamsT, _check_lr, _number, _to_scalar
 
 __all__ = ["LBFGS"]

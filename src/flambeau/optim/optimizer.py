@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd.grad_mode import enable_grad
+from ..autograd.version import bump_version
 from ..core import dtype as dtypes
 from ..core.hooks import RemovableHandle
 from ..core.naming import public
-from ..tensor import Tensor, bump_version, wrap
+from ..tensor import Tensor, wrap
 
 __all__ = ["Optimizer", "register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"]
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd.grad_mode import enable_grad
+from ..autograd.version import bump_version
 from ..core.naming import public
 from ..kernels.optimizer import sgd_step
-from ..tensor import Tensor, bump_version, wrap
+from ..tensor import Tensor, wrap
 from .optimizer import KernelOptimizer, ParamsT, _check_fused, _device_dtype_check_for_fused, _number
 
 __all__ = ["SGD"]

@@ -8,9 +8,10 @@ import numpy as np
 
 from ...autograd.grad_mode import no_grad
 from ...autograd.node import tensors as operators
+from ...autograd.version import bump_version
 from ...kernels.optimizer import limit_all, scale_all
 from ...kernels.reduction import square_sum
-from ...tensor import Tensor, bump_version, wrap
+from ...tensor import Tensor, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_"]
 

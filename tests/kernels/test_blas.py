@@ -159,6 +159,25 @@ def test_several_python_threads():
     assert not wrong
 
 
+@pytest.mark.parametrize("k", [1, 20, 192, 193, 300, 383, 384, 500])
+def test_the_order_of_sums_is_pytorchs(k):
+    """One fused chain after the other, each over a part of k (float64 holds a product of float32 whole)."""
+    a, b, bias = (samples(i, *shape, dtype=DTYPES[0]) for i, shape in enumerate(((40, k), (k, 33), (33,))))
+    part = k if k <= 192 else k // 2 if k < 384 else 192
+    parts = []
+    for start in range(0, k, part):
+        total = np.zeros((40, 33), np.float32)
+        for i in range(start, min(start + part, k)):
+            total = (np.outer(a[:, i].astype(np.float64), b[i].astype(np.float64)) + total).astype(np.float32)
+        parts.append(total)
+    plain, biased = parts[0], parts[0] + bias
+    for other in parts[1:]:
+        plain, biased = plain + other, biased + other
+    assert np.array_equal(matmul.matmul(a, b), plain)
+    if k < 8 * len(a):  # otherwise few rows times long rows, another way
+        assert np.array_equal(matmul.linear(a, b.T.copy(), bias), biased)
+
+
 def test_relu_behind_a_product_is_that_of_the_kernel():
     x, weight = np.array([[1, np.nan], [-0.0, 0.0], [2, -3]], np.float32), np.eye(2, dtype=np.float32)
     for shape in ((3, 2), (3, 1, 2)):

@@ -10,7 +10,11 @@ goes another way: `DOT` x `DOT` registers add up partial sums along k of both, s
 The functions that Python calls are in `product_entries.py`.
 
 Each element is summed in an order that depends on the shapes and memory order of the factors alone, never on where the cells
-lie or who computes them. k = 0 gives zeros.
+lie or who computes them. Tiles add one product after the other, fused, over a part of k; the sum of the first part, with the
+bias, takes the sums of the others in turn. Up to `DEPTH` there is one part, below twice that two halves (a last product stays
+alone), above they are `DEPTH` long. That is the order of PyTorch's products on CPUs with AVX-512 (found by comparing bits for
+1,040 shapes of 4 to 512 rows, 12 to 512 columns and k to 1,500: products of 12 columns and more are equal), at no cost here.
+k = 0 gives zeros.
 """
 
 from typing import Any
@@ -263,8 +267,9 @@ def _cell(s: Shape) -> str:
     many_rows = w.test("sgt", "%rows", 8 * s.rows)
     turned = w.test("eq", "%kind_b", 1)
     copy_b = w.either(many_rows, turned)
-    chunks = w.op(f"call i64 @llvm.smax.i64(i64 {w.parts('%k', DEPTH)}, i64 1)")
-    depth = w.parts("%k", chunks)
+    short, halved = w.test("sle", "%k", DEPTH), w.test("slt", "%k", 2 * DEPTH)
+    depth = w.choose(short, "%k", w.choose(halved, w.over("%k", 2), DEPTH))
+    chunks = w.choose(w.test("eq", "%k", 0), 1, w.parts("%k", w.choose(short, DEPTH, depth)))
     sum_on = w.bits("%flags", ACCUMULATE)
     rows_a = w.test("eq", "%kind_a", 0)
     with w.loop(chunks) as chunk:
@@ -276,7 +281,7 @@ def _cell(s: Shape) -> str:
         begin = w.choose(first, sum_on, ACCUMULATE)
         behind = w.choose(last, "%flags", 0)
         flags = w.op(f"or i64 {begin}, {w.bits(behind, RELU)}")
-        bias = w.choose(last, "%bias", "null", "ptr")
+        bias = w.choose(first, "%bias", "null", "ptr")
         has_bias = w.test("ne", bias, "null", "ptr")
         w.call("void", "copy_a", "i64 %kind_a", f"i64 {panels}", f"i64 {k}", f"ptr {a}", "i64 %lda", "ptr %buffer")
         rest_a = w.at(a, w.choose(rows_a, w.mul(copied_rows, "%lda"), copied_rows))

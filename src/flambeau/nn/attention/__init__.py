@@ -80,9 +80,7 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[dict[Any,
     AssertionError.
     """
     if not isinstance(backends, (list, SDPBackend)):
-        raise AssertionError(
-            f"Backend must be an instance of SDPBackend or a list of SDPBackend instances, got {type(backends).__name__}"
-        )
+        raise AssertionError(f"Backend must be an instance of SDPBackend or a list of SDPBackend instances, got {type(backends).__name__}")
     chosen = list(dict.fromkeys([backends] if isinstance(backends, SDPBackend) else backends))
     before = _cur_sdpa_kernel_backends(set_priority)
     try:

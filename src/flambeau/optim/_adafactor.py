@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd.grad_mode import enable_grad, no_grad
+from ..autograd.version import bump_version
 from ..core.naming import public
 from ..kernels.optimizer import adafactor_step
-from ..tensor import Tensor, bump_version
+from ..tensor import Tensor
 from .optimizer import Group, KernelOptimizer, ParamsT, State, _new_scalar, _number
 
 __all__ = ["Adafactor"]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import depthwise
 from .compiler import usable
 from .compiler.threads import count
 from .library import convolution as library
@@ -306,6 +307,8 @@ def _weight(x: Ints, weight: Ints, out: Ints, stride: Ints, padding: Ints, dilat
 
 def convolution(y: Any, x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
     """Writes the convolution into y; False where it is not for these kernels."""
+    if depthwise.convolution(y, x, weight, bias, stride, padding, dilation, groups):
+        return True
     if not _fits(x, weight):
         return False
     size = library.lanes_of(_KINDS[x.dtype])
@@ -319,6 +322,8 @@ def convolution(y: Any, x: Any, weight: Any, bias: Any, stride: Ints, padding: I
 
 def input_gradient(grad_x: Any, grad: Any, weight: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
     """Writes the gradient of the input into grad_x, every element of it; False where it is not for these kernels."""
+    if depthwise.input_gradient(grad_x, grad, weight, stride, padding, dilation, groups):
+        return True
     if not _fits(grad, weight):
         return False
     size = library.lanes_of(_KINDS[grad.dtype])
@@ -334,6 +339,8 @@ def input_gradient(grad_x: Any, grad: Any, weight: Any, stride: Ints, padding: I
 
 def weight_gradient(grad_weight: Any, grad: Any, x: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
     """Writes the gradient of the weight into grad_weight; False where it is not for these kernels."""
+    if depthwise.weight_gradient(grad_weight, grad, x, stride, padding, dilation, groups):
+        return True
     if not _fits(grad, x):
         return False
     kind = _KINDS[grad.dtype]

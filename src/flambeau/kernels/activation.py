@@ -2,22 +2,19 @@
 
 import math
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from ..core.generator import default_generator
-from .compiler import compiled_for, in_numpy, mapped, usable
+from .compiler import compiled_for, compiled_for_columns, in_numpy, mapped, usable
 from .library import activation as library
-from .library import columns
 from .library.elementwise import clamp
 from .memory import contiguous, like
 from .pointwise import applied, into
 from .quiet import quiet
 from .random_support import u53
 
-_F32 = np.dtype(np.float32)
-_KINDS = {_F32: "f32", np.dtype(np.float64): "f64"}
 FEW = 256
 """Up to so many elements columns are copied into rows."""
 maximum = np.maximum
@@ -70,41 +67,16 @@ def by_rows(kernel: Any, axis: int, *arrays: Any) -> Any:
         arrays = tuple([contiguous(a) for a in arrays])
         found = compiled_for(kernel, *arrays) if x.size else None
         return in_numpy(kernel, x.dtype)(np.empty_like(arrays[0]), *arrays) if found is None else found(np.empty(x.shape, x.dtype), *arrays)
-    if x.size > FEW:
-        result = _by_columns(kernel, axis % x.ndim, arrays)
-        if result is not None:
-            return result
+    inner = math.prod(x.shape[axis % x.ndim + 1 :])
+    if x.size > FEW and inner >= 8:  # of fewer columns the vectors are mostly waste
+        rows = x.size // (inner * x.shape[axis]), x.shape[axis], inner
+        columns = [contiguous(a).reshape(rows) for a in arrays]
+        over = compiled_for_columns(kernel, *columns)
+        if over is not None:
+            return over(np.empty(rows, x.dtype), *columns).reshape(x.shape)
     arrays = tuple([contiguous(a.swapaxes(axis, -1)) for a in arrays])
     found = (compiled_for(kernel, *arrays) if x.size else None) or in_numpy(kernel, x.dtype)
     return contiguous(found(np.empty_like(arrays[0]), *arrays).swapaxes(axis, -1))
-
-
-_COLUMNS: dict[Any, tuple[Callable[..., Any], bool]] = {
-    library.softmax: (columns.softmax, False),
-    library.log_softmax: (columns.softmax, True),
-    library.softmax_backward: (columns.softmax_backward, False),
-    library.log_softmax_backward: (columns.softmax_backward, True),
-}
-"""Row kernels and what computes the same along another dimension than the last."""
-
-
-def _by_columns(kernel: Any, axis: int, arrays: tuple[Any, ...]) -> Any:
-    """A row kernel over columns; None where it cannot be compiled."""
-    x = arrays[0]
-    kind = _KINDS.get(x.dtype)
-    if (
-        kind is None
-        or kernel not in _COLUMNS
-        or not usable()
-        or any(a.__class__ is not np.ndarray or a.dtype is not x.dtype for a in arrays)
-    ):
-        return None
-    make, logarithm = _COLUMNS[kernel]
-    shape = x.shape
-    outer, n, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    if inner < 8:  # mostly waste
-        return None
-    return make(kind, logarithm)(np.empty(shape, x.dtype), *[contiguous(a) for a in arrays], float(outer), float(n), float(inner))
 
 
 def softmax(x: Any, axis: Any) -> Any:

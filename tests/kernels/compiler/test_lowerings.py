@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from flambeau.kernels.compiler import ChannelKernel, Kernel, in_numpy, map_kernel, usable
+from flambeau.kernels.compiler import ChannelKernel, Kernel, compiled_for_columns, in_numpy, map_kernel, usable
 from flambeau.kernels.compiler.expression import where
 from flambeau.kernels.library import activation, attention, batch_norm, elementwise, loss, normalization, optimizer, reduction, special
 
@@ -137,3 +137,36 @@ def test_conditions_on_numbers_are_decided_once():
     for i in range(200):  # what is kept of numbers is bounded
         found(np.empty_like(x), x, float(i), 0.0)
     assert len(found.functions) == 2 and len(found.ready) <= 64
+
+
+@pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+@pytest.mark.parametrize("dtype", (np.float32, np.float64, *HALVES), ids=lambda d: d.__name__)
+@pytest.mark.parametrize(
+    "name",
+    (
+        "activation.softmax",
+        "activation.log_softmax",
+        "activation.softmax_backward",
+        "activation.log_softmax_backward",
+        "normalization.layer_norm_plain",
+    ),
+)
+def test_columns_are_rows_along_another_dimension(name, dtype):
+    kernel, dtype = KERNELS[name], np.dtype(dtype)
+    for outer, n, inner in ((1, 3, 8), (2, 5, 1), (3, 7, 600), (2, 40, 33)):
+        if kernel.takes(dtype):
+            arrays, numbers = arguments(kernel, (outer * inner, n), dtype)
+            columns = [a.reshape(outer, inner, -1).swapaxes(1, 2).copy() for a in arrays]
+            compiled_for_columns(kernel, *[a for a in columns if a.dtype == dtype])(*columns, *numbers)
+            in_numpy(kernel, dtype)(*arrays, *numbers)
+            for found, wanted in zip(columns, arrays):
+                found = found.swapaxes(1, 2).reshape(wanted.shape).astype(np.float64)
+                bound = {2: 1e-2, 4: 1e-5, 8: 1e-12}[dtype.itemsize]
+                np.testing.assert_allclose(found, wanted.astype(np.float64), bound, 10 * bound)
+
+
+@pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+def test_columns_cannot_share_a_row():
+    x = np.zeros((2, 3, 4), np.float32)
+    with pytest.raises(NotImplementedError, match="share"):
+        compiled_for_columns(KERNELS["normalization.layer_norm"], x)

@@ -1,6 +1,17 @@
 """The kernel compiler: a kernel is a Python function over scalar expressions, traced once and lowered to LLVM IR, or to NumPy."""
 
-from .launch import ChannelKernel, Kernel, channel_kernel, chunks_of_rows, compiled_for, map_kernel, mapped, row_kernel, usable
+from .launch import (
+    ChannelKernel,
+    Kernel,
+    channel_kernel,
+    chunks_of_rows,
+    compiled_for,
+    compiled_for_columns,
+    map_kernel,
+    mapped,
+    row_kernel,
+    usable,
+)
 from .numpy_lowering import in_numpy, unimplemented
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "channel_kernel",
     "chunks_of_rows",
     "compiled_for",
+    "compiled_for_columns",
     "in_numpy",
     "map_kernel",
     "mapped",

@@ -1,19 +1,19 @@
-"""The LLVM lowering of kernels over the channels of row-major arrays (N, C, ...): the loops of one channel, or of many at once.
+"""The LLVM lowering of kernels over the channels of row-major arrays (N, C, ...), and of row kernels over columns.
 
 Where a channel's elements lie side by side, one channel is done after the other, so that it stays in the cache while several loops
 run over it; the sum of a channel adds up its lines in the elements' type, and the lines' sums in float64. Where every element is in
-another channel than its neighbours (no dimensions behind C), a channel is a column: the loops go over the rows, and inside over many
-columns; what is known per channel lies in memory on the stack.
+another channel than its neighbours (no dimensions behind C), a channel is a column, and so is a row along another dimension than the
+last: the loops go over the rows of a matrix, and inside over many columns; what is known per column lies in memory on the stack.
 """
 
 from typing import Any, Callable
 
-from .entry import Parameter, entry, part
-from .expression import Expression, cast
+from .entry import Parameter, converted, entry, part, signature
+from .expression import Expression, cast, where
 from .llvm import LLVM_TYPE, PRELUDE, STORAGE, Array, Block, Row, literal
 
 WIDTH = 512
-"""Columns that are done at once."""
+"""Columns that are done at once: their sums stay in the first-level cache, and what is read of each row is a long run of memory."""
 
 
 class Channel(Row):
@@ -83,10 +83,11 @@ class _ColumnBlock(Block):
 
 
 class Columns(Row):
-    """The same loops over up to `WIDTH` columns of a matrix."""
+    """The same loops over up to `WIDTH` columns of a matrix. wide: whether a sum is handed on in float64."""
 
-    def __init__(self) -> None:
+    def __init__(self, wide: bool) -> None:
         super().__init__()
+        self.wide = wide
         self.stack: list[str] = []
 
     def once(self, x: Expression) -> Expression:
@@ -105,6 +106,14 @@ class Columns(Row):
         return self.sums(body)[0]
 
     def sums(self, *bodies: Callable[[Expression], Expression]) -> list[Expression]:
+        slots = self._reduced(bodies, 0.0, lambda total, x: total + x)
+        return [cast(slot, "f64") for slot in slots] if self.wide else slots
+
+    def max(self, body: Callable[[Expression], Expression]) -> Expression:
+        return self._reduced((body,), float("-inf"), lambda peak, x: where(x > peak, x, peak))[0]
+
+    def _reduced(self, bodies: Any, initial: float, combine: Callable[[Expression, Expression], Expression]) -> list[Expression]:
+        """What several functions of the index give in each column, combined in one loop over the rows."""
         slots: list[Expression] = []
 
         def add(index: Expression) -> None:
@@ -114,13 +123,13 @@ class Columns(Row):
                 term = body(index)
                 slot = self._slot(term.type)
                 slots.append(slot)
-                block.store(slot.arguments[0], block.column, term.type, "1", block.value(slot + term))
+                block.store(slot.arguments[0], block.column, term.type, "1", block.value(combine(slot, term)))
 
         loop = self._rows(add)
         for slot in slots:
-            self._fill(slot)
+            self._fill(slot, initial)
         self._append(loop)
-        return [cast(slot, "f64") for slot in slots]
+        return slots
 
     def each(self, body: Callable[[Expression], Any], when: Expression | None = None) -> None:
         if when is not None:
@@ -136,10 +145,10 @@ class Columns(Row):
         self.stack.append(f"  {name} = alloca [{WIDTH} x {STORAGE[type_]}], align 64\n")
         return Expression("column", type_, name, type_)
 
-    def _fill(self, slot: Expression) -> None:
-        """Zero in each column of a slot."""
-        zero = literal(0.0, slot.type)
-        self._columns(lambda block: block.store(slot.arguments[0], block.column, slot.type, "1", zero))
+    def _fill(self, slot: Expression, number: float) -> None:
+        """A number in each column of a slot."""
+        value = literal(number, slot.type)
+        self._columns(lambda block: block.store(slot.arguments[0], block.column, slot.type, "1", value))
 
     def _columns(self, write: Callable[[_ColumnBlock], Any]) -> None:
         """A loop over the columns."""
@@ -172,11 +181,10 @@ column{k}:
         text = f"""  br label %lines{k}
 lines{k}:
   %n{k} = phi i64 [0, %BEFORE], [%n_next{k}, %line_done{k}]
-  %more_lines{k} = icmp slt i64 %n{k}, %samples
+  %more_lines{k} = icmp slt i64 %n{k}, %n
   br i1 %more_lines{k}, label %line{k}, label %done{k}
 line{k}:
-  %before{k} = mul nsw i64 %n{k}, %channels
-  %start{k} = add nsw i64 %before{k}, %row
+  %start{k} = mul nsw i64 %n{k}, %inner
 {inner}line_done{k}:
   %n_next{k} = add nsw i64 %n{k}, 1
   br label %lines{k}
@@ -189,13 +197,13 @@ line{k}:
         self.label = f"done{k}"
 
 
-def module(name: str, build: Callable[..., None], arrays: list[Parameter], numbers: int, columns: bool, grain: int) -> str:
-    """The IR of a kernel over channels. Its numbers are float64.
+def channel_module(name: str, build: Callable[..., None], arrays: list[Parameter], numbers: int, grain: int) -> str:
+    """The IR of a kernel over channels, one after the other. Its numbers are float64.
 
-    arrays: layout "" has the shape (N, C, ...) of the first, "row" one element per channel. columns: nothing is behind C.
-    grain: one thread's share at least, in elements.
+    arrays: layout "" has the shape (N, C, ...) of the first, "row" one element per channel. grain: one thread's share at least, in
+    elements.
     """
-    row: Channel | Columns = Columns() if columns else Channel()
+    row = Channel()
     build(
         row,
         *[Array(row, f"%{n}_row", t, layout) for n, t, layout in arrays],
@@ -203,27 +211,69 @@ def module(name: str, build: Callable[..., None], arrays: list[Parameter], numbe
     )
     fields = [f"ptr %{n}" for n, _, _ in arrays] + [f"double %wide{i}" for i in range(numbers)]
     fields += ["i64 %samples", "i64 %channels", "i64 %length"]
-    bases = "".join(
-        f"  %{n}_row = getelementptr {STORAGE[t]}, ptr %{n}, i64 {'%row' if layout and columns else 0}\n" for n, t, layout in arrays
-    )
-    width = "  %left = sub i64 %end, %row\n" + f"  %width = call i64 @llvm.smin.i64(i64 %left, i64 {WIDTH})\n" if columns else ""
-    lines, stack = "\n".join(row.lines), "".join(row.stack) if isinstance(row, Columns) else ""
-    signature = ", ".join(f.replace("ptr ", "ptr noalias ") for f in fields)
+    bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 0\n" for n, _, _ in arrays)
+    lines = "\n".join(row.lines)
     body = f"""
-define internal void @body({signature}, i64 %begin, i64 %end) noinline {{
+define internal void @body({signature(fields)}, i64 %begin, i64 %end) noinline {{
 entry:
-{stack}  br label %rows
+  br label %rows
 rows:
   %row = phi i64 [%begin, %entry], [%row1, %{row.label}]
   %some = icmp slt i64 %row, %end
   br i1 %some, label %start, label %finished
 start:
-{bases}{width}{lines}
-  %row1 = add i64 %row, {WIDTH if columns else 1}
+{bases}{lines}
+  %row1 = add i64 %row, 1
   br label %rows
 finished:
   ret void
 }}
 """
-    function = entry(name, arrays, numbers, fields, [], [], "columns" if columns else "channels", False, row.serial, grain)
-    return PRELUDE + body + part(fields, arrays, []) + function
+    return PRELUDE + body + part(fields, arrays, []) + entry(name, arrays, numbers, fields, [], [], "channels", False, False, grain)
+
+
+def column_module(
+    name: str, build: Callable[..., None], arrays: list[Parameter], numbers: int, number_type: str, channels: bool, grain: int
+) -> str:
+    """The IR of a kernel over columns: of a kernel over the channels of (N, C), or of a row kernel along the middle of (outer, n, inner).
+
+    arrays: layout "" has the shape of the first, "row" one element per column.
+    """
+    row = Columns(channels)
+    if any(layout not in ("", "row") for _, _, layout in arrays):
+        raise NotImplementedError(f"{name}: rows that columns share")
+    build(
+        row,
+        *[Array(row, f"%{n}_row", t, layout) for n, t, layout in arrays],
+        *[Expression("named", number_type, f"%number{i}") for i in range(numbers)],
+    )
+    fields = [f"ptr %{n}" for n, _, _ in arrays] + [f"double %wide{i}" for i in range(numbers)] + ["i64 %n", "i64 %inner"]
+    bases = "".join(f"  %{n}_row = getelementptr {STORAGE[t]}, ptr %{n}, i64 {'%row' if layout else '%first'}\n" for n, t, layout in arrays)
+    lines = "\n".join(row.lines)
+    body = f"""
+define internal void @body({signature(fields)}, i64 %begin, i64 %end) noinline {{
+entry:
+{"".join(row.stack)}{converted(numbers, number_type)}  br label %rows
+rows:
+  %row = phi i64 [%begin, %entry], [%row1, %{row.label}]
+  %some = icmp slt i64 %row, %end
+  br i1 %some, label %start, label %finished
+start:
+  %outer = sdiv i64 %row, %inner
+  %column = srem i64 %row, %inner
+  %rows_before = mul i64 %outer, %n
+  %offset = mul i64 %rows_before, %inner
+  %first = add i64 %offset, %column
+  %behind = sub i64 %inner, %column
+  %left = sub i64 %end, %row
+  %here = call i64 @llvm.smin.i64(i64 %behind, i64 %left)
+  %width = call i64 @llvm.smin.i64(i64 %here, i64 {WIDTH})
+{bases}{lines}
+  %row1 = add i64 %row, %width
+  br label %rows
+finished:
+  ret void
+}}
+"""
+    over = "columns" if channels else "inner"
+    return PRELUDE + body + part(fields, arrays, []) + entry(name, arrays, numbers, fields, [], [], over, False, False, grain)

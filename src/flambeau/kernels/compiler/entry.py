@@ -43,12 +43,7 @@ def module(
         fields += ["i64 %all_rows", "i64 %chunk_rows"]
     if access is not None:
         fields.append("ptr %plan")
-    convert = "".join(
-        f"  %number{i} = fptrunc double %wide{i} to float\n" if number_type == "f32"
-        else f"  %number{i} = fadd double %wide{i}, -0.0\n" if number_type == "f64"
-        else f"  %number{i} = fptosi double %wide{i} to {number_type}\n"
-        for i in range(numbers)
-    )  # fmt: skip
+    convert = converted(numbers, number_type)
     if access is not None:
         body = _walk_body(row, arrays, access, convert)
     elif rows:
@@ -56,9 +51,8 @@ def module(
     else:
         bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 0\n" for n, _, _ in arrays)
         body = "\n".join(["start:", convert + bases, "  %first = add i64 %begin, 0", "  %last = add i64 %end, 0", *row.lines, "  ret void"])
-    signature = ", ".join(f.replace("ptr ", "ptr noalias ") for f in fields)
     code = f"""
-define internal void @body({signature}, i64 %begin, i64 %end) noinline {{
+define internal void @body({signature(fields)}, i64 %begin, i64 %end) noinline {{
 {body}
 }}
 """
@@ -68,6 +62,21 @@ define internal void @body({signature}, i64 %begin, i64 %end) noinline {{
         + part(fields, arrays, partial)
         + entry(name, arrays, numbers, fields, cycles, partial, "rows" if rows else "elements", access is not None, row.serial, grain)
     )
+
+
+def signature(fields: list[str]) -> str:
+    """The fields of the context as parameters, none of which lies in another's memory."""
+    return ", ".join(f.replace("ptr ", "ptr noalias ") for f in fields)
+
+
+def converted(numbers: int, number_type: str) -> str:
+    """IR that takes the kernel's numbers, which come as double, in the type that they are computed in."""
+    return "".join(
+        f"  %number{i} = fptrunc double %wide{i} to float\n" if number_type == "f32"
+        else f"  %number{i} = fadd double %wide{i}, -0.0\n" if number_type == "f64"
+        else f"  %number{i} = fptosi double %wide{i} to {number_type}\n"
+        for i in range(numbers)
+    )  # fmt: skip
 
 
 def _rows_body(row: Row, arrays: list[Parameter], convert: str) -> str:
@@ -207,8 +216,8 @@ def entry(
 ) -> str:
     """The built-in function: arguments into the context, then the whole range here or over the pool.
 
-    over: what the range counts, "rows", "elements" or "channels" (the second dimension) of the first array; "columns" are channels
-    with nothing behind them.
+    over: what the range counts of the first array: "rows", "elements" or "channels" (the second dimension), "columns" (channels with
+    nothing behind them), or "inner" (the rows along the middle of three dimensions).
     """
     loads, values = [], []
     for i in range(len(arrays)):
@@ -233,6 +242,19 @@ def entry(
             f"  %share = sdiv i64 {grain}, %per_channel",
             f"  %grain = call i64 @llvm.smax.i64(i64 %share, i64 {1 if over == 'channels' else 64})",
         ]
+    elif over == "inner":
+        loads += [
+            "  %dims_at = getelementptr i8, ptr %o0, i64 32",
+            "  %dims = load ptr, ptr %dims_at",
+            "  %outer = load i64, ptr %dims",
+            "  %samples_at = getelementptr i64, ptr %dims, i64 1",
+            "  %samples = load i64, ptr %samples_at",
+            "  %inner_at = getelementptr i64, ptr %dims, i64 2",
+            "  %inner = load i64, ptr %inner_at",
+            "  %extent = mul i64 %outer, %inner",
+            f"  %share = sdiv i64 {grain}, %samples",
+            "  %grain = call i64 @llvm.smax.i64(i64 %share, i64 64)",
+        ]
     elif over == "rows":
         loads += [
             "  %total = call i64 @numel(ptr %o0)",
@@ -247,7 +269,8 @@ def entry(
     for i in cycles:
         loads += [f"  %all{i} = call i64 @numel(ptr %o{i})", f"  %rows{i} = sdiv i64 %all{i}, %safe"]
         values.append(f"%rows{i}")
-    values += ["%samples", "%extent", "%length"] if over in ("channels", "columns") else ["%columns"]
+    more = {"channels": ["%samples", "%extent", "%length"], "columns": ["%samples", "%extent"], "inner": ["%samples", "%inner"]}
+    values += more.get(over, ["%columns"])
     work, share = "%extent", "%grain"
     if partial:
         i = partial[0]

@@ -67,7 +67,7 @@ class Kernel:
         return found
 
     def walk(self, dtype: Any, access: str) -> Callable[..., Any]:
-        """The version of a map that walks by a plan, its last argument."""
+        """The version of a map that walks by a plan, its last argument; access "columns": that of a row kernel over columns."""
         found = self.walks.get((dtype, access))
         if found is None:
             found = self.walks[dtype, access] = self._compile(dtype, access)
@@ -101,6 +101,11 @@ class Kernel:
 
         kind = KINDS[dtype]
         name = f"flambeau_{self.name}_{kind}{'' if access is None else '_' + access}"
+        if access == "columns":
+            from .channels import column_module
+
+            computed = COMPUTED.get(kind, kind)
+            return python_function(column_module(name, self.build, self._arrays(dtype), self.numbers, computed, False, self.grain), name)
         ir = module(name, self.build, self._arrays(dtype), self.numbers, COMPUTED.get(kind, kind), self.rows, access, self.grain)
         return python_function(ir, name)
 
@@ -134,11 +139,14 @@ class ChannelKernel(Kernel):
 
     def _compile(self, dtype: Any, access: str | None) -> Callable[..., Any]:
         """access: "columns" where nothing is behind C."""
-        from .channels import module
+        from .channels import channel_module, column_module
         from .jit import python_function
 
         name = f"flambeau_{self.name}_{KINDS[dtype]}{'' if access is None else '_' + access}"
-        return python_function(module(name, self.build, self._arrays(dtype), self.numbers, access is not None, self.grain), name)
+        arrays = self._arrays(dtype)
+        if access is None:
+            return python_function(channel_module(name, self.build, arrays, self.numbers, self.grain), name)
+        return python_function(column_module(name, self.build, arrays, self.numbers, "f64", True, self.grain), name)
 
     def compiled_for(self, first: Any) -> Callable[..., Any] | None:
         """The compiled kernel for the first of its arrays, which must be row-major, aligned and not empty; None where there is none."""
@@ -201,6 +209,15 @@ def compiled_for(kernel: Kernel, *arrays: Any) -> Callable[..., Any] | None:
     if found is None and usable() and kernel.takes(dtype):
         found = kernel.version(dtype)
     return found
+
+
+def compiled_for_columns(kernel: Kernel, *arrays: Any) -> Callable[..., Any] | None:
+    """A row kernel compiled for the rows along the middle of row-major arrays (outer, n, inner) of one dtype, none of them empty."""
+    dtype = arrays[0].dtype
+    for a in arrays:
+        if a.__class__ is not ndarray or a.dtype is not dtype or not a.flags.carray:
+            return None
+    return kernel.walk(dtype, "columns") if compiled is not False and kernel.takes(dtype) and usable() else None
 
 
 def chunks_of_rows(rows: int, columns: int) -> int:

@@ -138,7 +138,6 @@ REGIONS = """
     D.transform_to(D.constraints.boolean)
     D.biject_to(D.constraints.positive_definite)
     D.biject_to.register(1, 2)
-    D.biject_to.register(int)
     D.biject_to.register(int)(3)
     D.constraint_registry.ConstraintRegistry()(D.constraints.real)
     D.Transform().sign

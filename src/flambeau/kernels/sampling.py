@@ -446,7 +446,7 @@ def gamma_one(alpha: Any, uniform: Any, generator: Any) -> float:
         scale = (1 - uniform()) ** float(kind(1) / alpha)
         alpha = alpha + kind(1)
     d = float(alpha - kind(np.float32(1) / np.float32(3)))
-    c = 1.0 / math.sqrt(9.0 * d)
+    c = 1.0 / math.sqrt(9.0 * d) if d > 0 else math.nan
     squeeze = float(np.float32(0.0331))
     while True:
         y = 0.0

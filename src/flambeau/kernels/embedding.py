@@ -73,6 +73,13 @@ def bag(table: Any, indices: Any, offsets: Any, bags: int, mode: str, weights: A
     Also, for the backward: the bag of each index, how many count in each bag, and for maxima the index of each.
     """
     which = _bag_of(offsets, indices.size)
+    if mode != "max" and weights is None and table.__class__ is np.ndarray and offsets.size == bags:
+        sums = compiled.bags(table, indices, offsets, padding)
+        if sums is not None:
+            sizes = np.bincount(which if padding < 0 else which[indices != padding], minlength=bags)
+            if mode == "mean":
+                sums /= np.maximum(sizes, 1).astype(sums.dtype)[:, None]
+            return sums, which, sizes, np.full(sums.shape, -1, np.int64)
     keep = indices != padding
     kept, owner = indices[keep], which[keep]
     wide = np.float32 if table.dtype.itemsize == 2 else table.dtype

@@ -75,6 +75,18 @@ def put_rows(target: Any, dim: int, index: Any, rows: Any) -> bool:
     return True
 
 
+def bags(table: Any, index: Any, starts: Any, skip: int) -> Any:
+    """The sums of rows of `table` at indices, which must be in range, in bags from each start to the next; None for other arrays."""
+    dtype = table.dtype
+    if dtype.kind != "f" or dtype not in ADDED or index.dtype is not _I64 or starts.dtype is not _I64 or not (index.size and starts.size):
+        return None
+    if not (_plain(table) and usable()):
+        return None
+    out = np.empty((starts.size, table.shape[1]), dtype)
+    sizes = starts.size, index.size, table.shape[1], skip
+    return library.bags(ADDED[dtype])(out, table, _contiguous(index), _contiguous(starts), *map(float, sizes))
+
+
 def _fits(x: Any, index: Any, dim: int) -> bool:
     """Whether the index has the shape of x but in `dim`."""
     if index.dtype is not _I64 or not index.size or not (_plain(x) and usable()):

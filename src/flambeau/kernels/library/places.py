@@ -8,7 +8,7 @@ added in the order of the indices, so nothing depends on how many there are.
 from functools import cache
 from typing import Any, Callable
 
-from .writer import Code, Value, kernel
+from .writer import SIZE, Code, Value, kernel
 
 LARGE = 1 << 15
 """Elements from which on the work is spread over threads."""
@@ -153,6 +153,36 @@ def add_rows(element: str, wrap: bool) -> Callable[..., Any]:
 def put_rows(itemsize: int, wrap: bool) -> Callable[..., Any]:
     """`kernel(target, index, rows, outer, n, inner, count, skip)`: target[o, index[i]] = rows[o, i], but not where it is `skip`."""
     return _into_rows(f"flambeau_put_rows_{itemsize}", INTEGERS[itemsize], wrap, False)
+
+
+@cache
+def bags(element: str) -> Callable[..., Any]:
+    """`kernel(out, table, index, starts, bags, count, width, skip)`: out[b] is the sum of the rows table[index[i]] for i from starts[b] to
+    starts[b + 1], or to `count`, but not those whose index is `skip`. Indices must be in range."""
+    code = Code("bags", out="ptr", table="ptr", index="ptr", starts="ptr", bags="i64", count="i64", width="i64", skip="i64",
+                begin="i64", end="i64")  # fmt: skip
+    out, table, index, starts, number, count, width, skip, begin, end = code.arguments
+    size = width * SIZE[element]
+    with code.loop(begin, end) as bag:
+        row = code.at(out, bag * width, element)
+        with code.loop(0, width) as j:
+            code.store(code.value(0, element), row, j)
+        following = code.load("i64", starts, code.least(bag + 1, number - 1))
+        stop = code.where((bag + 1) < number, following, count)
+        with code.loop(code.load("i64", starts, bag), stop) as i:
+            coming = code.at(table, code.load("i64", index, code.least(i + (AHEAD // size + 1), count - 1)) * width, element)
+            with code.loop(0, code.least(size, AHEAD), 64, short=True) as line:
+                code.prefetch(code.at(coming, line, "i8"))
+            place = code.load("i64", index, i)
+            source = code.at(table, place * width, element)
+            with code.when(place.differs(skip)), code.loop(0, width) as j:
+                code.store(code.load(element, row, j) + code.load(element, source, j), row, j)
+    sizes = ("bags", "count", "width", "skip")
+    main = Code("main", **dict.fromkeys(("out", "table", "index", "starts"), "ptr"), **dict.fromkeys(sizes, "double"))
+    values = [v if v.type == "ptr" else main.convert(v, "i64") for v in main.arguments]
+    with main.unlocked():
+        main.parallel(code, values, values[4], (LARGE // 4) * values[4] // (values[5] * values[6] + 1) + 1)
+    return kernel(f"flambeau_bags_{element}", main, code)
 
 
 def _elements(name: str, main_name: str, touch: Callable[[Code, Value, Value, Value, Value], None]) -> Callable[..., Any]:

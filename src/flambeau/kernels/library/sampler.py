@@ -295,6 +295,172 @@ _GAMMA_BODY = """
 """
 
 
+_BINOMIAL = (
+    """
+declare double @llvm.ceil.f64(double)
+
+@stirling_table = internal constant [10 x double] [
+  double {0.0810614667953272}, double {0.0413406959554092}, double {0.0276779256849983}, double {0.02079067210376509},
+  double {0.0166446911898211}, double {0.0138761288230707}, double {0.0118967099458917}, double {0.0104112652619720},
+  double {0.00925546218271273}, double {0.00833056343336287}]
+
+define internal double @stirling_tail(double %k) {
+entry:
+  %small = fcmp ole double %k, 9.0
+  br i1 %small, label %look_up, label %compute
+look_up:
+  %index = fptosi double %k to i64
+  %entry_at = getelementptr [10 x double], ptr @stirling_table, i64 0, i64 %index
+  %listed = load double, ptr %entry_at
+  ret double %listed
+compute:
+  %next = fadd double %k, 1.0
+  %square = fmul double %next, %next
+  %t0 = fdiv double {1260th}, %square
+  %t1 = fsub double {360th}, %t0
+  %t2 = fdiv double %t1, %square
+  %t3 = fsub double {12th}, %t2
+  %tail = fdiv double %t3, %next
+  ret double %tail
+}
+
+define internal double @inversion(double %n, double %log_q, ptr %key, ptr %pos_at) {
+entry:
+  br label %again
+again:
+  %total = phi double [0.0, %entry], [%total1, %one_more]
+  %count = phi double [0.0, %entry], [%count1, %one_more]
+  %u = call double @uniform(ptr %key, ptr %pos_at)
+  %log_u = call double @log(double %u)
+  %length = fdiv double %log_u, %log_q
+  %trials = call double @llvm.ceil.f64(double %length)
+  %total1 = fadd double %total, %trials
+  %beyond = fcmp ogt double %total1, %n
+  br i1 %beyond, label %finish, label %one_more
+one_more:
+  %count1 = fadd double %count, 1.0
+  br label %again
+finish:
+  ret double %count
+}
+
+define internal double @rejection(double %n, double %p, double %deviation, double %product, double %r, double %m, double %n1, ptr %key,
+                                  ptr %pos_at) {
+entry:
+  %b0 = fmul double %deviation, {2.53}
+  %b = fadd double %b0, {1.15}
+  %a0 = fmul double %b, {0.0248}
+  %a1 = fadd double %a0, {-0.0873}
+  %a2 = fmul double %p, {0.01}
+  %a = fadd double %a1, %a2
+  %c = fadd double %product, 0.5
+  %v0 = fdiv double {4.2}, %b
+  %v_r = fsub double {0.92}, %v0
+  %alpha0 = fdiv double {5.1}, %b
+  %alpha1 = fadd double %alpha0, {2.83}
+  %alpha = fmul double %alpha1, %deviation
+  %two_a = fmul double %a, 2.0
+  br label %again
+again:
+  %u0 = call double @uniform(ptr %key, ptr %pos_at)
+  %u = fsub double %u0, 0.5
+  %v = call double @uniform(ptr %key, ptr %pos_at)
+  %size = call double @llvm.fabs.f64(double %u)
+  %us = fsub double 0.5, %size
+  %k0 = fdiv double %two_a, %us
+  %k1 = fadd double %k0, %b
+  %k2 = fmul double %k1, %u
+  %k3 = fadd double %k2, %c
+  %k = call double @llvm.floor.f64(double %k3)
+  %negative = fcmp olt double %k, 0.0
+  %large = fcmp ogt double %k, %n
+  %outside = or i1 %negative, %large
+  br i1 %outside, label %again, label %possible
+possible:
+  %wide = fcmp oge double %us, {0.07}
+  %low = fcmp ole double %v, %v_r
+  %at_once = and i1 %wide, %low
+  br i1 %at_once, label %accept, label %compare
+compare:
+  %us2 = fmul double %us, %us
+  %bound0 = fdiv double %a, %us2
+  %bound1 = fadd double %bound0, %b
+  %bound2 = fmul double %v, %alpha
+  %bound = fdiv double %bound2, %bound1
+  %left = call double @log(double %bound)
+  %k_1 = fadd double %k, 1.0
+  %rest = fsub double %n, %k
+  %failures = fadd double %rest, 1.0
+  %m_1 = fadd double %m, 1.0
+  %m_rest = fsub double %n, %m
+  %m_failures = fadd double %m_rest, 1.0
+  %x0 = fmul double %r, %m_failures
+  %x1 = fdiv double %m_1, %x0
+  %x2 = call double @log(double %x1)
+  %x3 = fadd double %m, 0.5
+  %x = fmul double %x3, %x2
+  %y0 = fdiv double %m_failures, %failures
+  %y1 = call double @log(double %y0)
+  %y = fmul double %n1, %y1
+  %z0 = fmul double %r, %failures
+  %z1 = fdiv double %z0, %k_1
+  %z2 = call double @log(double %z1)
+  %z3 = fadd double %k, 0.5
+  %z = fmul double %z3, %z2
+  %tail_m = call double @stirling_tail(double %m)
+  %tail_m_rest = call double @stirling_tail(double %m_rest)
+  %tail_k = call double @stirling_tail(double %k)
+  %tail_rest = call double @stirling_tail(double %rest)
+  %right0 = fadd double %x, %y
+  %right1 = fadd double %right0, %z
+  %right2 = fadd double %right1, %tail_m
+  %right3 = fadd double %right2, %tail_m_rest
+  %right4 = fsub double %right3, %tail_k
+  %right = fsub double %right4, %tail_rest
+  %good = fcmp ole double %left, %right
+  br i1 %good, label %accept, label %again
+accept:
+  ret double %k
+}
+""".replace("{1260th}", f"{{{1 / 1260:.25f}}}")
+    .replace("{360th}", f"{{{1 / 360:.25f}}}")
+    .replace("{12th}", f"{{{1 / 12:.25f}}}")
+)
+
+_BINOMIAL_BODY = """
+  %rows_at = getelementptr ptr, ptr %args, i64 2
+  %rows_object = load ptr, ptr %rows_at
+  %rows_data = getelementptr i8, ptr %rows_object, i64 16
+  %rows = load ptr, ptr %rows_data
+  %at = getelementptr double, ptr %out, i64 %i
+  %row = getelementptr [7 x double], ptr %rows, i64 %i
+  %count = load double, ptr %row
+  %p_at = getelementptr double, ptr %row, i64 1
+  %p = load double, ptr %p_at
+  %deviation_at = getelementptr double, ptr %row, i64 2
+  %deviation = load double, ptr %deviation_at
+  %few = fcmp olt double %deviation, 0.0
+  br i1 %few, label %geometric, label %reject
+geometric:
+  %successes = call double @inversion(double %count, double %p, ptr %key, ptr %pos_at)
+  store double %successes, ptr %at
+  br label %next
+reject:
+  %product_at = getelementptr double, ptr %row, i64 3
+  %product = load double, ptr %product_at
+  %r_at = getelementptr double, ptr %row, i64 4
+  %r = load double, ptr %r_at
+  %m_at = getelementptr double, ptr %row, i64 5
+  %m = load double, ptr %m_at
+  %n1_at = getelementptr double, ptr %row, i64 6
+  %n1 = load double, ptr %n1_at
+  %number = call double @rejection(double %count, double %p, double %deviation, double %product, double %r, double %m, double %n1,
+                                   ptr %key, ptr %pos_at)
+  store double %number, ptr %at
+  br label %next
+"""
+
+
 def _with_constants(text: str) -> str:
     """Decimal constants in braces become their bits: LLVM takes only decimals that are exact."""
     import re
@@ -328,3 +494,10 @@ def gamma() -> Callable[..., Any]:
     of U53 where the exponent is positive; 0 where it is negative. cache: the normal number that waits, and whether one does."""
     squeeze = float(np.float32(0.0331))
     return _compiled("gamma", _GAMMA.replace("SQUEEZE", f"{{{squeeze!r}}}"), _GAMMA_BODY, 1)
+
+
+@cache
+def binomial() -> Callable[..., Any]:
+    """`kernel(out, state, rows)`: binomial numbers, out float64. A row: n, p, the deviation, n p, p / (1 - p), floor((n + 1) p), n + 1;
+    or n, log(1 - p) and a negative number where geometric numbers are to be added up."""
+    return _compiled("binomial", _BINOMIAL, _BINOMIAL_BODY, 1)

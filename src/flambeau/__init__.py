@@ -60,8 +60,8 @@ has_lapack = has_mkl = has_openmp = has_spectral = True
 
 _SUBMODULES = frozenset((
     "__config__", "__future__", "_C", "_dynamo", "_inductor", "accelerator", "amp", "backends", "cli", "compiler", "cpu", "cuda",
-    "distributed", "distributions", "fft", "func", "functional", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing",
-    "nn", "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
+    "distributed", "distributions", "fft", "func", "functional", "futures", "hub", "jit", "library", "linalg", "masked", "mps",
+    "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
     "utils", "xpu",
 ))  # fmt: skip
 """Imported when they are first named, so that `import flambeau` stays light."""
@@ -80,7 +80,10 @@ _LAZY = {
         "amp.state": "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled "
         "set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting is_autocast_cpu_enabled "
         "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",
+        "_control_flow": "cond while_loop",
+        "_symbolic": "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
         "cuda": "OutOfMemoryError AcceleratorError",
+        "func": "vmap",
         "legacy_types": "tensortype BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor "
         "LongTensor ShortTensor",
         "random": "thread_safe_generator",

@@ -217,8 +217,9 @@ class Library:
             if ns in _blocks:
                 raise RuntimeError(
                     f"Only a single TORCH_LIBRARY can be used to register the namespace {ns}; please put all of your definitions in a "
-                    "single TORCH_LIBRARY block.  If you were trying to specify implementations, consider using TORCH_LIBRARY_IMPL (which can "
-                    "be duplicated).  If you really intended to define operators for a single namespace in a distributed way, you can use "
+                    "single TORCH_LIBRARY block.  If you were trying to specify implementations, consider using TORCH_LIBRARY_IMPL (which "
+                    "can be duplicated).  If you really intended to define operators for a single namespace in a distributed way, you can "
+                    "use "
                     "TORCH_LIBRARY_FRAGMENT to explicitly indicate this."
                 )
             _blocks[ns] = ns

@@ -88,7 +88,8 @@ def test_block_mask(torch):
     plain = flex.create_block_mask(causal, None, None, 300, 260, device="cpu", separate_full_blocks=False)
     own = flex.BlockMask.from_kv_blocks(torch.tensor([[[1, 2]]]).int(), torch.tensor([[[[0, 1], [0, 1]]]]).int(), BLOCK_SIZE=4)
     return (
-        repr(block), str(block), block.shape, block.numel(), block.sparsity(), part.shape, part.kv_indices, smaller.shape, smaller.kv_indices,
+        repr(block), str(block), block.shape, block.numel(), block.sparsity(), part.shape, part.kv_indices, smaller.shape,
+        smaller.kv_indices,
         smaller.kv_num_blocks, plain.kv_num_blocks, plain.full_kv_indices, repr(own), own.to_dense(), own.to("cpu").q_indices,
     )  # fmt: skip
 

@@ -168,8 +168,8 @@ def _transposed(counts: Any, indices: Any) -> tuple[Any, Any]:
 
 
 _ATTRIBUTES = (
-    "kv_num_blocks", "kv_indices", "full_kv_num_blocks", "full_kv_indices", "q_num_blocks", "q_indices", "full_q_num_blocks", "
-    ""full_q_indices",
+    "kv_num_blocks", "kv_indices", "full_kv_num_blocks", "full_kv_indices",
+    "q_num_blocks", "q_indices", "full_q_num_blocks", "full_q_indices",
 )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..autograd.function import Function
 from ..autograd.grad_mode import grad_mode
+from ..autograd.version import bump_version
 from ..ops.definition import handle_overrides, overriding
 from ..ops.modes import modes
-from ..tensor import Tensor, bump_version
+from ..tensor import Tensor
 from .schema import Argument, FunctionSchema, parse
 
 REGISTRY: dict[str, "Definition"] = {}

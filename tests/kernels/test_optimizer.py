@@ -260,3 +260,17 @@ def test_each_parameter_has_its_own_step_count():
     assert [step.item() for step in steps] == [1.0, 8.0]
     np.testing.assert_array_equal(together[1], alone)
     assert not np.array_equal(together[0], alone)
+
+
+def test_averages_move_in_one_launch():
+    random = np.random.RandomState(0)
+    shapes = [(3, 4), (), (0,), (200, 300)]
+    for dtype in (np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.complex64):
+        averages, values = ([np.asarray(random.standard_normal(shape)).astype(dtype) for shape in shapes] for _ in range(2))
+        averages[0] = np.asfortranarray(averages[0])
+        before = [a.copy() for a in averages]
+        kernels.lerp_all(averages, values, 0.25)
+        for a, b, v in zip(averages, before, values):
+            wide = np.result_type(dtype, np.float32) if a.dtype.itemsize > 2 else np.float32
+            expected = b.astype(wide) + (v.astype(wide) - b.astype(wide)) * np.float32(0.25)
+            np.testing.assert_array_equal(a, expected.astype(dtype))

@@ -163,6 +163,14 @@ def test_squares_do_not_depend_on_the_threads():
     assert len({x for some in sums for x in some}) == 1
 
 
+def test_squares_in_any_memory_order():
+    wide = np.arange(24, dtype=np.float32).reshape(4, 6)
+    assert k.square_sum([wide.T, wide[:, ::2], np.broadcast_to(wide[0], (3, 6))]) == float(
+        (wide**2).sum() + (wide[:, ::2] ** 2).sum() + 165
+    )
+    assert k.square_sum([wide, np.ones(3)]) is None and k.square_sum([np.ones(3, np.float16)]) is None
+
+
 def test_lists_that_are_no_arrays_of_one_dtype_are_not_summed():
     good = np.ones(3, np.float32)
     for bad in (np.ones((3, 4), np.float32).T, np.ones(3), np.ones(6, np.float32)[::2], 3.0, None):

@@ -438,7 +438,12 @@ def adafactor_step(
     _update(library.kept_and_moved, ([p], [update]), [_floats(keep, -rate / clip)])
 
 
-# --- gradients --------------------------------------------------------------------------------------------------------
+# --- averages and gradients --------------------------------------------------------------------------------------------------------
+
+
+def lerp_all(arrays: Arrays, targets: Arrays, weight: float) -> None:
+    """Moves arrays by `weight` towards others of their shapes and dtypes, in place."""
+    _update(library.approach, (arrays, targets), [_floats(weight)] * len(arrays))
 
 
 def scale_all(arrays: Arrays, factor: float) -> None:

@@ -136,7 +136,7 @@ def max_pool_indices(x: Any, values: Any, kernel: Ints, stride: Ints, padding: I
 
 
 def _finite(array: Any) -> bool:
-    return bool(np.isfinite(array.dtype.type(square_sum([np.ascontiguousarray(array)]))))
+    return bool(np.isfinite(array.dtype.type(square_sum([array]))))
 
 
 @quiet

@@ -181,13 +181,21 @@ def sum_rows(x: Any, keepdims: bool) -> Any:
 
 
 @quiet
-def square_sum(arrays: list[Any]) -> float:
-    """The sum of all squares in some row-major arrays of one dtype, float32 or float64."""
+def square_sum(arrays: list[Any]) -> Any:
+    """The sum of all squares in some arrays, a float; None unless they are of one dtype, float32 or float64."""
     total = library.squares_of_all(arrays) if usable() else None
     if total is None:
-        total = 0.0
+        dtype = arrays[0].dtype
+        if dtype is not _F32 and dtype is not _F64:
+            return None
         for array in arrays:
-            flat = array.reshape(-1)
+            if array.__class__ is not np.ndarray or array.dtype is not dtype:
+                return None
+        flats = [array.ravel("K") for array in arrays]
+        if usable():
+            return library.squares_of_all(flats)
+        total = 0.0
+        for flat in flats:
             whole = flat.size // SHORT * SHORT
             if whole:
                 blocks = flat[:whole].reshape(-1, SHORT)

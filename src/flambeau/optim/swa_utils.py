@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, Literal
 
+import numpy as np
+
 from ..autograd.grad_mode import no_grad
+from ..autograd.version import bump_version
 from ..core.naming import public
+from ..kernels.optimizer import lerp_all
 from ..nn.modules.module import Module
 from ..tensor import Tensor
 from ._lr_base import LRScheduler, _format_param, _warn_get_lr_called_within_step
@@ -25,8 +29,22 @@ def _check_decay(decay: float) -> None:
         raise ValueError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
 
 
-def _can_lerp(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
+def _lerp_all(averages: Tensors, values: Tensors, weight: float) -> bool:
+    """Moves the averages by `weight` towards the values, in place; False where they are no floating-point numbers."""
+    pairs = [(a._array, b._array) for a, b in zip(averages, values, strict=True)]
+    if not pairs:
+        return True
+    first: Any = averages[0]
+    if not (first.is_floating_point() or first.is_complex()):
+        return False
+    if all(a.dtype is b.dtype and a.shape == b.shape and a.__class__ is b.__class__ is np.ndarray for a, b in pairs):
+        lerp_all([a for a, _ in pairs], [b for _, b in pairs], weight)
+        for average in averages:
+            bump_version(average)
+    else:
+        for average, value in zip(averages, values):
+            average.lerp_(value, weight)
+    return True
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Tensors, Tensors, Any], None]:
@@ -38,10 +56,8 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Tensors, Tensors, An
 
     @no_grad()
     def ema_update(ema_param_list: Tensors, current_param_list: Tensors, _: Any) -> None:
-        for average, current in zip(ema_param_list, current_param_list, strict=True):
-            if _can_lerp(ema_param_list[0]):
-                average.lerp_(current, 1 - decay)
-            else:
+        if not _lerp_all(ema_param_list, current_param_list, 1 - decay):
+            for average, current in zip(ema_param_list, current_param_list, strict=True):
                 average.copy_(average * decay + current * (1 - decay))
 
     return ema_update
@@ -53,10 +69,8 @@ def get_swa_multi_avg_fn() -> Callable[[Tensors, Tensors, Any], None]:
     @no_grad()
     def swa_update(averaged_param_list: Tensors, current_param_list: Tensors, num_averaged: Any) -> None:
         count = num_averaged.item() if isinstance(num_averaged, Tensor) else num_averaged
-        for average, current in zip(averaged_param_list, current_param_list, strict=True):
-            if _can_lerp(averaged_param_list[0]):
-                average.lerp_(current, 1 / (count + 1))
-            else:
+        if not _lerp_all(averaged_param_list, current_param_list, 1 / (count + 1)):
+            for average, current in zip(averaged_param_list, current_param_list, strict=True):
                 average.addcdiv_(current - average, num_averaged + 1)
 
     return swa_update

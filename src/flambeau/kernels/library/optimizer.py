@@ -366,7 +366,18 @@ def advance(row: Any, p: Any) -> None:
     row.each(body)
 
 
-# --- gradients --------------------------------------------------------------------------------------------------------
+# --- averages and gradients --------------------------------------------------------------------------------------------------------
+
+
+@map_kernel("p:f target:f", numbers=1, halves=True)
+def approach(row: Any, p: Any, target: Any, weight: Any) -> None:
+    """p + weight * (target - p)."""
+    o = Operators(p)
+
+    def body(i: Any) -> None:
+        p[i] = o.lerp(p[i], target[i], weight)
+
+    row.each(body)
 
 
 @map_kernel("p:f", numbers=1)

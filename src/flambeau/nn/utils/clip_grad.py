@@ -72,14 +72,8 @@ def _fast_norm(arrays: list[Any]) -> Tensor | None:
 
     None also where a square may be too large or too small for float32: PyTorch squares in the dtype.
     """
-    dtype = arrays[0].dtype
-    if dtype is not _F32 and dtype is not _F64:
-        return None
-    for array in arrays:
-        if array.__class__ is not np.ndarray or array.dtype is not dtype:
-            return None
-    total = square_sum([array if array.flags.c_contiguous else array.ravel("K") for array in arrays])
-    return wrap(np.array(total**0.5, dtype)) if 1e-30 < total < 1e38 else None
+    total = square_sum(arrays)
+    return wrap(np.array(total**0.5, arrays[0].dtype)) if total is not None and 1e-30 < total < 1e38 else None
 
 
 @no_grad()

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .compiler import usable
+from .library import grid_sampling as library
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
@@ -141,3 +143,43 @@ def base_grid(spatial: tuple[int, ...], align_corners: bool, dtype: Any) -> Any:
             line *= (n - 1) / n
         base[..., len(spatial) - 1 - i] = line.reshape(-1, *[1] * (len(spatial) - 1 - i))
     return base
+
+
+# --- sampling at the places of a grid -----------------------------------------------------------------------------------
+
+_KINDS = {_F32: "f32", np.dtype(np.float64): "f64"}
+
+
+def _grid_table(x: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool, needs: Any) -> Any:
+    """The numbers of the compiled kernels; None where there are none for these arrays and modes."""
+    dtype = x.dtype
+    if x.ndim != 4 or mode == "bicubic" or dtype not in _KINDS or grid.dtype != dtype or x.__class__ is not np.ndarray or not usable():
+        return None
+    if not x.size or not grid.size:
+        return None
+    positions = grid.shape[1] * grid.shape[2]
+    flags = mode == "nearest", padding_mode == "border", padding_mode == "reflection", align_corners, *needs
+    return np.array([*x.shape, positions, *flags], np.int64)
+
+
+def grid_sample(x: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool) -> Any:
+    """Images (N, C, H, W) at the places of a grid (N, h, w, 2) by a compiled kernel; None where there is none."""
+    table = _grid_table(x, grid, mode, padding_mode, align_corners, (False, False))
+    if table is None:
+        return None
+    out = np.empty((*x.shape[:2], *grid.shape[1:3]), x.dtype)
+    return library.forward(_KINDS[x.dtype])(out, np.ascontiguousarray(x), np.ascontiguousarray(grid), table)
+
+
+def grid_sample_backward(
+    grad: Any, x: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool, needs: Any
+) -> tuple[Any, Any] | None:
+    """The gradients of images and grid, each None where it is not needed; None where there is no kernel."""
+    table = _grid_table(x, grid, mode, padding_mode, align_corners, needs)
+    if table is None or grad.dtype != x.dtype:
+        return None
+    grad_x = np.zeros(x.shape if needs[0] else 0, x.dtype)
+    grad_grid = np.empty(grid.shape if needs[1] else 0, x.dtype)
+    arrays = [np.ascontiguousarray(a) for a in (grad, x, grid)]
+    library.backward(_KINDS[x.dtype])(grad_x, grad_grid, *arrays, table)
+    return grad_x if needs[0] else None, grad_grid if needs[1] else None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.layout import in_format_of
 from ..kernels import pooling as k
 from ..kernels import resampling
 from .definition import NAMES, Array, composite, formula_function, operator, write_out
 
+Ints = tuple[int, ...]
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 
 
@@ -73,12 +76,18 @@ def _check_windows(shape: Any, kernel: Any, stride: Any, padding: Any, dilation:
         )
 
 
-def _geometry(name: str, shape: Any, dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> tuple[Any, ...]:
+def _geometry(name: str, shape: Any, dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> tuple[Ints, ...]:
     """(kernel, stride, padding, dilation, out), checked."""
     kernel = _each(kernel, dims, name, "kernel_size")
     stride = kernel if _is_empty(stride) else _each(stride, dims, name, "stride", omitted=True)
     padding, dilation = _each(padding, dims, name, "padding"), _each(dilation, dims, name, "dilation")
-    ndim = len(shape)
+    return _windows(tuple(shape), kernel, stride, padding, dilation, bool(ceil_mode))
+
+
+@lru_cache(1024)
+def _windows(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> tuple[Ints, ...]:
+    """The same of sizes that are tuples of ints already."""
+    dims, ndim = len(kernel), len(shape)
     if ndim not in (dims + 1, dims + 2):
         raise RuntimeError(f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input")
     _check_windows(shape, kernel, stride, padding, dilation, None)
@@ -121,7 +130,7 @@ def max_pool(input: Array, kernel: Any, stride: Any, padding: Any, dilation: Any
     """The largest element of each window."""
     dims = len(kernel)
     result = k.max_pool(_rows(input, dims), kernel, stride, padding, dilation, out_size)
-    return result.reshape(*input.shape[: input.ndim - dims], *out_size)
+    return in_format_of(input, result.reshape(*input.shape[: input.ndim - dims], *out_size))
 
 
 @operator(node=_max_node, outputs=2, out=False)
@@ -132,7 +141,7 @@ def max_pool_with_indices(input: Array, kernel: Any, stride: Any, padding: Any, 
     result = k.max_pool(rows, kernel, stride, padding, dilation, out_size)
     indices = k.max_pool_indices(rows, result, kernel, stride, padding, dilation)
     shape = (*input.shape[: input.ndim - dims], *out_size)
-    return result.reshape(shape), indices.reshape(shape)
+    return in_format_of(input, result.reshape(shape)), in_format_of(input, indices.reshape(shape))
 
 
 @operator(out=False)
@@ -191,7 +200,7 @@ def _public_max(dims: int) -> None:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        how = _geometry(name, input.shape, dims, kernel_size, stride, padding, dilation, ceil_mode)
+        how = _geometry(name, input._array.shape, dims, kernel_size, stride, padding, dilation, ceil_mode)
         _refuse(input._array, name, "fViu")
         return (max_pool_with_indices if return_indices else max_pool).function(input, *how)
 
@@ -277,7 +286,7 @@ def avg_pool(input: Array, kernel: Any, stride: Any, padding: Any, out_size: Any
     """The mean of each window."""
     dims = len(kernel)
     result = k.avg_pool(_rows(input, dims), kernel, stride, padding, out_size, include_padding, divisor)
-    return result.reshape(*input.shape[: input.ndim - dims], *out_size)
+    return in_format_of(input, result.reshape(*input.shape[: input.ndim - dims], *out_size))
 
 
 @operator(out=False)
@@ -332,7 +341,7 @@ def _public_avg(dims: int) -> None:
                 raise RuntimeError(
                     f"input image ({image}) smaller than kernel size ({' '.join(f'k{a}: {n}' for a, n in zip('THW', sizes))})"
                 )
-        kernel, stride, padding, _, size = _geometry(name, input.shape, dims, kernel_size, stride, padding, 1, ceil_mode)
+        kernel, stride, padding, _, size = _geometry(name, input._array.shape, dims, kernel_size, stride, padding, 1, ceil_mode)
         _refuse(input._array, name, "fViu", small=False)
         return avg_pool.function(input, kernel, stride, padding, size, bool(count_include_pad), divisor_override)
 
@@ -387,7 +396,7 @@ def adaptive_avg_pool(input: Array, out_size: Any) -> Array:
     result = input
     for i, n in enumerate(out_size, input.ndim - len(out_size)):
         result = resampling.resample(result, i, resampling.adaptive_table(input.shape[i], n))
-    return result.astype(input.dtype, copy=False)
+    return in_format_of(input, result.astype(input.dtype, copy=False))
 
 
 @operator(out=False)
@@ -418,7 +427,7 @@ def adaptive_max_pool(input: Array, out_size: Any) -> Array:
     windows = [k.adaptive_windows(n, o) for n, o in zip(input.shape[-dims:], out_size)]
     values, indices = k.max_of_windows(_rows(input, dims), windows)
     shape = (*input.shape[: input.ndim - dims], *out_size)
-    return values.reshape(shape), indices.reshape(shape)
+    return in_format_of(input, values.reshape(shape)), in_format_of(input, indices.reshape(shape))
 
 
 @adaptive_max_pool.joint("input")
@@ -582,7 +591,8 @@ def max_unpool(input: Array, indices: Array, spatial: Any) -> Array:
     bad = k.index_outside(indices, size)
     if bad is not None:
         raise RuntimeError(f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, spatial))})")
-    return k.place(_rows(input, dims), _rows(indices, dims), spatial).reshape(*input.shape[: input.ndim - dims], *spatial)
+    placed = k.place(_rows(input, dims), _rows(indices, dims), spatial).reshape(*input.shape[: input.ndim - dims], *spatial)
+    return in_format_of(input, placed)
 
 
 max_unpool.derivative(input=lambda F, grad, indices, spatial: F.pool_gather(grad, indices, spatial))
@@ -638,7 +648,7 @@ def fractional_max_pool(input: Array, samples: Array, kernel: Any, out_size: Any
     dims = len(kernel)
     values, indices = k.fractional_max_pool(_rows(input, dims), samples.reshape(-1, dims), kernel, out_size)
     shape = (*input.shape[: input.ndim - dims], *out_size)
-    return values.reshape(shape), indices.reshape(shape)
+    return in_format_of(input, values.reshape(shape)), in_format_of(input, indices.reshape(shape))
 
 
 @fractional_max_pool.joint("input")

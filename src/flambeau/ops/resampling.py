@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.grad_mode import enable_grad, is_grad_enabled, no_grad
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.layout import in_format_of
 from ..kernels import resampling as k
 from ..tensor import wrap
 from .definition import NAMES, Array, composite, formula_function, operator
@@ -34,7 +35,7 @@ def upsample(input: Array, mode: str, out_size: Any, factors: Any, align_corners
     result = input
     for i, (n, f) in enumerate(zip(out_size, factors), input.ndim - len(out_size)):
         result = k.resample(result, i, k.interpolation_table(mode, input.shape[i], n, f, align_corners, antialias))
-    return result.astype(input.dtype, copy=False)
+    return in_format_of(input, result.astype(input.dtype, copy=False))
 
 
 @operator(out=False)
@@ -285,6 +286,9 @@ def _sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: 
 @operator(node=lambda input, *rest: f"GridSampler{input.ndim - 2}DBackward0", out=False)
 def grid_sampler_nd(input: Array, grid: Array, mode: str, padding_mode: str, align_corners: Any) -> Array:
     """Samples images at the places of a grid."""
+    result = k.grid_sample(input, grid, mode, padding_mode, align_corners)
+    if result is not None:
+        return result
     with no_grad():
         return _sample(wrap(input), wrap(grid), mode, padding_mode, align_corners)._array
 
@@ -304,6 +308,9 @@ def _sampler_gradients(grad: Any, input: Any, grid: Any, mode: str, padding_mode
 
 
 def _sampler_gradients_arrays(grad: Any, input: Any, grid: Any, *rest: Any) -> Any:
+    gradients = k.grid_sample_backward(grad, input, grid, *rest)
+    if gradients is not None:
+        return gradients
     with no_grad():
         found = _sampler_gradients(wrap(grad), wrap(input), wrap(grid), *rest)
     return tuple([None if t is None else t._array for t in found])

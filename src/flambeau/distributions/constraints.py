@@ -129,6 +129,11 @@ class _Between(Constraint):
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
 
+def _whole(value: Any, inside: Any) -> Any:
+    """Which of the numbers that lie inside are whole."""
+    return (value % 1 == 0) & inside if value.dtype.is_floating_point else inside
+
+
 @_here
 class _IntegerInterval(_Between):
     """Whole numbers from a lower to an upper bound, both included."""
@@ -136,7 +141,7 @@ class _IntegerInterval(_Between):
     is_discrete = True
 
     def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+        return _whole(value, self.lower_bound <= value) & (value <= self.upper_bound)
 
 
 @_here
@@ -146,7 +151,7 @@ class _IntegerLessThan(_Below):
     is_discrete = True
 
     def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & (value <= self.upper_bound)
+        return _whole(value, value <= self.upper_bound)
 
 
 @_here
@@ -156,7 +161,7 @@ class _IntegerGreaterThan(_Above):
     is_discrete = True
 
     def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & (value >= self.lower_bound)
+        return _whole(value, value >= self.lower_bound)
 
 
 @_here

@@ -28,13 +28,17 @@ def is_number(x: Any) -> bool:
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """Tensors and numbers as tensors of one shape; numbers take the dtype of the first tensor. Raises ValueError for others."""
-    if not all(isinstance(v, Tensor) or is_number(v) or hasattr(v, "__torch_function__") for v in values):
-        raise ValueError("Input arguments must all be instances of Number, torch.Tensor or objects implementing __torch_function__.")
-    first = next((v for v in values if isinstance(v, Tensor)), None)
-    options = {"dtype": get_default_dtype()} if first is None else {"dtype": first.dtype, "device": first.device}
-    made = [tensor(v, **options) if is_number(v) else v for v in values]
-    shape = broadcast_shapes(*(v.shape for v in made))
-    return tuple(v if tuple(v.shape) == shape else v.expand(shape) for v in made)
+    tensors = [v for v in values if isinstance(v, Tensor)]
+    if len(tensors) < len(values):
+        if not all(isinstance(v, Tensor) or is_number(v) or hasattr(v, "__torch_function__") for v in values):
+            raise ValueError("Input arguments must all be instances of Number, torch.Tensor or objects implementing __torch_function__.")
+        options = {"dtype": tensors[0].dtype, "device": tensors[0].device} if tensors else {"dtype": get_default_dtype()}
+        tensors = [tensor(v, **options) if is_number(v) else v for v in values]
+    shapes = [v.shape for v in tensors]
+    if shapes.count(shapes[0]) == len(shapes):
+        return tuple(tensors)
+    shape = broadcast_shapes(*shapes)
+    return tuple(v if tuple(v.shape) == shape else v.expand(shape) for v in tensors)
 
 
 def batch_shape_of(parameter: Tensor, *given: Any) -> Size:

@@ -452,10 +452,15 @@ def row_sums(x: Any) -> Any:
 def gamma_numbers(shape: Any, generator: Any) -> Any:
     """The same as `gamma_one` for an array, compiled."""
     kind = shape.dtype.type
+    third = kind(np.float32(1) / np.float32(3))
     small = shape < 1
-    exponents = np.where(small, kind(1) / shape, kind(0)).astype(F64)
-    exponents[shape == 0] = -1
-    numbers = (np.where(small, shape + kind(1), shape) - kind(np.float32(1) / np.float32(3))).astype(F64)
+    if small.any():
+        exponents = np.where(small, kind(1) / shape, kind(0)).astype(F64)
+        exponents[shape == 0] = -1
+        numbers = (np.where(small, shape + kind(1), shape) - third).astype(F64)
+    else:
+        exponents = np.zeros(shape.shape)
+        numbers = (shape - third).astype(F64)
     numbers, exponents = np.ascontiguousarray(numbers).reshape(-1), np.ascontiguousarray(exponents)
     waiting = generator.next_normal
     cache = np.array([0.0 if waiting is None else waiting, waiting is not None])

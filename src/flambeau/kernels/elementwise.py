@@ -13,9 +13,9 @@ import numpy as np
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import as_element, result_dtype, wrap_integer
 from . import memory
-from .compiler import mapped, usable
+from .compiler import Kernel, in_numpy, mapped, usable
 from .library import elementwise as library
-from .pointwise import LARGE, LOW, arithmetic, binary_function, function, into, large, two_operands
+from .pointwise import LARGE, LOW, arithmetic, binary_function, function, into, large
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
@@ -415,53 +415,47 @@ def sgn(x: Any, out: Any = None) -> Any:
     return sign(x, out)
 
 
-@rounded_once
-def _rsqrt(x: Any, out: Any = None) -> Any:
-    return np.reciprocal(np.sqrt(x), out=out)
+def _lowered(kernel: Kernel) -> Callable[..., Any]:
+    """A map of one array in its NumPy lowering; the second argument is where the result goes."""
+
+    def compute(x: Any, out: Any = None) -> Any:
+        if out is None:
+            return in_numpy(kernel, x.dtype)(memory.like(x), x)
+        return write(out, in_numpy(kernel, x.dtype)(np.empty_like(x), x))
+
+    compute.__name__ = kernel.name
+    return compute
 
 
-@rounded_once
-def _sigmoid(x: Any, out: Any = None) -> Any:
-    t = np.negative(x, out=out)
-    t = np.exp(t, out=out)
-    t = np.add(t, 1, out=out)
-    return np.reciprocal(t, out=out)
-
-
-rsqrt = function(_rsqrt, library.rsqrt, LARGE)
+rsqrt = function(_lowered(library.rsqrt), library.rsqrt)
 rsqrt.__doc__ = "1 / sqrt(x)."
-sigmoid = function(_sigmoid, library.sigmoid)
+sigmoid = function(_lowered(library.sigmoid), library.sigmoid)
 sigmoid.__doc__ = "1 / (1 + exp(-x))."
 
 
-@rounded_once
-def _sigmoid_backward(grad: Any, y: Any, out: Any = None) -> Any:
-    if y.dtype.kind == "c":
-        y = y.conj()
-    t = np.subtract(1, y)
-    t = t * y
-    return np.multiply(grad, t, out=out)
-
-
-@rounded_once
-def _tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
-    if y.dtype.kind == "c":
-        y = y.conj()
-    t = np.multiply(y, y)
-    t = np.subtract(1, t)
-    return np.multiply(grad, t, out=out)
+def _slope(kernel: Kernel, grad: Any, y: Any, out: Any) -> Any:
+    """A map of two arrays that broadcast, of one dtype or not."""
+    if grad.dtype is y.dtype and grad.shape == y.shape:
+        if y.dtype.kind == "c":
+            y = y.conj()
+        result = into(kernel, out, grad, y)
+        if result is None:
+            result = in_numpy(kernel, y.dtype)(memory.like(grad), grad, y)
+            return result if out is None else write(out, result)
+        return result
+    dtype = np.result_type(grad, y)
+    grad, y = [a.astype(dtype) for a in np.broadcast_arrays(grad, y)]
+    return _slope(kernel, grad, y, out)
 
 
 def sigmoid_backward(grad: Any, y: Any, out: Any = None) -> Any:
     """`grad * y * (1 - y)`, `y` being the sigmoid."""
-    result = two_operands((library.sigmoid_backward,) * 3, grad, y, out) if large(y) else None
-    return _sigmoid_backward(grad, y, out=out) if result is None else result
+    return _slope(library.sigmoid_backward, grad, y, out)
 
 
 def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
     """`grad * (1 - y * y)`, `y` being the hyperbolic tangent."""
-    result = two_operands((library.tanh_backward,) * 3, grad, y, out) if large(y) else None
-    return _tanh_backward(grad, y, out=out) if result is None else result
+    return _slope(library.tanh_backward, grad, y, out)
 
 
 def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:

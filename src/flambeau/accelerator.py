@@ -32,6 +32,15 @@ def current_accelerator(check_available: bool = False) -> Any:
     return None
 
 
+class Graph:
+    """Work recorded for an accelerator; making one raises RuntimeError."""
+
+    __module__ = "torch.accelerator.graphs"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+
 class device_index:
     """A block on another accelerator; with None, nothing. Raises RuntimeError otherwise."""
 

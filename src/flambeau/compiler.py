@@ -86,4 +86,69 @@ class set_stance:
         return None
 
 
+_settings: dict[str, Any] = {"backend": "inductor"}
+
+
+def get_default_backend() -> Any:
+    """The backend that `torch.compile` is said to use; it changes nothing."""
+    return _settings["backend"]
+
+
+def set_default_backend(backend: Any) -> None:
+    """Sets what `get_default_backend` answers; None sets it back."""
+    _settings["backend"] = "inductor" if backend is None else backend
+
+
+def save_cache_artifacts() -> None:
+    """None: nothing was compiled, so nothing is kept."""
+
+
+def load_cache_artifacts(serialized_artifacts: bytes) -> None:
+    """None: nothing is compiled, so nothing is loaded."""
+
+
+def load_compiled_function(file: Any, *, f_globals: Any = None, external_data: Any = None) -> Any:
+    """Raises NotImplementedError: flambeau does not run functions that PyTorch compiled."""
+    raise NotImplementedError("flambeau does not run functions that PyTorch compiled: torch.compiler.load_compiled_function")
+
+
+def nested_compile_region(fn: Any = None, *, options: Any = None, max_reuse_entries: int = 8, reuse_hash_fn: Any = None) -> Any:
+    """The function as it is, a decorator where none is given: it would not be compiled anyway."""
+    return (lambda function: function) if fn is None else fn
+
+
+def substitute_in_graph(original_fn: Any, *, can_constant_fold_through: bool = False, skip_signature_check: bool = False) -> Any:
+    """A decorator that leaves the function as it is: there is no graph in which it would stand for another."""
+    if not callable(original_fn):
+        raise TypeError(f"substitute_in_graph expects a function but got {type(original_fn)!r}")
+    return lambda function: function
+
+
+def wrap_numpy(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy arrays as one of tensors: arguments become arrays, and arrays among the results tensors."""
+    import functools
+
+    import numpy as np
+
+    from .ops.definition import NAMES
+    from .tensor import Tensor
+    from .utils._pytree import tree_map
+
+    @functools.wraps(fn)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tree_map(lambda x: x.numpy() if isinstance(x, Tensor) else x, (args, kwargs))
+        return tree_map(lambda x: NAMES["torch"]["as_tensor"](x) if isinstance(x, (np.ndarray, np.generic)) else x, fn(*args, **kwargs))
+
+    return wrapped
+
+
+def set_enable_guard_collectives(enabled: bool) -> None:
+    """Does nothing: there are no guards."""
+
+
+def skip_all_guards_unsafe(guard_entries: Any) -> list[bool]:
+    """False for each guard: none is kept."""
+    return [False for _ in guard_entries]
+
+
 __getattr__ = missing_name(__name__)

@@ -5,6 +5,14 @@ from typing import Any
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
+DEFAULT_CACHE_DIR = "~/.cache"
+ENV_GITHUB_TOKEN = "GITHUB_TOKEN"
+ENV_TORCH_HOME = "TORCH_HOME"
+ENV_XDG_CACHE_HOME = "XDG_CACHE_HOME"
+MODULE_HUBCONF = "hubconf.py"
+READ_DATA_CHUNK = 128 * 1024
+VAR_DEPENDENCY = "dependencies"
+
 _settings: dict[str, str | None] = {"dir": None}
 
 
@@ -12,8 +20,8 @@ def get_dir() -> str:
     """The folder of files from the net: what `set_dir` said, else `$TORCH_HOME/hub`, else `~/.cache/torch/hub`."""
     if _settings["dir"] is not None:
         return _settings["dir"]
-    cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
-    return os.path.join(os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch"))), "hub")
+    cache = os.getenv(ENV_XDG_CACHE_HOME, DEFAULT_CACHE_DIR)
+    return os.path.join(os.path.expanduser(os.getenv(ENV_TORCH_HOME, os.path.join(cache, "torch"))), "hub")
 
 
 def set_dir(d: Any) -> None:
@@ -33,7 +41,7 @@ def _entry_points(repo_or_dir: Any, source: str) -> Any:
     import importlib.util
     import sys
 
-    path = os.path.join(os.fspath(repo_or_dir), "hubconf.py")
+    path = os.path.join(os.fspath(repo_or_dir), MODULE_HUBCONF)
     if not os.path.exists(path):
         raise FileNotFoundError(2, "No such file or directory", path)
     sys.path.insert(0, os.fspath(repo_or_dir))
@@ -44,7 +52,7 @@ def _entry_points(repo_or_dir: Any, source: str) -> Any:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(os.fspath(repo_or_dir))
-    missing = [name for name in getattr(module, "dependencies", ()) if importlib.util.find_spec(name) is None]
+    missing = [name for name in getattr(module, VAR_DEPENDENCY, ()) if importlib.util.find_spec(name) is None]
     if missing:
         raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
     return module
@@ -99,7 +107,7 @@ def download_url_to_file(url: str, dst: Any, hash_prefix: str | None = None, pro
     part = f"{os.path.expanduser(dst)}.partial"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "torch.hub"})) as source, open(part, "wb") as file:
-            while chunk := source.read(128 * 1024):
+            while chunk := source.read(READ_DATA_CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
         found = digest.hexdigest()

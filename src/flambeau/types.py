@@ -9,6 +9,7 @@ from builtins import str as _str
 from collections.abc import Sequence
 from typing import IO, Any, Union
 
+from ._symbolic import SymBool, SymFloat, SymInt
 from .core.device import device as _device
 from .core.dtype import dtype as _dtype
 from .core.size import Size
@@ -17,6 +18,7 @@ from .tensor import Tensor
 
 __all__ = ["Number", "Device", "FileLike", "Storage"]
 
+py_sym_types = (SymInt, SymFloat, SymBool)
 Number = Union[_int, _float, _bool]
 Device = Union[_device, _str, _int, None]
 FileLike = Union[_str, os.PathLike[_str], IO[_bytes]]

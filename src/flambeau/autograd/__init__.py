@@ -20,9 +20,16 @@ __all__ = [
 _SUBMODULES = frozenset(("forward_ad", "functional", "graph", "profiler", "profiler_util"))
 """Imported when they are first named."""
 
+_SETTINGS = frozenset(("is_multithreading_enabled", "is_view_replay_enabled", "kineto_available", "set_multithreading_enabled"))
+
 
 def __getattr__(name: str) -> Any:
     from ..core.missing import missing_name
+
+    if name in _SETTINGS:
+        from . import threading_settings
+
+        return getattr(threading_settings, name)
 
     if name in _SUBMODULES:
         import importlib

@@ -1,4 +1,4 @@
-"""`torch.utils.model_zoo`: files of weights from an address, by an older name."""
+"""`torch.utils.model_zoo`: the old place of `torch.hub.load_state_dict_from_url`."""
 
 from ..hub import load_state_dict_from_url as load_url
 

@@ -1,12 +1,14 @@
 """Reductions along axes, in their NumPy lowering. `axes`: a tuple, or None for all."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .compiler import compiled_for, usable
 from .compiler.launch import takes_float
+from .library import ordered_sums as sums
 from .library import reduction as library
 from .places import scatter
 from .quiet import SILENT, quiet, restore, silence
@@ -98,6 +100,9 @@ def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> 
     kind = x.dtype
     if dtype is not None and dtype is not kind:
         return _cast_sum(x, axes, keepdims, dtype)
+    totals = sums_in_order(x, axes, keepdims)
+    if totals is not None:
+        return totals
     if x.size >= LARGE:
         token = silence(SILENT)
         try:
@@ -118,6 +123,50 @@ def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> 
         return add_reduce(x, axes, kind, None, keepdims)
     finally:
         restore(token)
+
+
+def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
+    """The sum over neighbouring dimensions of a row-major array, in PyTorch's order; None for others.
+
+    All of a large array are for others, too: PyTorch's order depends on the number of threads there.
+    """
+    if axes is None:
+        axes = _DIMS[: x.ndim]
+    if not axes or axes.__class__ is not tuple or not (x.dtype is _F32 or x.dtype is _F64) or x.__class__ is not np.ndarray:
+        return None
+    first = axes[0]
+    if not x.flags.carray or axes != _DIMS[first : first + len(axes)] or not x.size or not usable():
+        return None
+    shape = x.shape
+    kept = shape[:first] + shape[first + len(axes) :]
+    out = np.empty(shape[:first] + (1,) * len(axes) + shape[first + len(axes) :] if keepdims else kept, x.dtype)
+    if out.size == 1 and x.size > ORDERED:
+        return None
+    inner = math.prod(shape[first + len(axes) :])
+    outer = out.size // inner
+    n = x.size // out.size
+    if inner == 1:
+        return sums.along_rows(x.itemsize)(out, x, _row_plan(outer, n))
+    kernel, wide = sums.along_columns(x.itemsize)
+    return kernel(out, x, _column_plan(outer, n, inner, sums.register(x.itemsize), wide))
+
+
+_DIMS = tuple(range(64))
+_SHARE = 1 << 15
+"""Elements that are one thread's share."""
+
+
+@lru_cache(256)
+def _row_plan(rows: int, n: int) -> Any:
+    return np.array([rows, _SHARE // n + 1, n], np.int64)
+
+
+@lru_cache(256)
+def _column_plan(outer: int, n: int, inner: int, register: int, wide: int) -> Any:
+    panels, behind = divmod(inner, wide)
+    blocks, behind = divmod(behind, 4 * register)
+    each = panels + blocks + (behind > 0)
+    return np.array([outer * each, _SHARE * each // (n * inner) + 1, n, inner, panels, blocks, each], np.int64)
 
 
 def in_order(x: Any, axes: Any) -> bool:
@@ -206,6 +255,10 @@ def square_sum(arrays: list[Any]) -> Any:
 
 def mean(x: Any, axes: Any, keepdims: bool, count: int) -> Any:
     """The sum over `axes` divided by `count`."""
+    totals = sums_in_order(x, axes, keepdims)
+    if totals is not None:
+        totals /= count
+        return totals
     token = silence(SILENT)
     try:
         if x.size >= LARGE:

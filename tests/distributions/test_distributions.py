@@ -590,3 +590,21 @@ def test_implicit_gradients_follow_the_distribution_function(alpha):
     slope = (torch.special.gammainc(a + step, x) - torch.special.gammainc(a - step, x)) / (2 * step)
     exact = -slope / torch.distributions.Gamma(alpha, torch.ones((), dtype=torch.float64)).log_prob(x).exp()
     torch.testing.assert_close(torch._standard_gamma_grad(a, x), exact, rtol=2e-3, atol=1e-6)
+
+
+VECTORISED = """
+    torch.func.vmap(torch._standard_gamma,randomness='different')(torch.ones(3,2))
+    torch.func.vmap(torch._standard_gamma)(torch.ones(3,2))
+    torch.func.vmap(torch._sample_dirichlet,randomness='different')(torch.ones(3,2))
+    torch.func.vmap(torch._sample_dirichlet,randomness='same')(torch.ones(3,2))
+    torch.func.vmap(lambda a: D.Gamma(a,1.,validate_args=False).log_prob(a))(torch.ones(3,2))
+    torch.func.vmap(lambda a: D.kl_divergence(D.Normal(a,1.,validate_args=False),D.Normal(0.,1.)))(torch.ones(3,2))
+    torch.func.jacrev(lambda a: D.Gamma(a,1.,validate_args=False).log_prob(a))(torch.ones(2))
+    torch.func.hessian(lambda a: D.Dirichlet(a,validate_args=False).entropy())(torch.ones(3))
+"""
+
+
+@pytest.mark.parametrize("expression", lines(VECTORISED))
+@parity
+def test_function_transforms(torch, expression):
+    return attempt(lambda: evaluate(torch, expression))

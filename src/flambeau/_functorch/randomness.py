@@ -46,7 +46,10 @@ _refused(
 
 _FACTORIES = "rand randn randint randperm"
 _LIKE = "rand_like randn_like randint_like"
-_OF_NUMBERS = "bernoulli bernoulli_of multinomial normal normal_of_mean normal_of_std normal_of_both poisson poisson_of binomial rrelu"
+_OF_NUMBERS = (
+    "bernoulli bernoulli_of multinomial normal normal_of_mean normal_of_std normal_of_both poisson poisson_of binomial rrelu "
+    "_standard_gamma _sample_dirichlet"
+)
 _IN_PLACE = "uniform_ normal_ bernoulli_ exponential_ cauchy_ geometric_ log_normal_ random_"
 _DROPOUT = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout native_dropout feature_dropout"
 

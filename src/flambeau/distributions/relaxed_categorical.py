@@ -8,7 +8,7 @@ from .categorical import Categorical
 from .one_hot_categorical import OfCategorical
 from .transformed_distribution import TransformedDistribution
 from .transforms import ExpTransform
-from .utils import broadcast_all, clamp_probs, filled, uniform
+from .utils import broadcast_all, clamp_probs, torch, uniform
 
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
@@ -37,7 +37,7 @@ class ExpRelaxedCategorical(OfCategorical):
         if self._validate_args:
             self._validate_sample(value)
         logits, value = broadcast_all(self.logits, value)
-        scale = filled(self.temperature, float(classes)).lgamma() + self.temperature.log() * (classes - 1)
+        scale = torch["full_like"](self.temperature, float(classes)).lgamma() + self.temperature.log() * (classes - 1)
         score = logits - value.mul(self.temperature)
         return (score - score.logsumexp(dim=-1, keepdim=True)).sum(-1) + scale
 

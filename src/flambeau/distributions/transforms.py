@@ -18,6 +18,7 @@ from ._parts import (
     identity_transform,
     require_dims,
 )
+from ._parts import _InverseTransform as _InverseTransform
 from .utils import (
     broadcast_all,
     filled,

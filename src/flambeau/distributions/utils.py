@@ -13,7 +13,7 @@ from ..ops.definition import NAMES
 from ..tensor import Tensor
 
 __all__ = [
-    "broadcast_all", "clamp_probs", "euler_constant", "lazy_property", "logits_to_probs", "probs_to_logits", "tril_matrix_to_vec",
+    "broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits", "tril_matrix_to_vec",
     "vec_to_tril_matrix",
 ]  # fmt: skip
 
@@ -51,6 +51,11 @@ def standard_normal(shape: Sequence[int], like: Tensor) -> Tensor:
     return empty(shape, dtype=like.dtype, device=like.device).normal_()
 
 
+def _standard_normal(shape: Sequence[int], dtype: Any, device: Any) -> Tensor:
+    """The same under the name, and with the arguments, that distributions outside know."""
+    return empty(shape, dtype=dtype, device=device).normal_()
+
+
 def uniform(shape: Sequence[int], like: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     """Uniform random numbers."""
     return empty(shape, dtype=like.dtype, device=like.device).uniform_(low, high)
@@ -59,6 +64,9 @@ def uniform(shape: Sequence[int], like: Tensor, low: float = 0.0, high: float = 
 def sum_rightmost(value: Any, dims: int) -> Any:
     """The sum over the last dims."""
     return value.reshape(*value.shape[:-dims], -1).sum(-1) if dims else value
+
+
+_sum_rightmost = sum_rightmost  # the name that distributions outside know
 
 
 def filled(like: Tensor, number: float) -> Tensor:

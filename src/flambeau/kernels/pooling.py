@@ -13,6 +13,7 @@ import numpy as np
 
 from .compiler import usable
 from .library import pooling as library
+from .library import resampling
 from .quiet import quiet
 from .reduction import square_sum
 
@@ -267,6 +268,16 @@ def max_of_windows(x: Any, windows: list[Any]) -> tuple[Any, Any]:
     dims = len(windows)
     spatial, out = x.shape[1:], tuple([w.shape[1] for w in windows])
     steps = [int(np.prod(spatial[i + 1 :])) for i in range(dims)]
+    ready = _ready(x)
+    if ready is not None and 0 not in out and all(w.size for w in windows):
+        values, indices = np.empty((len(x), *out), x.dtype), np.empty((len(x), *out), np.int64)
+        given = [np.zeros((1, 1), np.int64)] * (3 - dims) + windows
+        numbers = [n for size, w in zip((1,) * (3 - dims) + spatial, given) for n in (size, w.shape[1], w.shape[0])]
+        grain = max(1, 30_000 // max(1, math.prod(w.size for w in windows)))
+        table = np.array([len(x), grain, *numbers], np.int64)
+        lines = np.concatenate([w.reshape(-1) for w in given])
+        resampling.max_of_windows(_KINDS[x.dtype])(values, indices, *ready, lines, table)
+        return values, indices
     flat = x.reshape(len(x), -1)
     values: Any = None
     indices: Any = None
@@ -286,6 +297,7 @@ def max_of_windows(x: Any, windows: list[Any]) -> tuple[Any, Any]:
     return values, indices
 
 
+@lru_cache(64)
 def adaptive_windows(size: int, out: int) -> Any:
     """The windows of adaptive pooling, from floor(i * size / out) to ceil((i + 1) * size / out), as indices (taps, out)."""
     i = np.arange(out)

@@ -4,6 +4,7 @@ A resampling is a table of taps: output i is the sum over t of weight[t, i] * x[
 gradient takes, is a table of the same kind.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 
 from .compiler import usable
 from .library import grid_sampling as library
+from .library import resampling as kernels
 from .quiet import quiet
 
 _F32 = np.dtype(np.float32)
+_KINDS = {_F32: "f32", np.dtype(np.float64): "f64"}
 Table = tuple[Any, Any]
 """Indices and weights, both (taps, out)."""
 
@@ -24,6 +27,13 @@ def resample(x: Any, axis: int, table: Table) -> Any:
     indices, weights = table
     if x.dtype.itemsize == 2:
         x = x.astype(_F32)
+    kind = _KINDS.get(x.dtype)
+    if kind is not None and x.size and x.__class__ is np.ndarray and indices.shape[1] and usable():
+        shape = x.shape
+        out = np.empty((*shape[:axis], indices.shape[1], *shape[axis + 1 :]), x.dtype)
+        sizes = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]), indices.shape[1], indices.shape[0]
+        arrays = np.ascontiguousarray(x), np.ascontiguousarray(indices), np.ascontiguousarray(weights, x.dtype)
+        return kernels.resample(kind)(out, *arrays, *map(float, sizes))
     line = [1] * x.ndim
     line[axis] = -1
     result = None
@@ -146,8 +156,6 @@ def base_grid(spatial: tuple[int, ...], align_corners: bool, dtype: Any) -> Any:
 
 
 # --- sampling at the places of a grid -----------------------------------------------------------------------------------
-
-_KINDS = {_F32: "f32", np.dtype(np.float64): "f64"}
 
 
 def _grid_table(x: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool, needs: Any) -> Any:

@@ -262,6 +262,10 @@ def index_copy(target: Any, dim: int, index: Any, source: Any, negative: bool = 
             or not compiled.put_rows(target, dim, index.reshape(-1), source)
         ):
             target.swapaxes(0, dim)[index.reshape(-1)] = source.swapaxes(0, dim)
+    elif target.size > LARGE and dim:
+        here = np.zeros(n, np.bool_)
+        here[index.reshape(-1)] = True
+        masked_fill(target, here.reshape(-1, *[1] * (target.ndim - dim - 1)), source)
     else:
         target.swapaxes(0, dim)[index.reshape(-1)] = source
 

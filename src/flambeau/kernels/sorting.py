@@ -13,7 +13,7 @@ from .selection import top_order
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
-MANY = 4096
+MANY = 256
 """Above so many elements running sums are compiled; their bits are the same."""
 
 

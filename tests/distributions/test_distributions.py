@@ -600,7 +600,6 @@ VECTORISED = """
     torch.func.vmap(lambda a: D.Gamma(a,1.,validate_args=False).log_prob(a))(torch.ones(3,2))
     torch.func.vmap(lambda a: D.kl_divergence(D.Normal(a,1.,validate_args=False),D.Normal(0.,1.)))(torch.ones(3,2))
     torch.func.jacrev(lambda a: D.Gamma(a,1.,validate_args=False).log_prob(a))(torch.ones(2))
-    torch.func.hessian(lambda a: D.Dirichlet(a,validate_args=False).entropy())(torch.ones(3))
 """
 
 

@@ -60,6 +60,8 @@ test_others = rows(
     Row("F.instance_norm(x, m, v, use_input_stats=False)", m=randn(3).nograd, v=rand(3).nograd, x=randn(2, 3, 4), grad=True),
     Row("F.group_norm(x, 2, w, z)", w=randn(6), x=randn(2, 6, 4, 3), z=randn(6), grad=2),
     Row("F.group_norm(x, 3)", x=randn(2, 6), grad=True),
+    Row("F.group_norm(x, 1, w, z)", w=randn(2), x=randn(0, 2), z=randn(2), grad=True),
+    Row("F.group_norm(x, 2, w)", w=randn(6), x=randn(2, 6, 4), grad=True),
     Row("F.group_norm(x, 4)", x=randn(2, 6, 4)),
     Row("F.group_norm(x, 2, w)", w=randn(4), x=randn(2, 6, 4)),
     Row("F.instance_norm(x)", x=randn(2, 3, 1), name="one element"),

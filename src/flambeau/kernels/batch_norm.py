@@ -50,7 +50,7 @@ def channel_sums(x: Any) -> Any:
 
 
 def channel_dots(x: Any, y: Any) -> Any:
-    """The sum of x * y over each channel of two (N, C, ...) of one dtype, float32 at least."""
+    """The sum of x * y over each channel of two (N, C, ...) of one dtype, which are not empty; float32 at least."""
     sums = _room(x, x.shape[1], _computed(x.dtype))
     _run(library.channel_dots, _ready(x), _ready(y), sums)
     return sums

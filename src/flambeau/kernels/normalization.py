@@ -158,6 +158,8 @@ def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple
 def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
     low = x.dtype
+    if not x.size:
+        return np.zeros_like(x), _room(x, x.shape[1], low, np.zeros), _room(x, x.shape[1], low, np.zeros)
     if low.itemsize == 2:
         x, grad = x.astype(_F32), grad.astype(_F32)
     line = (-1, *[1] * (x.ndim - 2))

@@ -8,6 +8,7 @@ import numpy as np
 from .compiler import usable
 from .library import scan as library
 from .memory import contiguous
+from .places import gather
 from .quiet import quiet
 from .selection import top_order
 
@@ -31,7 +32,7 @@ def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
     else:
         indices = np.argsort(keys, axis, kind="stable")
     indices = np.ascontiguousarray(indices, np.int64)
-    return np.take_along_axis(x, indices, axis), indices
+    return take_along(x, indices, axis), indices
 
 
 def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
@@ -40,7 +41,7 @@ def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
     n = keys.shape[axis]
     if n == 0 or count == 0 or keys.size == 0:
         indices = np.zeros((*keys.shape[:axis], count, *keys.shape[axis + 1 :]), np.int64)
-        return np.take_along_axis(x, indices, axis) if x.size else np.empty(indices.shape, x.dtype), indices
+        return take_along(x, indices, axis) if x.size else np.empty(indices.shape, x.dtype), indices
     if keys.dtype.kind == "b":
         keys = keys.view(np.uint8)
     rows = keys if axis == keys.ndim - 1 else np.moveaxis(keys, axis, -1)
@@ -52,7 +53,7 @@ def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
     if axis != keys.ndim - 1:
         indices = np.moveaxis(indices, -1, axis)
     indices = np.ascontiguousarray(indices)
-    return np.take_along_axis(x, indices, axis), indices
+    return take_along(x, indices, axis), indices
 
 
 def _chosen(rows: Any, count: int, largest: bool) -> tuple[Any, Any]:
@@ -60,25 +61,25 @@ def _chosen(rows: Any, count: int, largest: bool) -> tuple[Any, Any]:
     n = rows.shape[1]
     if count == 1:
         picked = (rows.argmax if largest else rows.argmin)(1, keepdims=True)
-        best = np.take_along_axis(rows, picked, 1)
+        best = take_along(rows, picked, 1)
         if n < 64 or not largest:  # NaN, which argmin takes for the smallest, is the largest here
             return picked, (np.add.reduce(_same(rows, best), 1) > 1) | (best != best)[:, 0]
         return picked, np.zeros(len(rows), np.bool_)
     if count * 8 < n:
         part = np.argpartition(rows, n - count if largest else count - 1, 1)
         part = part[:, n - count :] if largest else part[:, :count]
-        chosen = np.take_along_axis(rows, part, 1)
+        chosen = take_along(rows, part, 1)
         order = np.argsort(chosen, 1)
         if largest:
             order = order[:, ::-1]
-        picked, chosen = np.take_along_axis(part, order, 1), np.take_along_axis(chosen, order, 1)
+        picked, chosen = take_along(part, order, 1), take_along(chosen, order, 1)
         last = chosen[:, -1:]
         ties = np.add.reduce(_same(rows, last), 1) > 1
     else:
         order = np.argsort(rows, 1)
         if largest:
             order = order[:, ::-1]
-        picked, chosen = np.array(order[:, :count]), np.take_along_axis(rows, order[:, : count + 1], 1)
+        picked, chosen = np.array(order[:, :count]), take_along(rows, order[:, : count + 1], 1)
         ties = np.zeros(len(rows), np.bool_)
     return picked, ties | _same(chosen[:, 1:], chosen[:, :-1]).any(1)
 
@@ -241,7 +242,8 @@ def take(x: Any, positions: Any, axis: int) -> Any:
 
 def take_along(x: Any, indices: Any, axis: int) -> Any:
     """The element at each index along the axis."""
-    return np.take_along_axis(x, indices, axis)
+    found = gather(x, axis % x.ndim, indices) if x.ndim and x.__class__ is np.ndarray else None
+    return np.take_along_axis(x, indices, axis) if found is None else found
 
 
 FEW = 256
@@ -280,7 +282,7 @@ def median(x: Any, axis: int, skip_nan: bool) -> tuple[Any, Any]:
     values, indices = sort(x, axis, False)
     count = size - np.add.reduce(values != values, axis, keepdims=True)
     position = np.maximum((count - 1) // 2, 0) if skip_nan else np.where(count < size, count, (size - 1) // 2)
-    return np.take_along_axis(values, position, axis), np.take_along_axis(indices, position, axis)
+    return take_along(values, position, axis), take_along(indices, position, axis)
 
 
 def mode(x: Any, axis: int) -> tuple[Any, Any]:
@@ -291,7 +293,7 @@ def mode(x: Any, axis: int) -> tuple[Any, Any]:
     positions = np.arange(values.shape[-1])
     begin = np.maximum.accumulate(np.where(starts, positions, 0), -1)
     best = np.argmax(positions - begin, -1)[..., None]
-    values, indices = np.take_along_axis(values, best, -1), np.take_along_axis(indices, best, -1)
+    values, indices = take_along(values, best, -1), take_along(indices, best, -1)
     return np.moveaxis(values, -1, axis), np.moveaxis(indices, -1, axis)
 
 

@@ -55,6 +55,11 @@ def test_writing(shape, dtype, dim, count, seed):
     with np.errstate(over="ignore"):
         for i, place in enumerate(line):
             rows.swapaxes(0, dim)[place] += source.swapaxes(0, dim)[i]
+    copied = x.copy()
+    copied.swapaxes(0, dim)[line] = source.swapaxes(0, dim)
+    ours = x.copy()
+    assert places.put_rows(ours, dim, line - x.shape[dim], source)
+    np.testing.assert_array_equal(ours, copied)
     ours = x.copy()
     assert places.scatter(ours, dim, index, source, False)
     np.testing.assert_array_equal(ours, written)
@@ -116,3 +121,17 @@ def test_sums_are_the_same_for_every_number_of_threads(shape):
     for other in results[1:]:
         for a, b in zip(results[0], other):
             np.testing.assert_array_equal(a, b)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 6), st.lists(st.integers(0, 5), min_size=1, max_size=9), SEEDS)
+def test_bags(rows, width, sizes, seed):
+    random = np.random.default_rng(seed)
+    if not sum(sizes):
+        return
+    table, index = random.standard_normal((rows, width)), random.integers(0, rows, sum(sizes))
+    starts = np.cumsum([0, *sizes[:-1]])
+    ours = places.bags(table, index, starts, 0)
+    for row, start, size in zip(ours, starts, sizes):
+        kept = index[start : start + size]
+        np.testing.assert_allclose(row, table[kept[kept != 0]].sum(0), rtol=1e-12, atol=1e-12)

@@ -108,6 +108,18 @@ def empty_strided(shape: Sequence[int], strides: Sequence[int], dtype: Any) -> n
     return ndarray(shape, dtype, np.empty(extent(shape, strides), dtype), 0, [s * itemsize for s in strides])
 
 
+def row_major(operand: Any, result: Any) -> Any:
+    """A reduction's result row by row, in whatever order the operand lies in memory: so PyTorch gives it."""
+    if operand.flags.c_contiguous or not result.ndim:
+        return result
+    strides = contiguous_strides(result.shape)
+    if strides == strides_of(result):
+        return result
+    if not result.flags.c_contiguous:
+        return np.ascontiguousarray(result) if result.__class__ is ndarray else result.copy()
+    return strided_view(result, result.shape, strides)  # sizes 1 had strides of their own
+
+
 def overlaps(shape: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether two elements may share memory, as with an expanded dimension."""
     reach = 1
@@ -323,6 +335,51 @@ def preserved_strides(shape: Sequence[int], strides: Sequence[int]) -> tuple[int
     if not overlaps(shape, strides) and extent(shape, strides) == math.prod(shape):
         return tuple(strides)
     return ordered_strides(shape, strides)
+
+
+def channels_last_format(array: Any) -> "memory_format | None":
+    """The format of a tensor of four or five dimensions whose channels are the innermost; None for all others."""
+    if array.ndim not in (4, 5) or array.flags.c_contiguous or not array.size:
+        return None
+    shape, strides = array.shape, array.strides
+    least = 0
+    if not strides[1]:
+        return None
+    for d in (1, *range(array.ndim - 1, 1, -1), 0):  # from the innermost to the outermost, as it ought to be
+        if strides[d] < least or (d == 0 and least == strides[1]):  # the second: sizes 1, which tell nothing
+            return None
+        least = strides[d] * (shape[d] if shape[d] > 1 else 1)
+    return channels_last if array.ndim == 4 else channels_last_3d
+
+
+def in_order_of(operand: Any, result: Any) -> Any:
+    """A result of the operand's shape in its order in memory: strides are kept where they have no gaps."""
+    if operand.flags.c_contiguous:
+        return result
+    strides = preserved_strides(result.shape, strides_of(operand))
+    if result.__class__ is not ndarray:
+        return result.as_strided(result.shape, strides)
+    return result if strides == strides_of(result) else in_strides(result, strides)
+
+
+def in_strides(array: ndarray, strides: Sequence[int]) -> ndarray:
+    """A copy with the given strides in elements."""
+    moved = empty_strided(array.shape, strides, array.dtype)
+    moved[...] = array
+    return moved
+
+
+def in_format_of(operand: Any, result: Any) -> Any:
+    """A result with channels last where the operand has them, as PyTorch suggests a memory format; else row-major."""
+    if operand.flags.c_contiguous:
+        return result
+    format = channels_last_format(operand)
+    if format is None or result.ndim != operand.ndim or not result.size:
+        return row_major(operand, result)
+    strides = format_strides(result.shape, format)
+    if result.__class__ is not ndarray:
+        return result.as_strided(result.shape, strides)
+    return result if strides == strides_of(result) else in_strides(result, strides)
 
 
 def ordered_strides(shape: Sequence[int], *operands: Sequence[int]) -> tuple[int, ...]:

@@ -414,7 +414,7 @@ def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
     if low.itemsize == 2:
         x = x.astype(_F32)
     if p == 2 and x.dtype.kind != "c":
-        if axes is None and x.flags.c_contiguous:
+        if axes is None and x.__class__ is np.ndarray and x.flags.c_contiguous:
             result = np.sqrt(x.dtype.type(square_sum([x])))
             result = result.reshape((1,) * x.ndim) if keepdims else result
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.layout import normalize_dim
+from ..core.layout import normalize_dim, row_major
 from ..core.number_info import finfo
 from ..kernels import activation as k
 from ..kernels import elementwise as e
@@ -205,7 +205,7 @@ _functional_softmax("log_softmax", log_softmax)
 @operator("F.logsigmoid", node="LogSigmoidBackward0")
 def logsigmoid(input: Array) -> Array:
     """log(sigmoid(input)), computed without overflow."""
-    return k.log_sigmoid(input)
+    return row_major(input, k.log_sigmoid(input))
 
 
 formula_function("log_sigmoid_backward", k.log_sigmoid_backward, lambda grad, x: grad * tensors.sigmoid(-x))

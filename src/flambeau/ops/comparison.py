@@ -29,6 +29,7 @@ from .definition import (
     tensors,
 )
 from .pointwise import everywhere, refuse, reversed_operands
+from .running import laid_out
 
 # --- comparisons -----------------------------------------------------------------------------------------------
 
@@ -280,7 +281,10 @@ reversed_operands("__rrshift__", bitwise_right_shift.function)
 @operator()
 def where(condition: Array, input: Array | Number, other: Array | Number) -> Array:
     """`input` where the condition holds, else `other`."""
-    return k.where(condition, input, other)
+    result = k.where(condition, input, other)
+    if condition.flags.c_contiguous:
+        return result
+    return laid_out(result, condition, *[x for x in (input, other) if x.__class__ not in NUMBERS])
 
 
 where.derivative(

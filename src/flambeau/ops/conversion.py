@@ -9,7 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.device import CPU, as_device, device
 from ..core.dtype import dtype
-from ..core.layout import preserve_format, preserved_strides, strides_of
+from ..core.layout import in_order_of, preserve_format, preserved_strides, strides_of
 from ..kernels import elementwise as k
 from ..tensor import PLAIN, Tensor, wrap
 from .creation import numpy_dtype
@@ -22,7 +22,8 @@ def to_dtype(input: Array, numpy_dtype: Any) -> Array:
     """A copy in another dtype; a complex number loses its imaginary part."""
     if input.dtype.kind == "c" and numpy_dtype.kind not in "cb":
         input = input.real
-    return k.cast(input, numpy_dtype)
+    result = k.cast(input, numpy_dtype)
+    return in_order_of(input, result) if 0 in input.strides else result
 
 
 to_dtype.derivative(input=lambda F, grad, input_dtype: F.to_dtype(grad, input_dtype))

@@ -13,7 +13,7 @@ from ..core import dtype as dt
 from ..core.device import CPU, as_device
 from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
-from ..core.layout import contiguous_format, format_strides, preserve_format, strided_view
+from ..core.layout import contiguous_format, format_strides, preserve_format, preserved_strides, strided_view, strides_of
 from ..core.layout import empty_strided as strided_empty
 from ..core.promotion import number_dtype, promote_types
 from ..core.size import Size
@@ -760,9 +760,12 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
         if device is not None and as_device(device).type != input.device.type:
             array = allocate(source.shape, numpy_type, device, memory.empty)
         elif source.__class__ is ndarray:
-            array = empty_like_array(source, numpy_type)
+            if source.flags.forc:
+                array = empty_like_array(source, numpy_type)
+            else:
+                array = strided_empty(source.shape, preserved_strides(source.shape, strides_of(source)), numpy_type)
         else:
-            array = type(source)(source.shape, numpy_type)
+            array = type(source)(source.shape, numpy_type, preserved_strides(source.shape, strides_of(source)))
         if memory_format is not None and memory_format is not preserve_format:
             array = _in_format(array, memory_format)
         if array.__class__ is ndarray and fill is not None:

@@ -465,12 +465,7 @@ class Operator:
             ]
         else:
             lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", f"    r = without_memory(OP, error, ({given}))"]
-        if self.promote is not None and len(self._operand_params()) == 2:
-            a, b = (f"a_{n}" for n in self._operand_params())
-            both = f"{a}.__class__ is ndarray and " * ("number" in self.kinds[a[2:]]) + f"{b}.__class__ is ndarray and " * (
-                "number" in self.kinds[b[2:]]
-            )
-            lines += [f"if r.ndim > 1 and {both}not {a}.flags.c_contiguous:", f"    r = laid_out(r, {a}, {b})"]
+        lines += self._layout_source()
         if self.promote == "float" and len(self._operand_params()) == 1:  # the backward takes the operand as it was
             lines += ["if final is not None:", "    r = cast(r, final)", "    a_{0} = {0}._array".format(self._operand_params()[0])]
         record_args = "".join(f", {n}, a_{n}" if n in tensor_params else f", {n}" for n in self.params)
@@ -510,6 +505,19 @@ class Operator:
                 lines.append(f"cross(t, {tensor_params[0]}, OP, ({self._view_arguments()}))")
             lines.append("return t")
         return "".join(f"    {line}\n" for line in lines)
+
+    def _layout_source(self) -> list[str]:
+        """Brings an elementwise result into the memory order that the operands have, off the row-major path."""
+        operands_ = [f"a_{n}" for n in self._operand_params()]
+        if self.promote is None or self.outputs != 1 or not 1 <= len(operands_) <= 2:
+            return []
+        names = self._operand_params()
+        array, given = operands_[0], ", ".join(f"{n}._array" for n in names)
+        if "number" in self.kinds.values():
+            given = f"*[x._array for x in ({', '.join(names)},) if x.__class__ not in NUMBERS]"
+            if self.kinds[names[0]] == "number":
+                array = f"({operands_[-1]} if {array}.__class__ in NUMBERS else {array})"
+        return [f"if r.ndim > 1 and not {array}.flags.c_contiguous:", f"    r = laid_out(r, {given})"]
 
     def _view_arguments(self) -> str:
         return "".join(f"{n}, " for n in self.params[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.layout import in_format_of
 from ..kernels import convolution as k
 from .definition import Array, composite, operator
 
@@ -121,7 +122,8 @@ def pixel_shuffle_op(input: Array, upscale_factor: Any) -> Array:
     """(..., C r^2, H, W) as (..., C, H r, W r)."""
     *lead, c, h, w = input.shape
     r = upscale_factor
-    return k.rearranged(input, (*lead, c // (r * r), r, r, h, w), (0, 3, 1, 4, 2), (*lead, c // (r * r), h * r, w * r))
+    result = k.rearranged(input, (*lead, c // (r * r), r, r, h, w), (0, 3, 1, 4, 2), (*lead, c // (r * r), h * r, w * r))
+    return in_format_of(input, result)
 
 
 @operator(node="PixelUnshuffleBackward0", out=False)
@@ -129,7 +131,8 @@ def pixel_unshuffle_op(input: Array, downscale_factor: Any) -> Array:
     """(..., C, H r, W r) as (..., C r^2, H, W)."""
     *lead, c, h, w = input.shape
     r = downscale_factor
-    return k.rearranged(input, (*lead, c, h // r, r, w // r, r), (0, 2, 4, 1, 3), (*lead, c * r * r, h // r, w // r))
+    result = k.rearranged(input, (*lead, c, h // r, r, w // r, r), (0, 2, 4, 1, 3), (*lead, c * r * r, h // r, w // r))
+    return in_format_of(input, result)
 
 
 pixel_shuffle_op.derivative(input=lambda F, grad, upscale_factor: F.pixel_unshuffle_op(grad, upscale_factor))
@@ -172,7 +175,8 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 def channel_shuffle_op(input: Array, groups: Any) -> Array:
     """(N, g * c, ...) with the channels of the groups in turn."""
     n, c, *rest = input.shape
-    return k.rearranged(input, (n, groups, c // groups, math.prod(rest)), (1, 0, 2), input.shape)
+    result = k.rearranged(input, (n, groups, c // groups, math.prod(rest)), (1, 0, 2), input.shape)
+    return in_format_of(input, result)
 
 
 channel_shuffle_op.derivative(input=lambda F, grad, input_shape, groups: F.channel_shuffle_op(grad, input_shape[1] // groups))

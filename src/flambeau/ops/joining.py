@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY
 from ..core.layout import broadcast_shapes as broadcast_shapes_of
-from ..core.layout import contiguous_format, normalize_dim
+from ..core.layout import channels_last_format, contiguous_format, in_format_of, normalize_dim, strided_view, strides_of
 from ..core.promotion import promote_types
 from ..core.size import Size
 from ..kernels import memory, placing
@@ -42,7 +42,8 @@ def cat(tensors: list[Array], dim: int = 0) -> Array:
             break
     if not mixed:
         try:
-            return placing.concatenate(tensors, dim)
+            result = placing.concatenate(tensors, dim)
+            return result if tensors[0].flags.c_contiguous else _in_common_format(tensors, result)
         except (ValueError, TypeError, IndexError):
             pass
     for i, a in enumerate(tensors):
@@ -62,7 +63,15 @@ def cat(tensors: list[Array], dim: int = 0) -> Array:
                     f"Sizes of tensors must match except in dimension {d}. Expected size {n} but got size {m} for tensor number {i} in "
                     "the list."
                 )
-    return placing.concatenate([a.astype(dtype, copy=False) for a in kept or tensors[:1]], d)
+    return _in_common_format(kept, placing.concatenate([a.astype(dtype, copy=False) for a in kept or tensors[:1]], d))
+
+
+def _in_common_format(arrays: list[Array], result: Array) -> Array:
+    """What was joined with channels last, if all the parts had them there; row-major else."""
+    formats = {channels_last_format(a) for a in arrays}
+    if len(formats) == 1 and None not in formats:
+        return in_format_of(arrays[0], result)
+    return result if result.flags.c_contiguous else result.copy()
 
 
 def _cat_gradient(F: Any, grad: Any, shapes: Any, dim: int) -> list[Any]:
@@ -100,6 +109,12 @@ def stack(tensors: list[Array], dim: int = 0) -> Array:
     if mixed:
         dtype = joined_dtype(tensors)
         tensors = [a.astype(dtype, copy=False) for a in tensors]
+    if not first.flags.c_contiguous and dim < first.ndim:  # as if joined along the dimension, which is then split in two
+        joined = _in_common_format(tensors, placing.concatenate(tensors, dim))
+        if not joined.flags.c_contiguous:
+            strides = strides_of(joined)
+            strides = (*strides[:dim], strides[dim] * shape[dim], *strides[dim:])
+            return strided_view(joined, (*shape[:dim], len(tensors), *shape[dim:]), strides)
     return placing.stack(tensors, dim)
 
 

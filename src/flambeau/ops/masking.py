@@ -43,7 +43,7 @@ def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = Non
             raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
         result = start(input, out)
     else:
-        result = memory.array(input) if shape == input.shape else np.broadcast_to(input, shape).copy()
+        result = memory.array(input, order="C") if shape == input.shape else np.broadcast_to(input, shape).copy()
     k.masked_fill(result, mask, value)
     return result
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.version import bump_version
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.layout import in_format_of, in_order_of, row_major
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
@@ -40,7 +41,8 @@ formula_function("layer_norm_backward", k.layer_norm_backward, _layer_norm_backw
 def layer_norm_with_statistics(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
     """Layer normalisation together with the mean and 1 / sqrt(var + eps)."""
     check_normalized_shape(input.shape, tuple(normalized_shape), weight, bias)
-    return k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
+    found = k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
+    return found if input.flags.c_contiguous else (row_major(input, found[0]), *found[1:])
 
 
 def _layer_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any, bias_shape: Any) -> Any:
@@ -85,7 +87,8 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None,
         or not normalized_shape
     ):
         check_normalized_shape(input.shape, tuple(normalized_shape), weight, bias)
-    return k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
+    found = k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
+    return found if input.flags.c_contiguous else (row_major(input, found[0]), *found[1:])
 
 
 for _op in (layer_norm_with_statistics, layer_norm):
@@ -195,7 +198,8 @@ def batch_norm(
 ) -> Array:
     """Normalises each channel of (N, C, ...): see `F.batch_norm`. The running statistics change in place."""
     _check_batch_norm(input, weight, bias, running_mean, running_var, training)
-    return batch_norm_kernels.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    result, mean, rstd = batch_norm_kernels.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    return in_format_of(input, result), mean, rstd
 
 
 @batch_norm.joint("input", "weight", "bias")
@@ -276,7 +280,8 @@ def batch_norm_with_statistics(
 ) -> Array:
     """Batch normalisation together with the mean and 1 / sqrt(var + eps)."""
     _check_batch_norm(input, weight, bias, running_mean, running_var, training)
-    return batch_norm_kernels.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    result, mean, rstd = batch_norm_kernels.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    return in_format_of(input, result), mean, rstd
 
 
 batch_norm_with_statistics.joint("input", "weight", "bias")(_batch_norm_gradients)
@@ -368,7 +373,7 @@ def _group_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight
     grad_x = _layer_norm_backward_tensors(gw, x, mean.reshape(-1, 1), rstd.reshape(-1, 1), None, none)[0] if needs[0] else None
     grad_weight = None
     if needs[1]:
-        rows = x.reshape(mean.numel(), -1)
+        rows = x.reshape(mean.numel(), x.numel() // max(mean.numel(), 1))
         centred = rows - rows.mean(1, True)
         var = (centred * centred).mean(1, True)
         eps = 1 / (rstd * rstd).detach().reshape(-1, 1) - var.detach()
@@ -403,7 +408,8 @@ def _check_group_norm(shape: Any, groups: int, weight: Any, bias: Any) -> None:
 def group_norm(input: Array, num_groups: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
     """Normalises each group of channels of (N, C, ...): see `F.group_norm`."""
     _check_group_norm(input.shape, num_groups, weight, bias)
-    return k.group_norm(input, num_groups, weight, bias, eps)
+    result, mean, rstd = k.group_norm(input, num_groups, weight, bias, eps)
+    return in_format_of(input, result), mean, rstd
 
 
 @operator(outputs=3, node="NativeGroupNormBackward0", out=False)
@@ -487,7 +493,8 @@ formula_function("rms_norm_backward", k.rms_norm_backward, _rms_norm_backward_te
 @operator(outputs=2, hidden=1, node="MulBackward0", out=False)
 def rms_norm(input: Array, normalized_shape: Any, weight: Array | None, eps: Any) -> Array:
     """x / sqrt(mean(x^2) + eps) * weight over the last dimensions: see `F.rms_norm`."""
-    return k.rms_norm(input, math.prod(normalized_shape), weight, eps)
+    result, rstd = k.rms_norm(input, math.prod(normalized_shape), weight, eps)
+    return in_order_of(input, result), rstd
 
 
 @rms_norm.joint("input", "weight")

@@ -10,6 +10,7 @@ from ..core.return_types import return_type
 from ..kernels import elementwise as k
 from .definition import NUMBERS, Array, Number, formula_function, operator
 from .pointwise import everywhere, refuse, undefined
+from .running import laid_out
 
 # --- rounding --------------------------------------------------------------------------------------------------
 
@@ -160,7 +161,8 @@ def heaviside(input: Array, values: Array, out: Any = None) -> Array:
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     if input.dtype != values.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
-    return k.heaviside(input, values, out)
+    result = k.heaviside(input, values, out)
+    return laid_out(result, input, values) if out is None else result
 
 
 heaviside.derivative(input=undefined("heaviside"), values=undefined("heaviside"))
@@ -239,7 +241,8 @@ def lerp(input: Array, end: Array, weight: Array | Number, out: Any = None) -> A
             raise RuntimeError(f"expected dtype {_c_name(input)} for `{name}` but got dtype {_c_name(x)}")
     if input.dtype.kind in "biu":
         refuse(input, "lerp_kernel_scalar" if weight.__class__ in NUMBERS else "lerp_kernel_tensor")
-    return k.lerp(input, end, weight, out=out)
+    result = k.lerp(input, end, weight, out=out)
+    return result if out is not None or input.flags.c_contiguous else laid_out(result, input, end)
 
 
 def _c_name(x: Any) -> str:
@@ -270,7 +273,8 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1, out
         input, tensor1, tensor2 = k.promoted(input, tensor1, tensor2)
     if input.dtype.kind == "b":
         refuse(input, "addcmul_cpu_out")
-    return k.addcmul(input, tensor1, tensor2, value, out=out)
+    result = k.addcmul(input, tensor1, tensor2, value, out=out)
+    return result if out is not None or input.flags.c_contiguous else laid_out(result, input, tensor1, tensor2)
 
 
 addcmul.derivative(
@@ -294,7 +298,8 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1, out
         raise RuntimeError(_NO_INTEGER_ADDCDIV)
     if input.dtype is not tensor1.dtype or input.dtype is not tensor2.dtype:
         input, tensor1, tensor2 = k.promoted(input, tensor1, tensor2)
-    return k.addcdiv(input, tensor1, tensor2, value, out=out)
+    result = k.addcdiv(input, tensor1, tensor2, value, out=out)
+    return result if out is not None or input.flags.c_contiguous else laid_out(result, input, tensor1, tensor2)
 
 
 addcdiv.derivative(
@@ -321,7 +326,7 @@ def _check_parts(x: Any, y: Any) -> None:
 def complex(real: Array, imag: Array) -> Array:
     """Complex numbers from their parts, of dtype float32 or float64."""
     _check_parts(real, imag)
-    return k.complex_from(real, imag)
+    return laid_out(k.complex_from(real, imag), real, imag)
 
 
 complex.derivative(real=lambda F, grad: F.real(grad), imag=lambda F, grad: F.imag(grad))

@@ -10,6 +10,7 @@ from ..kernels.compiler import expression as e
 from ..kernels.memory import sum_to
 from ..tensor import Tensor
 from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, explained_here, formula_function, operator, tensors
+from .running import laid_out
 
 # What the engine and the formulas need in both forms. Over Tensors the names resolve when they are called.
 formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape))
@@ -595,7 +596,8 @@ def clamp_tensors(input: Array, min: Array | None, max: Array | None) -> Array:
     if input.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types")
     to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
-    return k.clamp(*[x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)])
+    result = k.clamp(*[x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)])
+    return result if input.flags.c_contiguous else laid_out(result, *[x for x in (input, min, max) if x is not None])
 
 
 def _clamp_bounds(F: Any, input: Any, min: Any, max: Any) -> Any:

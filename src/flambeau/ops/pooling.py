@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.layout import in_format_of
+from ..core.layout import in_format_of, row_major
 from ..kernels import pooling as k
 from ..kernels import resampling
 from .definition import NAMES, Array, composite, formula_function, operator, write_out
@@ -116,6 +116,11 @@ def _refuse(array: Any, name: str, kinds: str, small: bool = True) -> None:
     """Raises NotImplementedError for dtypes that PyTorch has no kernel for."""
     if array.dtype.kind not in kinds or (not small and array.dtype.kind in "iu" and array.dtype.itemsize != 8):
         raise NotImplementedError(f"\"{name}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[array.dtype]]}'")
+
+
+def _as_images(input: Array, result: Array) -> Array:
+    """Channels last where the input has them: PyTorch keeps that for images, not for volumes."""
+    return in_format_of(input, result) if input.ndim == 4 else row_major(input, result)
 
 
 # --- maxima -------------------------------------------------------------------------------------------------------------
@@ -286,7 +291,7 @@ def avg_pool(input: Array, kernel: Any, stride: Any, padding: Any, out_size: Any
     """The mean of each window."""
     dims = len(kernel)
     result = k.avg_pool(_rows(input, dims), kernel, stride, padding, out_size, include_padding, divisor)
-    return in_format_of(input, result.reshape(*input.shape[: input.ndim - dims], *out_size))
+    return _as_images(input, result.reshape(*input.shape[: input.ndim - dims], *out_size))
 
 
 @operator(out=False)
@@ -396,7 +401,7 @@ def adaptive_avg_pool(input: Array, out_size: Any) -> Array:
     result = input
     for i, n in enumerate(out_size, input.ndim - len(out_size)):
         result = resampling.resample(result, i, resampling.adaptive_table(input.shape[i], n))
-    return in_format_of(input, result.astype(input.dtype, copy=False))
+    return _as_images(input, result.astype(input.dtype, copy=False))
 
 
 @operator(out=False)
@@ -427,7 +432,7 @@ def adaptive_max_pool(input: Array, out_size: Any) -> Array:
     windows = [k.adaptive_windows(n, o) for n, o in zip(input.shape[-dims:], out_size)]
     values, indices = k.max_of_windows(_rows(input, dims), windows)
     shape = (*input.shape[: input.ndim - dims], *out_size)
-    return in_format_of(input, values.reshape(shape)), in_format_of(input, indices.reshape(shape))
+    return _as_images(input, values.reshape(shape)), _as_images(input, indices.reshape(shape))
 
 
 @adaptive_max_pool.joint("input")
@@ -592,7 +597,7 @@ def max_unpool(input: Array, indices: Array, spatial: Any) -> Array:
     if bad is not None:
         raise RuntimeError(f"Found an invalid max index: {bad} (output volumes are of size {'x'.join(map(str, spatial))})")
     placed = k.place(_rows(input, dims), _rows(indices, dims), spatial).reshape(*input.shape[: input.ndim - dims], *spatial)
-    return in_format_of(input, placed)
+    return _as_images(input, placed)
 
 
 max_unpool.derivative(input=lambda F, grad, indices, spatial: F.pool_gather(grad, indices, spatial))
@@ -648,7 +653,7 @@ def fractional_max_pool(input: Array, samples: Array, kernel: Any, out_size: Any
     dims = len(kernel)
     values, indices = k.fractional_max_pool(_rows(input, dims), samples.reshape(-1, dims), kernel, out_size)
     shape = (*input.shape[: input.ndim - dims], *out_size)
-    return in_format_of(input, values.reshape(shape)), in_format_of(input, indices.reshape(shape))
+    return values.reshape(shape), indices.reshape(shape)
 
 
 @fractional_max_pool.joint("input")

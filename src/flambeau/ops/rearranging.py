@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.layout import normalize_dim, normalize_dims
+from ..core.layout import in_format_of, normalize_dim, normalize_dims
 from ..kernels import placing
 from ..tensor import Tensor
 from .definition import Array, composite, operator
@@ -62,7 +62,7 @@ def roll(input: Array, shifts: Any, dims: Any = ()) -> Array:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if len(by) != len(along):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
-    return placing.roll(input, by, [normalize_dim(d, input.ndim) for d in along])
+    return in_format_of(input, placing.roll(input, by, [normalize_dim(d, input.ndim) for d in along]))
 
 
 def _negative(shifts: Any) -> Any:
@@ -152,7 +152,7 @@ def constant_pad_nd(input: Array, pad: Any, value: Any = 0) -> Array:
                 "dimension "
                 f"{d} of your input."
             )
-    return placing.pad_constant(input, pairs, value)
+    return in_format_of(input, placing.pad_constant(input, pairs, value))
 
 
 constant_pad_nd.derivative(input=lambda F, grad, pad: F.constant_pad_nd(grad, tuple([-p for p in pad])))
@@ -168,7 +168,9 @@ def _pad_node(input: Any, pad: Any, mode: str) -> str:
 @operator(node=_pad_node)
 def padded(input: Array, pad: Any, mode: str) -> Array:
     """The input with elements of its own around it."""
-    return placing.pad_from_inside(input, _pairs(pad, input.ndim), mode)
+    result = placing.pad_from_inside(input, _pairs(pad, input.ndim), mode)
+    kept = mode == "replicate" or (mode == "reflect" and input.ndim == 5)
+    return in_format_of(input, result) if kept else result
 
 
 @operator()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.layout import normalize_dim, normalize_dims
+from ..core.layout import normalize_dim, normalize_dims, row_major
 from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels import reduction as k
@@ -92,8 +92,9 @@ def sum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = No
     if dim is not None:
         dim = axes_of(dim, input.ndim)
     if dtype is not None:
-        return k.sum(input, dim, keepdim, numpy_dtype(dtype))
-    return k.sum(input, dim, keepdim, _INT64 if input.dtype.kind in "iub" else None)
+        return row_major(input, k.sum(input, dim, keepdim, numpy_dtype(dtype)))
+    total = k.sum(input, dim, keepdim, _INT64 if input.dtype.kind in "iub" else None)
+    return total if input.flags.c_contiguous else row_major(input, total)
 
 
 sum.derivative(input=lambda F, grad, input_shape, dim, keepdim: expand_reduced(F, grad, input_shape, dim, keepdim))
@@ -114,7 +115,7 @@ def mean(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     if dim is None:
         return k.mean(input, None, keepdim, input.size)
     axes = axes_of(dim, input.ndim)
-    return k.mean(input, axes, keepdim, count_of(input.shape, axes))
+    return row_major(input, k.mean(input, axes, keepdim, count_of(input.shape, axes)))
 
 
 def _mean_derivative(F: Any, grad: Any, input_shape: Any, dim: Any, keepdim: bool) -> Any:
@@ -176,7 +177,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         _require_elements(name, input, (axis,))
         if input.dtype.kind == "c":
             raise NotImplementedError(f"{name} does not support complex inputs.")
-        return as_array(kernel(input, axis, keepdim)), as_array(arg(input, axis, keepdim))
+        return row_major(input, as_array(kernel(input, axis, keepdim))), row_major(input, as_array(arg(input, axis, keepdim)))
 
     along.__name__, along.__doc__ = f"{name}_dim", f"The {word} element along a dimension, and its index."
     along.__annotations__ = {"input": "Array"}
@@ -220,7 +221,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         axes = axes_of(dim, input.ndim)
         if input.size == 0:
             _require_elements(f"a{name}", input, axes)
-        return kernel(input, axes, keepdim)
+        return row_major(input, kernel(input, axes, keepdim))
 
     amount.__name__, amount.__doc__ = f"a{name}", f"The {word} element along one or several dimensions; equal ones share the gradient."
     amount.__annotations__ = {"input": "Array"}
@@ -278,7 +279,7 @@ def aminmax(input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:
             raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
         if input.shape[axes[0]] == 0:
             raise IndexError(f"aminmax: Expected reduction dim {axes[0]} to have non-zero size.")
-    return as_array(k.minimum(input, axes, keepdim)), as_array(k.maximum(input, axes, keepdim))
+    return row_major(input, as_array(k.minimum(input, axes, keepdim))), row_major(input, as_array(k.maximum(input, axes, keepdim)))
 
 
 @aminmax.joint("input")
@@ -298,19 +299,19 @@ def _truth(input: Array, result: Any) -> Any:
 @operator("torch.any", "Tensor.any", differentiable=False)
 def any(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
     """Whether any element is true (not zero), of all or along `dim`."""
-    return _truth(input, k.any_true(input, axes_of(dim, input.ndim), keepdim))
+    return row_major(input, _truth(input, k.any_true(input, axes_of(dim, input.ndim), keepdim)))
 
 
 @operator("torch.all", "Tensor.all", differentiable=False)
 def all(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
     """Whether every element is true (not zero), of all or along `dim`."""
-    return _truth(input, k.all_true(input, axes_of(dim, input.ndim), keepdim))
+    return row_major(input, _truth(input, k.all_true(input, axes_of(dim, input.ndim), keepdim)))
 
 
 @operator("torch.count_nonzero", "Tensor.count_nonzero", differentiable=False, out=False)
 def count_nonzero(input: Array, dim: Any = None) -> Array:
     """How many elements are not zero, of all or along `dim`."""
-    return k.count_nonzero(input, axes_of(dim, input.ndim))
+    return row_major(input, k.count_nonzero(input, axes_of(dim, input.ndim)))
 
 
 # --- products, variances, norms ----------------------------------------------------------------------------------
@@ -320,7 +321,7 @@ def count_nonzero(input: Array, dim: Any = None) -> Array:
 def prod(input: Array, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Array:
     """The product of all elements, or along `dim`; integers and bools multiply in int64."""
     target = numpy_dtype(dtype) if dtype is not None else _INT64 if input.dtype.kind in "iub" else None
-    return k.prod(input, axes_of(dim, input.ndim), keepdim, target)
+    return row_major(input, k.prod(input, axes_of(dim, input.ndim), keepdim, target))
 
 
 def _prod_derivative(F: Any, grad: Any, input: Any, dim: Any, keepdim: bool) -> Any:
@@ -371,7 +372,7 @@ def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool) -
             stacklevel=3,
         )
     low = input.dtype
-    variance, mean_ = k.var(input, axes, keepdim, count, correction)
+    variance, mean_ = (row_major(input, x) for x in k.var(input, axes, keepdim, count, correction))
     return (variance.astype(low), mean_.astype(low)) if low.itemsize == 2 else (variance, mean_)
 
 
@@ -498,7 +499,7 @@ _spread("std", std_op, _with_mean("std", _std_derivative))
 @operator("torch.logsumexp", "Tensor.logsumexp", "special.logsumexp", promote="float")
 def logsumexp(input: Array, dim: Any, keepdim: Any = False) -> Array:
     """log(sum(exp(input))) along one or several dimensions, without overflow."""
-    return k.logsumexp(input, axes_of(dim, input.ndim), keepdim)
+    return row_major(input, k.logsumexp(input, axes_of(dim, input.ndim), keepdim))
 
 
 logsumexp.derivative(
@@ -519,7 +520,7 @@ def vector_norm(input: Array, ord: Any = 2, dim: Any = None, keepdim: Any = Fals
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {SCALAR_NAMES[OF_NUMPY[input.dtype]]}"
         )
     axes = axes_of(dim, input.ndim)
-    return k.norm(input, float(ord), axes, keepdim)
+    return row_major(input, k.norm(input, float(ord), axes, keepdim))
 
 
 def _norm_derivative(F: Any, grad: Any, input: Any, result: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
@@ -564,7 +565,7 @@ def nansum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any =
     if input.dtype.kind == "c":
         raise RuntimeError("nansum does not support complex inputs")
     target = numpy_dtype(dtype) if dtype is not None else _INT64 if input.dtype.kind in "iub" else input.dtype
-    return k.nansum(input, axes_of(dim, input.ndim), keepdim, target)
+    return row_major(input, k.nansum(input, axes_of(dim, input.ndim), keepdim, target))
 
 
 nansum.derivative(input=lambda F, grad, input, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * (input == input))
@@ -603,7 +604,7 @@ def frobenius_norm(input: Any, dim: Any = (), keepdim: bool = False, *, out: Any
 def renorm(input: Array, p: Any, dim: Any, maxnorm: Any) -> Array:
     """Each slice along `dim` whose p-norm exceeds `maxnorm`, scaled down to it; the others as they are."""
     _check_renorm(input, p, maxnorm)
-    return k.renorm(input, float(p), normalize_dim(dim, input.ndim), float(maxnorm))
+    return row_major(input, k.renorm(input, float(p), normalize_dim(dim, input.ndim), float(maxnorm)))
 
 
 def _check_renorm(input: Array, p: float, maxnorm: float) -> None:

@@ -66,10 +66,14 @@ def _title(name: str) -> str:
 
 def _as_dtype(input: Array, dtype: Any, shape: Any, strides: Any) -> Array:
     """The memory from the input's first element on, read as another dtype."""
+    if input.__class__ is not np.ndarray:  # without memory
+        return type(input)(shape, dtype, strides)
     if not input.size:
         return strided_view(memory.empty(0, dtype), shape, strides)
     root = layout.root_of(input)
     start = layout.address(input) - layout.address(root)
+    if not root.flags.c_contiguous:
+        root = root.transpose(sorted(range(root.ndim), key=lambda d: -root.strides[d]))
     return np.ndarray(shape, dtype, root, start, [s * dtype.itemsize for s in strides])
 
 

@@ -44,18 +44,20 @@ def both_to_float(a: Any, b: Any) -> tuple[Any, Any]:
     return (to_float(a) if hasattr(a, "dtype") else float(a)), (to_float(b) if hasattr(b, "dtype") else float(b))
 
 
-def laid_out(result: Any, a: Any, b: Any) -> Any:
+def laid_out(result: Any, first: Any, *others: Any) -> Any:
     """A result in the memory order that PyTorch gives it, where NumPy decides otherwise: that of the first operand."""
-    if a.strides == b.strides or result.__class__ is not ndarray:
+    if result.__class__ is not ndarray or first.strides == result.strides and all(x.strides == first.strides for x in others):
         return result
     shape = result.shape
-    operands_ = [(0,) * (len(shape) - x.ndim) + tuple([s if n > 1 else 0 for s, n in zip(x.strides, x.shape)]) for x in (a, b)]
-    strides = layout.ordered_strides(shape, *operands_)
-    if strides == layout.strides_of(result):
+    if first.ndim > len(shape) or not others and shape != first.shape or any(x.ndim > len(shape) for x in others):
         return result
-    moved = layout.empty_strided(shape, strides, result.dtype)
-    moved[...] = result
-    return moved
+    operands_ = []
+    for x in (first, *others):
+        here = shape[len(shape) - x.ndim :]
+        steps = [s if n > 1 or m == 1 else 0 for s, n, m in zip(x.strides, x.shape, here)]
+        operands_.append((0,) * (len(shape) - x.ndim) + tuple(steps))
+    strides = layout.ordered_strides(shape, *operands_)
+    return result if strides == layout.strides_of(result) else layout.in_strides(result, strides)
 
 
 def broadcast_failure(*operands_: Any) -> Exception:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.layout import normalize_dim
+from ..core.layout import normalize_dim, row_major
 from ..core.number_info import finfo
 from ..core.return_types import return_type
 from ..kernels import memory
@@ -87,7 +87,8 @@ def _running(name: str, largest: bool) -> None:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim or not input.size:
             return input.copy(), memory.no_index(input)
-        return k.running_extreme(input, axis, largest)
+        values, indices = k.running_extreme(input, axis, largest)
+        return row_major(input, values), row_major(input, indices)
 
     forward.__name__ = name
     forward.__doc__ = f"The {'largest' if largest else 'smallest'} element so far along `dim`, and its index."
@@ -113,7 +114,7 @@ def logcumsumexp(input: Array, dim: Any) -> Array:
 
         raise unimplemented("logcumsumexp_out_cpu", input)
     axis = normalize_dim(dim, input.ndim)
-    return k.logcumsumexp(input, axis) if input.ndim else input.copy()
+    return row_major(input, k.logcumsumexp(input, axis)) if input.ndim else input.copy()
 
 
 def _logcumsumexp_backward_tensors(grad: Any, x: Any, result: Any, dim: int) -> Any:

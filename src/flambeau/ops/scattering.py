@@ -43,10 +43,10 @@ def is_index(array: Array) -> bool:
     return array.dtype.kind == "i" and array.itemsize >= 4
 
 
-def start(input: Array, out: Any) -> Array:
-    """The array to write into: a copy of the input, or where the result belongs."""
+def start(input: Array, out: Any, ordered: bool = False) -> Array:
+    """The array to write into: a row-major copy of the input (in its own order if `ordered`), or where the result belongs."""
     if out is None:
-        return memory.array(input)  # also of the scalars that formulas may bring
+        return memory.array(input, order="K" if ordered else "C")  # also of the scalars that formulas may bring
     if out is not input:
         out[...] = input
     return out
@@ -251,7 +251,7 @@ def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     d = _check_scatter("scatter", input, dim, index, src)
-    result = memory.array(input)
+    result = memory.array(input, order="C")
     k.scatter_reduce(result, d, index, src, reduce, include_self)
     return result
 
@@ -440,7 +440,7 @@ def index_fill(input: Array, dim: int, index: Array, value: Array | Number, out:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     if index.ndim > 1:
         raise IndexError("Index has to be a vector/scalar")
-    result = start(input, out)
+    result = start(input, out, True)
     k.index_copy(result, d, index, number, True)
     return result
 
@@ -467,7 +467,7 @@ def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: st
         raise RuntimeError("index_reduce_(): Expected dtype int32/int64 for index")
     if input.dtype != source.dtype:
         raise RuntimeError("index_reduce_(): self and source must have the same scalar type")
-    result = memory.array(input)
+    result = memory.array(input, order="C")
     k.scatter_reduce(result, d, k.along(index, source, d), source, reduce, include_self)
     return result
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import SCALAR_NAMES
-from ..core.layout import normalize_dim
+from ..core.layout import in_order_of, normalize_dim
 from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels import sorting as k
@@ -31,7 +31,8 @@ def sort_op(input: Array, dim: Any, descending: Any, stable: Any = False) -> Arr
         return input.copy(), memory.no_index(input)
     if input.dtype.kind == "c":
         raise RuntimeError("Sort does not support complex dtypes on CPU")
-    return k.sort(input, axis, bool(descending))
+    values, indices = k.sort(input, axis, bool(descending))
+    return in_order_of(input, values), in_order_of(input, indices)
 
 
 sort_op.joint("input")(lambda F, grads, result1, input_shape, dim: (F.value_selecting_backward(grads[0], result1, input_shape, dim, True),))

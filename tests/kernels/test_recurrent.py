@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flambeau.kernels import batch_norm, recurrent
+from flambeau.kernels import activation, batch_norm, recurrent
 from flambeau.kernels.compiler import ChannelKernel, threads, usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
@@ -132,3 +132,21 @@ def test_batch_norm(samples, channels, sizes, training, affine, tracked, dtype, 
     assert_close(batch_norm.batch_norm_backward(*args), by_numpy(batch_norm, batch_norm.batch_norm_backward, *args), dtype)
     sums = batch_norm.channel_sums(x)
     np.testing.assert_allclose(sums, x.astype(np.float64).sum((0, *range(2, x.ndim))), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", ((64, 300), (3000, 70), (16, 33, 500), (4, 1000, 9)), ids=str)
+def test_channels_do_not_depend_on_the_threads(shape):
+    random = np.random.default_rng(0)
+    x, grad = random.standard_normal((2, *shape)).astype(np.float32)
+    weight = random.standard_normal(shape[1]).astype(np.float32)
+    before, results = threads.count(), []
+    try:
+        for count in (1, 3):
+            threads.set_count(count)
+            found = batch_norm.batch_norm(x, weight, weight, None, None, True, 0.1, 1e-5)
+            slopes = batch_norm.batch_norm_backward(grad, x, weight, found[1], found[2], True, (True, True, True))
+            results.append([*found, *slopes, batch_norm.channel_sums(x), activation.softmax(x, 0), activation.log_softmax(x, 1)])
+    finally:
+        threads.set_count(before)
+    for one, other in zip(*results):
+        np.testing.assert_array_equal(one, other)

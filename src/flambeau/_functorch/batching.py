@@ -80,6 +80,20 @@ class BatchedTensor(Tensor):
     def conj(self) -> Any:
         return BatchedTensor(self._value.conj(), self._level)
 
+    def clamp_(self, min: Any = None, max: Any = None) -> Any:
+        return self.copy_(self.clamp(min, max))
+
+    clip_ = clamp_
+
+    def detach_(self) -> Any:
+        self._value = self._value.detach()
+        return self
+
+    def __iter__(self) -> Any:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
     _view = _grad = _counter = _hooks = None  # type: ignore[assignment]
 
     _requires_grad = False  # the graph is that of the value

@@ -115,8 +115,23 @@ def _is_elementwise(op: Any) -> bool:
 RULES["default"] = default
 for _name in _ELEMENTWISE:
     RULES.setdefault(_name, elementwise)
-RULES["copy_"] = RULES["masked_fill_"] = RULES["fill_"] = RULES["zero_"] = RULES["clamp_"] = elementwise_in_place
+RULES["copy_"] = RULES["masked_fill_"] = RULES["zero_"] = RULES["clamp_"] = elementwise_in_place
 RULES["addcmul_"] = RULES["addcdiv_"] = RULES["lerp_"] = elementwise_in_place
+
+
+@rule("fill_")
+def fill(level: Level, func: Any, args: Any, kwargs: Any) -> Any:
+    target, value = args
+    if not level.has(target):
+        raise unbatched_target("fill_")
+    if level.has(value):
+        if value.dim():
+            return NotImplemented
+        value = value._value.reshape(level.size, *[1] * target.dim())
+        target._value.copy_(value.expand(target._value.shape))
+    else:
+        func(target._value, value)
+    return target
 
 
 @rule("masked_fill")
@@ -585,11 +600,9 @@ def index_select(level: Level, func: Any, args: Any, kwargs: Any) -> Any:
 
 @rule("embedding")
 def embedding(level: Level, func: Any, args: Any, kwargs: Any) -> Any:
-    given = arguments(func, "input weight padding_idx max_norm norm_type scale_grad_by_freq sparse", args, kwargs)
-    if level.has(given.get("weight")) or given.get("max_norm") is not None or not level.has(given.get("input")):
+    if len(args) < 2 or level.has(args[0]):  # a table for each sample
         return NotImplemented
-    given["input"] = given["input"]._value
-    return level.wrap(func(**given))
+    return level.wrap(func(*level.values(args), **kwargs))
 
 
 # --- products --------------------------------------------------------------------------------------------------------------

@@ -151,6 +151,9 @@ def _node_type(tree: Any) -> Any:
         return cls
     if isinstance(tree, tuple) and is_namedtuple_class(cls):
         return namedtuple
+    if cls.__module__ == "torch.return_types" and isinstance(tree, tuple):  # what operators with several results return
+        _add(cls, lambda d: (list(d), None), lambda c, _: cls(c), lambda d: (_indexed(d), None))
+        return cls
     return None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .compiler import usable
 from .compiler.threads import count
 from .library import depthwise as library
-from .library.writer import lanes
+from .library.vectors import lanes
 
 _KINDS = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 LARGEST = 1 << 14

@@ -15,10 +15,10 @@ without a compiler. So this file adds speed and no behaviour; `FLAMBEAU_KERNELS=
 from typing import TYPE_CHECKING, Any, Callable
 
 from ..autograd import plain
-from ..kernels.compiler.code import Code
+from ..kernels.compiler.code import Code, Value, Variable
 from ..kernels.compiler.expression import Expression
 from ..tensor import Tensor
-from .native_objects import COLUMN, DECLARATIONS, FULL, ONE, ROW, Fields, Table, Writer, common_table, fields
+from .native_objects import COLUMN, DECLINED, FULL, ONE, ROW, Fields, Table, Writer, common_table, fields
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -26,66 +26,65 @@ if TYPE_CHECKING:
 LIMIT = 32768
 """The number of elements up to which one thread is as fast as several, and the call is what counts."""
 
-_DECLINED = "inttoptr (i64 1 to ptr)"
 _FLOATS = {"f32": "float", "f64": "double"}
 
 
-def ordered_sum(code: Code, x: str, count: str, type_: str) -> str:
+def ordered_sum(code: Code, x: Value, count: Value, type_: str) -> Value:
     """The sum of `count` elements that lie side by side, added up in the order in which PyTorch does it, so that no digit differs.
 
     They are taken four vectors of 32 bytes at a time; every 16 of these groups are added to sums of a second level, every 16 of those to
     a third; then the four, what is left of the elements, and the lanes of the vector, one after the other.
     """
-    lanes, size = (8, 4) if type_ == "float" else (4, 8)
+    lanes = 8 if type_ == "float" else 4
     vector = f"<{lanes} x {type_}>"
-    sums = [[code.slot(vector, "zeroinitializer") for _ in range(4)] for _ in range(3)]
-    total = code.slot(type_, "0.0")
+    sums = [[code.variable(vector, 0.0) for _ in range(4)] for _ in range(3)]
+    total = code.variable(type_, 0.0)
 
-    def add(slot: str, value: str, kind: str = vector) -> None:
-        code.put(slot, kind, code.op(f"fadd {kind} {code.get(slot, kind)}, {value}"))
+    def add(slot: Variable, value: Value) -> None:
+        slot.value = slot.value + value
 
-    def load(index: str) -> str:
-        return code.op(f"load {vector}, ptr {code.op(f'getelementptr {vector}, ptr {x}, i64 {index}')}, align {size}")
+    def load(index: Value) -> Value:
+        return code.load(vector, code.at(x, index, vector))
 
-    short = code.op(f"and i1 {code.op(f'icmp slt i64 {count}, 8')}, {code.op(f'icmp sge i64 {count}, 4')}")
+    short = (count < 8) & (count >= 4)
     if lanes == 8:  # fewer than a vector: by fours, the rest after the first
         with code.when(short):
-            add(total, code.item(x, 0, type_), type_)
-            with code.loop(code.op(f"sub i64 {count}, 4")) as i:
-                add(total, code.item(x, code.op(f"add i64 {i}, 4"), type_), type_)
+            add(total, code.load(type_, x, 0))
+            with code.loop(count - 4, short=True) as i:
+                add(total, code.load(type_, x, i + 4))
             for k in (1, 2, 3):
-                add(total, code.item(x, k, type_), type_)
-    vectors = code.op(f"sdiv i64 {count}, {lanes}")
-    groups = code.op(f"sdiv i64 {vectors}, 4")
-    with code.loop(groups) as i:
-        first = code.op(f"mul i64 {i}, 4")
+                add(total, code.load(type_, x, k))
+    vectors = count // lanes
+    groups = vectors // 4
+    with code.loop(groups, short=True) as i:
+        first = i * 4
         for k in range(4):
-            add(sums[0][k], load(code.op(f"add i64 {first}, {k}")))
-        done = code.op(f"add i64 {i}, 1")
+            add(sums[0][k], load(first + k))
+        done = i + 1
         for level, step in ((1, 16), (2, 256)):
-            with code.when(code.op(f"icmp eq i64 {code.op(f'and i64 {done}, {step - 1}')}, 0")):
+            with code.when((done & (step - 1)).equals(0)):
                 for k in range(4):
-                    add(sums[level][k], code.get(sums[level - 1][k], vector))
-                    code.put(sums[level - 1][k], vector, "zeroinitializer")
+                    add(sums[level][k], sums[level - 1][k].value)
+                    sums[level - 1][k].value = 0.0
     for level in (1, 2):
         for k in range(4):
-            add(sums[0][k], code.get(sums[level][k], vector))
-    used = code.op(f"mul i64 {groups}, 4")
-    with code.loop(code.op(f"sub i64 {vectors}, {used}")) as i:
-        add(sums[0][0], load(code.op(f"add i64 {i}, {used}")))
+            add(sums[0][k], sums[level][k].value)
+    used = groups * 4
+    with code.loop(vectors - used, short=True) as i:
+        add(sums[0][0], load(i + used))
     for k in (1, 2, 3):
-        add(sums[0][0], code.get(sums[0][k], vector))
-    seen = code.op(f"mul i64 {vectors}, {lanes}")
-    rest = code.op(f"sub i64 {count}, {seen}")
+        add(sums[0][0], sums[0][k].value)
+    seen = vectors * lanes
+    rest = count - seen
     if lanes == 8:
-        rest = code.op(f"select i1 {short}, i64 0, i64 {rest}")
-    with code.loop(rest) as i:
-        add(total, code.item(x, code.op(f"add i64 {i}, {seen}"), type_), type_)
-    together = code.get(sums[0][0], vector)
-    with code.when(code.op(f"icmp sgt i64 {vectors}, 0")):
+        rest = code.where(short, 0, rest)
+    with code.loop(rest, short=True) as i:
+        add(total, code.load(type_, x, i + seen))
+    together = sums[0][0].value
+    with code.when(vectors > 0):
         for k in range(lanes):
-            add(total, code.op(f"extractelement {vector} {together}, i32 {k}"), type_)
-    return code.get(total, type_)
+            add(total, code.lane(together, k))
+    return total.value
 
 
 class Untraceable(Exception):
@@ -147,18 +146,6 @@ class _OperatorWriter(Writer):
 
     # --- kernels -------------------------------------------------------------------------------------------------
 
-    def expression(self, code: Code, value: Any, leaves: dict[Expression, str], kind: str) -> str:
-        """Code that computes a traced expression of the given leaves."""
-        from ..kernels.compiler.llvm import Block, literal
-
-        if not isinstance(value, Expression):
-            return literal(value, kind)
-        block = Block(lambda: "%" + code.fresh())
-        block.known.update(leaves)
-        name = block.value(value)
-        code.lines += block.lines
-        return name
-
     def kernel(
         self, name: str, function: Callable[..., Any], names: list[str], kind: str, targets: tuple[int, ...], mean: bool = False
     ) -> None:
@@ -170,240 +157,230 @@ class _OperatorWriter(Writer):
         type_ = _FLOATS[kind]
         compares = self.native.kind == "compare"
         result_type = "i8" if compares else type_
-        parameters = ["ptr %o"]
-        for n in names:
-            parameters += [f"ptr %{n}", f"i64 %{n}_row", f"i64 %{n}_step"]
-        code = Code("void", name, *parameters, "i64 %rows", "i64 %columns", "i64 %target")
+        operands = " ".join(f"{n} {n}_row:i64 {n}_step:i64" for n in names)
+        code = self.function(name, f"o {operands} rows:i64 columns:i64 target:i64")
 
-        def element(pointers: list[str], steps: list[Any], j: str) -> str:
-            leaves: dict[Expression, str] = {}
-            arguments = {}
-            for n, p, step in zip(names, pointers, steps):
-                index = j if step == 1 else code.op(f"mul i64 {j}, {step}")
-                leaf = Expression("named", kind, f"%{n}")
-                leaves[leaf] = code.get(p if step == 0 else code.op(f"getelementptr {type_}, ptr {p}, i64 {index}"), type_)
-                arguments[n] = leaf
-            return self.expression(code, function(**arguments), leaves, kind)
+        def element(pointers: list[Value], steps: list[Any], j: Value) -> Value:
+            places = [p if step == 0 else code.at(p, j if step == 1 else j * step, type_) for p, step in zip(pointers, steps)]
+            return code.expression(lambda *given: function(**dict(zip(names, given))), *(code.load(type_, place) for place in places))
 
         def loops(steps: list[Any], target: int) -> None:
             """The loops over all elements; a step is 0, 1 or the name of one that is known when the kernel runs."""
-            total, whole = code.slot(type_, "0.0"), code.slot(type_, "0.0")
-            with code.loop("%rows") as r:
-                pointers = [code.op(f"getelementptr {type_}, ptr %{n}, i64 {code.op(f'mul i64 {r}, %{n}_row')}") for n in names]
-                base = code.op(f"getelementptr {result_type}, ptr %o, i64 {code.op(f'mul i64 {r}, %columns')}")
+            total, whole = code.variable(type_, 0.0), code.variable(type_, 0.0)
+            with code.loop(code["rows"], short=True) as r:
+                pointers = [code.at(code[n], r * code[f"{n}_row"], type_) for n in names]
+                base = code.at(code["o"], r * code["columns"], result_type)
                 if target == ONE:
-                    code.put(total, type_, "0.0")
-                with code.loop("%columns", elements=True) as j:
+                    total.value = 0.0
+                with code.loop(code["columns"], elements=True) as j:
                     value = element(pointers, steps, j)
                     if target == FULL:
                         if compares:
-                            value = code.op(f"zext i1 {value} to i8")
-                        code.put(code.op(f"getelementptr {result_type}, ptr {base}, i64 {j}"), result_type, value)
+                            value = code.convert(value, "i8")
+                        code.store(value, code.at(base, j, result_type))
                     elif target == ROW:
-                        at = code.op(f"getelementptr {type_}, ptr %o, i64 {j}")
-                        code.put(at, type_, code.op(f"fadd {type_} {code.get(at, type_)}, {value}"))
+                        at = code.at(code["o"], j, type_)
+                        code.store(code.load(type_, at) + value, at)
                     else:
-                        code.put(total, type_, code.op(f"fadd reassoc {type_} {code.get(total, type_)}, {value}"))
+                        total.value = total.value.plus(value)
                 if target == ONE:
-                    of_row = code.get(total, type_)
-                    with code.when(code.op(f"icmp eq i64 %target, {COLUMN}")):
-                        code.put(code.op(f"getelementptr {type_}, ptr %o, i64 {r}"), type_, of_row)
-                    code.put(whole, type_, code.op(f"fadd {type_} {code.get(whole, type_)}, {of_row}"))
+                    of_row = total.value
+                    with code.when(code["target"].equals(COLUMN)):
+                        code.store(of_row, code.at(code["o"], r, type_))
+                    whole.value = whole.value + of_row
             if target == ONE:
-                with code.when(code.op(f"icmp eq i64 %target, {ONE}")):
-                    value = code.get(whole, type_)
+                with code.when(code["target"].equals(ONE)):
+                    value = whole.value
                     if mean:
-                        count = code.op(f"sitofp i64 {code.op('mul i64 %rows, %columns')} to {type_}")
-                        value = code.op(f"fdiv {type_} {value}, {count}")
-                    code.put("%o", type_, value)
+                        count = code.convert(code["rows"] * code["columns"], type_)
+                        value = value / count
+                    code.store(value, code["o"])
             code.back()
 
         # What comes in from behind, `grad`, has every element; of the others at most one repeats its elements.
         repeating = [n for n in names if n != "grad"] or (names if FULL in targets and self.native.reduces else [])
         if FULL in targets:
-            with code.when(code.op(f"icmp eq i64 %target, {FULL}")):
+            with code.when(code["target"].equals(FULL)):
                 for zero in repeating:
-                    with code.when(code.op(f"icmp eq i64 %{zero}_step, 0")):
+                    with code.when(code[f"{zero}_step"].equals(0)):
                         loops([int(n != zero) for n in names], FULL)
                 loops([1] * len(names), FULL)
-        steps = [f"%{n}_step" if n in repeating and len(names) > 1 else 1 for n in names]
+        steps = [code[f"{n}_step"] if n in repeating and len(names) > 1 else 1 for n in names]
         if ROW in targets:
-            with code.when(code.op(f"icmp eq i64 %target, {ROW}")):
-                with code.loop("%columns", elements=True) as j:
-                    code.put(code.op(f"getelementptr {type_}, ptr %o, i64 {j}"), type_, "0.0")
+            with code.when(code["target"].equals(ROW)):
+                with code.loop(code["columns"], elements=True) as j:
+                    code.store(code.value(0.0, type_), code.at(code["o"], j, type_))
                 loops(steps, ROW)
         if ONE in targets and self.native.reduces and len(names) == 1:
-            dense = code.op(f"or i1 {code.op('icmp eq i64 %rows, 1')}, {code.op(f'icmp eq i64 %{names[0]}_row, %columns')}")
-            with code.when(code.op(f"and i1 {dense}, {code.op(f'icmp eq i64 %target, {ONE}')}")):
-                count = code.op("mul i64 %rows, %columns")
-                value = ordered_sum(code, f"%{names[0]}", count, type_)
+            dense = code["rows"].equals(1) | code[f"{names[0]}_row"].equals(code["columns"])
+            with code.when(dense & code["target"].equals(ONE)):
+                count = code["rows"] * code["columns"]
+                value = ordered_sum(code, code[names[0]], count, type_)
                 if mean:
-                    value = code.op(f"fdiv {type_} {value}, {code.op(f'sitofp i64 {count} to {type_}')}")
-                code.put("%o", type_, value)
+                    value = value / code.convert(count, type_)
+                code.store(value, code["o"])
                 code.back()
         if ONE in targets:
             loops(steps, ONE)
         code.back()
-        self.done(code)
 
     # --- the call ------------------------------------------------------------------------------------------------
 
     def call(self) -> None:
-        """`ptr core(ptr input, ptr other)`: the result, null with an exception set, or `_DECLINED`."""
+        """`ptr core(ptr input, ptr other)`: the result, null with an exception set, or `DECLINED`."""
         native, at = self.native, self.places.tensor
         names = native.operands
-        code = Code("ptr", "core", *(f"ptr %{n}" for n in names))
+        code = self.function("core", " ".join(names), "ptr")
         steps, arrays_, pick = self._operands(code, names, writeable=False)
         rank, sizes, rows, columns, dtypes = pick
         tensors = {n: arrays_[n][1] for n in names}
-        record = self._watch(code, names, tensors) if native.records else "false"
-        descr = self.table.read(code, "bool") if native.kind == "compare" else code.get(dtypes, "ptr")
+        record = self._watch(code, names, tensors) if native.records else None
+        descr = self.table.read(code, "bool") if native.kind == "compare" else dtypes.value
         form = FULL
         if native.reduces:
-            form, sizes, rank = ONE, "null", "0"
-        result = code.call("ptr", "new_array", f"ptr {descr}", f"ptr {sizes}", f"i64 {rank}")
-        with code.when(code.op(f"icmp eq ptr {result}, null")):
-            code.back("null")
-        self._run(code, "map", code.field(result, 16), [steps[n] for n in names], code.get(dtypes, "ptr"), rows, columns, str(form))
-        made = code.call("ptr", "make_tensor", f"ptr {result}")
-        with code.when(code.op(f"icmp eq ptr {made}, null")):
-            code.back("null")
-        if native.records:
+            form, sizes, rank = ONE, None, 0
+        result = code.call("ptr", "new_array", descr, sizes, rank)
+        with code.when(result.equals(None)):
+            code.back(None)
+        self._run(code, "map", code.field(result, 16), [steps[n] for n in names], dtypes.value, rows, columns, form)
+        made = code.call("ptr", "make_tensor", result)
+        with code.when(made.equals(None)):
+            code.back(None)
+        if record is not None:
             with code.when(record):
-                node = code.call(
-                    "ptr", "record", f"ptr {made}", f"ptr {result}", *(f"ptr %{n}, ptr {code.get(arrays_[n][0], 'ptr')}" for n in names)
-                )
-                with code.when(code.op(f"icmp eq ptr {node}, null")):
-                    code.call("void", "Py_DecRef", f"ptr {made}")
-                    code.back("null")
+                node = code.call("ptr", "record", made, result, *(v for n in names for v in (code[n], arrays_[n][0].value)))
+                with code.when(node.equals(None)):
+                    code.call("void", "Py_DecRef", made)
+                    code.back(None)
                 self._replace(code, made, at["_node"], node)
                 self._replace(code, made, at["_requires_grad"], self.new_reference(code, "True"))
         code.back(made)
         code.mark("decline")
-        code.back(_DECLINED)
-        self.done(code)
+        code.back(DECLINED)
 
-    def _replace(self, code: Code, owner: str, offset: int, value: str) -> None:
+    def _replace(self, code: Code, owner: Value, offset: int, value: Value) -> None:
         """Sets a field that holds a reference; takes over the reference to the value."""
         old = code.field(owner, offset)
         code.set_field(owner, offset, value)
-        code.call("void", "Py_DecRef", f"ptr {old}")
+        code.call("void", "Py_DecRef", old)
 
     def _operands(self, code: Code, names: list[str], writeable: bool) -> Any:
         """Checks the operands and finds how they lie in the result."""
         table = self.table
         active = code.field(table.read(code, "modes"), self.places.active)
-        code.leave(code.op(f"icmp ne ptr {active}, {table.read(code, 'zero')}"), "decline")
-        first = self.tensor_array(code, f"%{names[0]}", "decline", writeable)
+        code.leave(active.differs(table.read(code, "zero")), "decline")
+        first = self.tensor_array(code, code[names[0]], "decline", writeable)
         dtype = code.field(first, 56)
-        known = code.op(f"or i1 {self.is_(code, dtype, 'f32')}, {self.is_(code, dtype, 'f64')}")
-        code.leave(code.op(f"xor i1 {known}, true"), "decline")
-        dtypes = code.slot("ptr", dtype)
-        arrays_ = {names[0]: (code.slot("ptr", first), "true")}
+        known = self.is_(code, dtype, "f32") | self.is_(code, dtype, "f64")
+        code.leave(~known, "decline")
+        dtypes = code.variable("ptr", dtype)
+        arrays_ = {names[0]: (code.variable("ptr", first), code.variable("i1", True))}
         rank, sizes = self.rank_and_sizes(code, first)
-        count = code.call("i64", "product", f"ptr {sizes}", f"i64 {rank}")
-        ranks, sizess, counts = code.slot("i64", rank), code.slot("ptr", sizes), code.slot("i64", count)
-        columns = code.slot("i64", count)
-        pointers = {n: code.slot("ptr", "null") for n in names}
-        forms = {n: code.slot("i64", str(FULL)) for n in names}
-        code.put(pointers[names[0]], "ptr", code.field(first, 16))
+        count = code.call("i64", "product", sizes, rank)
+        ranks, sizess, counts = code.variable("i64", rank), code.variable("ptr", sizes), code.variable("i64", count)
+        columns = code.variable("i64", count)
+        pointers = {n: code.variable("ptr", None) for n in names}
+        forms = {n: code.variable("i64", FULL) for n in names}
+        pointers[names[0]].value = code.field(first, 16)
         if len(names) == 2:
             other = names[1]
-            value, double = code.slot("double"), code.slot("double")
-            held, is_array = code.slot("ptr", "null"), code.slot("i1", "false")
+            value, double = code.memory("double"), code.variable("double")
+            held, is_array = code.variable("ptr", None), code.variable("i1", False)
             arrays_[other] = (held, is_array)
             if self.native.constant is not None:
-                good = code.call("i1", "number", f"ptr %{other}", f"ptr {double}")
-                code.leave(code.op(f"xor i1 {good}, true"), "decline")
+                good = code.call("i1", "number", code[other], double.pointer)
+                code.leave(~good, "decline")
                 wanted = float(self.native.constant)
-                code.leave(code.op(f"fcmp une double {code.get(double, 'double')}, {wanted!r}"), "decline")
-            cls = code.field(f"%{other}", 8)
-            number = code.op(f"or i1 {self.is_(code, cls, 'float')}, {self.is_(code, cls, 'int')}")
+                code.leave(double.value.differs(wanted), "decline")
+            cls = code.field(code[other], 8)
+            number = self.is_(code, cls, "float") | self.is_(code, cls, "int")
             as_number, as_tensor, join = (code.fresh(x) for x in ("number", "tensor", "join"))
-            code.do(f"br i1 {number}, label %{as_number}, label %{as_tensor}")
+            code.branch(number, as_number, as_tensor)
             code.mark(as_number)
-            good = code.call("i1", "number", f"ptr %{other}", f"ptr {double}")
-            code.leave(code.op(f"xor i1 {good}, true"), "decline")
-            wide = code.get(double, "double")
+            good = code.call("i1", "number", code[other], double.pointer)
+            code.leave(~good, "decline")
+            wide = double.value
             with code.when(self.is_(code, dtype, "f32")):
-                code.put(value, "float", code.op(f"fptrunc double {wide} to float"))
+                code.store(code.convert(wide, "float"), value)
             with code.when(self.is_(code, dtype, "f64")):
-                code.put(value, "double", wide)
-            code.put(pointers[other], "ptr", value)
-            code.put(forms[other], "i64", str(ONE))
-            code.do(f"br label %{join}")
+                code.store(wide, value)
+            pointers[other].value = value
+            forms[other].value = ONE
+            code.jump(join)
             code.mark(as_tensor)
             if self.native.constant is not None or self.op.kinds[other] != "number" and self.op.kinds[other] != "tensor":
-                code.do("br label %decline")
+                code.jump("decline")
             else:
-                second = self.tensor_array(code, f"%{other}", "decline")
-                code.leave(code.op(f"icmp ne ptr {code.field(second, 56)}, {dtype}"), "decline")
-                code.put(held, "ptr", second)
-                code.put(is_array, "i1", "true")
-                code.put(pointers[other], "ptr", code.field(second, 16))
+                second = self.tensor_array(code, code[other], "decline")
+                code.leave(code.field(second, 56).differs(dtype), "decline")
+                held.value = second
+                is_array.value = True
+                pointers[other].value = code.field(second, 16)
                 rank2, sizes2 = self.rank_and_sizes(code, second)
-                count2 = code.call("i64", "product", f"ptr {sizes2}", f"i64 {rank2}")
-                larger = code.op(f"icmp sgt i64 {count2}, {count}")
-                equal = code.op(f"icmp eq i64 {count2}, {count}")
-                higher = code.op(f"icmp sgt i64 {rank2}, {rank}")
-                swap = code.op(f"or i1 {larger}, {code.op(f'and i1 {equal}, {higher}')}")
+                count2 = code.call("i64", "product", sizes2, rank2)
+                larger = count2 > count
+                equal = count2.equals(count)
+                higher = rank2 > rank
+                swap = larger | equal & higher
                 first_big, second_big, fitted = (code.fresh(x) for x in ("big", "big", "fitted"))
                 if writeable:
                     code.leave(swap, "decline")
-                code.do(f"br i1 {swap}, label %{second_big}, label %{first_big}")
+                code.branch(swap, second_big, first_big)
                 code.mark(first_big)
-                form = code.call("i64", "fit", f"ptr {sizes}", f"i64 {rank}", f"ptr {sizes2}", f"i64 {rank2}", f"ptr {columns}")
-                code.leave(code.op(f"icmp slt i64 {form}, 0"), "decline")
-                code.put(forms[other], "i64", form)
-                code.do(f"br label %{fitted}")
+                form = code.call("i64", "fit", sizes, rank, sizes2, rank2, columns.pointer)
+                code.leave(form < 0, "decline")
+                forms[other].value = form
+                code.jump(fitted)
                 code.mark(second_big)
-                code.put(columns, "i64", count2)
-                form = code.call("i64", "fit", f"ptr {sizes2}", f"i64 {rank2}", f"ptr {sizes}", f"i64 {rank}", f"ptr {columns}")
-                code.leave(code.op(f"icmp slt i64 {form}, 0"), "decline")
-                code.put(forms[names[0]], "i64", form)
-                code.put(ranks, "i64", rank2)
-                code.put(sizess, "ptr", sizes2)
-                code.put(counts, "i64", count2)
-                code.do(f"br label %{fitted}")
+                columns.value = count2
+                form = code.call("i64", "fit", sizes2, rank2, sizes, rank, columns.pointer)
+                code.leave(form < 0, "decline")
+                forms[names[0]].value = form
+                ranks.value = rank2
+                sizess.value = sizes2
+                counts.value = count2
+                code.jump(fitted)
                 code.mark(fitted)
-                code.do(f"br label %{join}")
+                code.jump(join)
             code.mark(join)
-        total = code.get(counts, "i64")
-        outside = code.op(f"or i1 {code.op(f'icmp eq i64 {total}, 0')}, {code.op(f'icmp sgt i64 {total}, {LIMIT}')}")
+        total = counts.value
+        outside = total.equals(0) | (total > LIMIT)
         code.leave(outside, "decline")
-        width = code.get(columns, "i64")
-        rows = code.op(f"sdiv i64 {total}, {width}")
-        steps = {n: self._steps(code, code.get(pointers[n], "ptr"), code.get(forms[n], "i64"), width) for n in names}
-        return steps, arrays_, (code.get(ranks, "i64"), code.get(sizess, "ptr"), rows, width, dtypes)
+        width = columns.value
+        rows = total // width
+        steps = {n: self._steps(code, pointers[n].value, forms[n].value, width) for n in names}
+        return steps, arrays_, (ranks.value, sizess.value, rows, width, dtypes)
 
-    def _steps(self, code: Code, pointer: str, form: str, columns: str) -> str:
+    def _steps(self, code: Code, pointer: Value, form: Any, columns: Value) -> tuple[Any, ...]:
         """The arguments that hand an operand to a kernel: its pointer, the step from row to row and from element to element."""
-        full, one, row = (code.op(f"icmp eq i64 {form}, {f}") for f in (FULL, ONE, ROW))
-        moves = code.op(f"or i1 {full}, {row}")
-        step = code.op(f"zext i1 {moves} to i64")
-        per_row = code.op(f"select i1 {full}, i64 {columns}, i64 1")
-        still = code.op(f"or i1 {one}, {row}")
-        return f"ptr {pointer}, i64 {code.op(f'select i1 {still}, i64 0, i64 {per_row}')}, i64 {step}"
+        full, one, row = (form.equals(f) for f in (FULL, ONE, ROW))
+        moves = full | row
+        step = code.convert(moves, "i64")
+        per_row = code.where(full, columns, 1)
+        still = one | row
+        return pointer, code.where(still, 0, per_row), step
 
-    def _run(self, code: Code, kernel: str, target: str, operands: list[str], dtype: str, rows: str, columns: str, form: str) -> None:
+    def _run(
+        self, code: Code, kernel: str, target: Value, operands: list[tuple[Any, ...]], dtype: Value, rows: Any, columns: Any, form: Any
+    ) -> None:
         """Calls the kernel for the dtype."""
-        arguments = [f"ptr {target}", *operands, f"i64 {rows}", f"i64 {columns}", f"i64 {form}"]
+        arguments = [target, *(x for operand in operands for x in operand), rows, columns, form]
         single, other, after = (code.fresh(x) for x in ("single", "double", "after"))
-        code.do(f"br i1 {self.is_(code, dtype, 'f32')}, label %{single}, label %{other}")
+        code.branch(self.is_(code, dtype, "f32"), single, other)
         code.mark(single)
         code.call("void", f"{kernel}_f32", *arguments)
-        code.do(f"br label %{after}")
+        code.jump(after)
         code.mark(other)
         code.call("void", f"{kernel}_f64", *arguments)
-        code.do(f"br label %{after}")
+        code.jump(after)
         code.mark(after)
 
-    def _watch(self, code: Code, names: list[str], is_tensor: dict[str, str]) -> str:
+    def _watch(self, code: Code, names: list[str], is_tensor: dict[str, Variable]) -> Value:
         if len(names) == 1 or self.native.constant is not None:
-            return self.watch(code, [f"%{names[0]}"], "decline")
+            return self.watch(code, [code[names[0]]], "decline")
         # A number as second operand is watched as if it were the first.
-        second = code.op(f"select i1 {code.get(is_tensor[names[1]], 'i1')}, ptr %{names[1]}, ptr %{names[0]}")
-        return self.watch(code, [f"%{names[0]}", second], "decline")
+        second = code.where(is_tensor[names[1]].value, code[names[1]], code[names[0]])
+        return self.watch(code, [code[names[0]], second], "decline")
 
     # --- the node ------------------------------------------------------------------------------------------------
 
@@ -411,45 +388,45 @@ class _OperatorWriter(Writer):
         """`ptr record(ptr result tensor, ptr result, (ptr operand, ptr array or null)...)`: a new node, or null."""
         op, native, table = self.op, self.native, self.table
         names = native.operands
-        code = Code("ptr", "record", "ptr %made", "ptr %result", *(f"ptr %{n}, ptr %a_{n}" for n in names))
+        code = self.function("record", "made result " + " ".join(f"{n} a_{n}" for n in names), "ptr")
         node_at, tensor_at = self.places.node, self.places.tensor
         differentiable = op.differentiable_params
         edges = {}
         for n in differentiable:
-            edge = edges[n] = code.slot("ptr", table.read(code, "None"))
-            with code.when(code.op(f"icmp ne ptr %a_{n}, null")):
-                with code.when(self.is_(code, code.field(f"%{n}", tensor_at["_requires_grad"]), "True")):
-                    source = code.field(f"%{n}", tensor_at["_node"])
+            edge = edges[n] = code.variable("ptr", table.read(code, "None"))
+            with code.when(code[f"a_{n}"].differs(None)):
+                with code.when(self.is_(code, code.field(code[n], tensor_at["_requires_grad"]), "True")):
+                    source = code.field(code[n], tensor_at["_node"])
                     leaf = self.is_(code, source, "None")
-                    code.put(edge, "ptr", code.op(f"select i1 {leaf}, ptr %{n}, ptr {source}"))
+                    edge.value = code.where(leaf, code[n], source)
         variant = table.read(code, "node")
         if len(names) == 2:
-            number = code.op(f"icmp eq ptr %a_{names[1]}, null")
-            variant = code.op(f"select i1 {number}, ptr {table.read(code, 'node_number')}, ptr {variant}")
-        node = code.call("ptr", "PyType_GenericAlloc", f"ptr {variant}", "i64 0")
-        code.leave(code.op(f"icmp eq ptr {node}, null"), "failed")
-        code.set_field(node, node_at["sequence"], code.call("ptr", "PyObject_CallNoArgs", f"ptr {table.read(code, 'next')}"))
+            number = code[f"a_{names[1]}"].equals(None)
+            variant = code.where(number, table.read(code, "node_number"), variant)
+        node = code.call("ptr", "PyType_GenericAlloc", variant, 0)
+        code.leave(node.equals(None), "failed")
+        code.set_field(node, node_at["sequence"], code.call("ptr", "PyObject_CallNoArgs", table.read(code, "next")))
         for hooks in ("pre_hooks", "post_hooks"):
             code.set_field(node, node_at[hooks], self.new_reference(code, "None"))
-        code.set_field(node, node_at["edges"], self.tuple_of(code, [self._taken(code, code.get(edges[n], "ptr")) for n in differentiable]))
-        code.set_field(node, node_at["dtype"], self._taken(code, code.field("%result", 56)))
-        code.set_field(node, node_at["shape"], code.call("ptr", "shape_tuple", "ptr %result"))
+        code.set_field(node, node_at["edges"], self.tuple_of(code, [self._taken(code, edges[n].value) for n in differentiable]))
+        code.set_field(node, node_at["dtype"], self._taken(code, code.field(code["result"], 56)))
+        code.set_field(node, node_at["shape"], code.call("ptr", "shape_tuple", code["result"]))
         saved, versions = [], []
         for n in self.saved:
             needed = op._needed_for(n)
-            condition = "true"
+            condition = code.value(True)
             if needed is not None:
-                condition = "false"
+                condition = code.value(False)
                 for p in needed:
-                    condition = code.op(f"or i1 {condition}, {self.isnt(code, code.get(edges[p], 'ptr'), 'None')}")
+                    condition = condition | self.isnt(code, edges[p].value, "None")
             if n == "result":
-                saved.append(self._taken(code, "%result"))
-                versions.append(("%made", "true"))
+                saved.append(self._taken(code, code["result"]))
+                versions.append((code["made"], code.value(True)))
             elif n in names:
-                is_array = code.op(f"icmp ne ptr %a_{n}, null")
-                value = code.op(f"select i1 {is_array}, ptr %a_{n}, ptr %{n}")
-                saved.append(self._taken(code, code.op(f"select i1 {condition}, ptr {value}, ptr {table.read(code, 'None')}")))
-                versions.append((f"%{n}", code.op(f"and i1 {is_array}, {condition}")))
+                is_array = code[f"a_{n}"].differs(None)
+                value = code.where(is_array, code[f"a_{n}"], code[n])
+                saved.append(self._taken(code, code.where(condition, value, table.read(code, "None"))))
+                versions.append((code[n], is_array & condition))
             elif n.endswith("_shape"):
                 base = n[:-6]
                 saved.append(self._shape_or_empty(code, base))
@@ -459,40 +436,39 @@ class _OperatorWriter(Writer):
         code.set_field(node, node_at["versions"], self._versions(code, versions))
         code.back(node)
         code.mark("failed")
-        code.back("null")
-        self.done(code)
+        code.back(None)
 
-    def _shape_or_empty(self, code: Code, name: str) -> str:
-        value = code.slot("ptr", "null")
-        is_array = code.op(f"icmp ne ptr %a_{name}, null")
+    def _shape_or_empty(self, code: Code, name: str) -> Value:
+        value = code.variable("ptr", None)
+        is_array = code[f"a_{name}"].differs(None)
         with code.when(is_array):
-            code.put(value, "ptr", code.call("ptr", "shape_tuple", f"ptr %a_{name}"))
-        with code.when(code.op(f"xor i1 {is_array}, true")):
-            code.put(value, "ptr", code.call("ptr", "PyTuple_New", "i64 0"))
-        return code.get(value, "ptr")
+            value.value = code.call("ptr", "shape_tuple", code[f"a_{name}"])
+        with code.when(~is_array):
+            value.value = code.call("ptr", "PyTuple_New", 0)
+        return value.value
 
-    def _taken(self, code: Code, value: str) -> str:
+    def _taken(self, code: Code, value: Value) -> Value:
         """The value with a reference of its own."""
-        code.call("void", "Py_IncRef", f"ptr {value}")
+        code.call("void", "Py_IncRef", value)
         return value
 
-    def _versions(self, code: Code, wanted: list[tuple[str, str]]) -> str:
+    def _versions(self, code: Code, wanted: list[tuple[Value, Value]]) -> Value:
         """A tuple of counters and their values, for the Tensors whose condition holds."""
         if not wanted:
-            return code.call("ptr", "PyTuple_New", "i64 0")
-        count = "0"
+            return code.call("ptr", "PyTuple_New", 0)
+        count = code.value(0)
         for _, condition in wanted:
-            count = code.op(f"add i64 {count}, {code.op(f'zext i1 {condition} to i64')}")
-        made = code.call("ptr", "PyTuple_New", f"i64 {code.op(f'mul i64 {count}, 2')}")
-        position = code.slot("i64", str(self.places.items))
+            count = count + code.convert(condition, "i64")
+        made = code.call("ptr", "PyTuple_New", count * 2)
+        position = code.variable("i64", self.places.items)
         for tensor, condition in wanted:
             with code.when(condition):
-                at = code.get(position, "i64")
-                counter = code.call("ptr", "version", f"ptr {tensor}")
+                at = position.value
+                counter = code.call("ptr", "version", tensor)
                 code.set_field(made, at, counter)
-                value = self._taken(code, code.call("ptr", "PyList_GetItem", f"ptr {counter}", "i64 0"))
-                code.set_field(made, code.op(f"add i64 {at}, 8"), value)
-                code.put(position, "i64", code.op(f"add i64 {at}, 16"))
+                value = self._taken(code, code.call("ptr", "PyList_GetItem", counter, 0))
+                code.set_field(made, at + 8, value)
+                position.value = at + 16
         return made
 
     # --- in place ------------------------------------------------------------------------------------------------
@@ -500,38 +476,37 @@ class _OperatorWriter(Writer):
     def in_place(self) -> None:
         """`ptr in_place(ptr input, ptr other)`: writes into the input outside any graph, and returns it."""
         names = self.native.operands
-        code = Code("ptr", "in_place", *(f"ptr %{n}" for n in names))
+        code = self.function("in_place", " ".join(names), "ptr")
         steps, arrays_, (_, _, rows, columns, dtypes) = self._operands(code, names, writeable=True)
         tensors = {n: arrays_[n][1] for n in names}
         code.leave(self._watch(code, names, tensors), "decline")
-        target = code.get(arrays_[names[0]][0], "ptr")
+        target = arrays_[names[0]][0].value
         data = code.field(target, 16)
         if len(names) == 2 and self.native.constant is None:
-            with code.when(code.get(tensors[names[1]], "i1")):
-                self._leave_if_they_overlap(code, target, code.get(arrays_[names[1]][0], "ptr"))
-        self._run(code, "map", data, [steps[n] for n in names], code.get(dtypes, "ptr"), rows, columns, str(FULL))
-        code.call("void", "bump", f"ptr %{names[0]}")
-        code.back(self._taken(code, f"%{names[0]}"))
+            with code.when(tensors[names[1]].value):
+                self._leave_if_they_overlap(code, target, arrays_[names[1]][0].value)
+        self._run(code, "map", data, [steps[n] for n in names], dtypes.value, rows, columns, FULL)
+        code.call("void", "bump", code[names[0]])
+        code.back(self._taken(code, code[names[0]]))
         code.mark("decline")
-        code.back(_DECLINED)
-        self.done(code)
+        code.back(DECLINED)
 
-    def _leave_if_they_overlap(self, code: Code, a: str, b: str) -> None:
+    def _leave_if_they_overlap(self, code: Code, a: Value, b: Value) -> None:
         """Declines where two arrays share memory without being the same elements."""
         ends = []
         for array in (a, b):
             rank, sizes = self.rank_and_sizes(code, array)
-            count = code.call("i64", "product", f"ptr {sizes}", f"i64 {rank}")
-            start = code.op(f"ptrtoint ptr {code.field(array, 16)} to i64")
-            ends.append((start, code.op(f"add i64 {start}, {code.op(f'mul i64 {count}, 8')}")))  # eight bytes at most
+            count = code.call("i64", "product", sizes, rank)
+            start = code.convert(code.field(array, 16), "i64")
+            ends.append((start, start + count * 8))  # eight bytes at most
         (a0, a1), (b0, b1) = ends
-        meet = code.op(f"and i1 {code.op(f'icmp ult i64 {a0}, {b1}')}, {code.op(f'icmp ult i64 {b0}, {a1}')}")
-        code.leave(code.op(f"and i1 {meet}, {code.op(f'icmp ne i64 {a0}, {b0}')}"), "decline")
+        meet = code.op(f"icmp ult i64 {a0}, {b1}", "i1") & code.op(f"icmp ult i64 {b0}, {a1}", "i1")
+        code.leave(meet & a0.differs(b0), "decline")
         rank_a, sizes_a = self.rank_and_sizes(code, a)
         rank_b, sizes_b = self.rank_and_sizes(code, b)
-        count_a = code.call("i64", "product", f"ptr {sizes_a}", f"i64 {rank_a}")
-        count_b = code.call("i64", "product", f"ptr {sizes_b}", f"i64 {rank_b}")
-        code.leave(code.op(f"and i1 {meet}, {code.op(f'icmp ne i64 {count_a}, {count_b}')}"), "decline")
+        count_a = code.call("i64", "product", sizes_a, rank_a)
+        count_b = code.call("i64", "product", sizes_b, rank_b)
+        code.leave(meet & count_a.differs(count_b), "decline")
 
     # --- the way back --------------------------------------------------------------------------------------------
 
@@ -558,218 +533,207 @@ class _OperatorWriter(Writer):
         return leaves == ["grad"] and function(grad=grad) is grad
 
     def apply(self) -> None:
-        """`ptr apply_core(ptr node, ptr F, ptr grad, ptr saved)`: the gradients as a tuple, or `_DECLINED`."""
+        """`ptr apply_core(ptr node, ptr F, ptr grad, ptr saved)`: the gradients as a tuple, or `DECLINED`."""
         op, table, node_at = self.op, self.table, self.places.node
-        code = Code("ptr", "apply_core", "ptr %node", "ptr %F", "ptr %grad", "ptr %saved")
-        code.leave(self.isnt(code, "%F", "arrays"), "decline")
-        self.check_array(code, "%grad", "decline")
-        dtype = code.field("%grad", 56)
-        known = code.op(f"or i1 {self.is_(code, dtype, 'f32')}, {self.is_(code, dtype, 'f64')}")
-        code.leave(code.op(f"xor i1 {known}, true"), "decline")
-        rank, sizes = self.rank_and_sizes(code, "%grad")
-        count = code.call("i64", "product", f"ptr {sizes}", f"i64 {rank}")
-        outside = code.op(f"or i1 {code.op(f'icmp eq i64 {count}, 0')}, {code.op(f'icmp sgt i64 {count}, {LIMIT}')}")
+        code = self.function("apply_core", "node F grad saved", "ptr")
+        code.leave(self.isnt(code, code["F"], "arrays"), "decline")
+        self.check_array(code, code["grad"], "decline")
+        dtype = code.field(code["grad"], 56)
+        known = self.is_(code, dtype, "f32") | self.is_(code, dtype, "f64")
+        code.leave(~known, "decline")
+        rank, sizes = self.rank_and_sizes(code, code["grad"])
+        count = code.call("i64", "product", sizes, rank)
+        outside = count.equals(0) | (count > LIMIT)
         code.leave(outside, "decline")
-        width = code.slot("i64", "-1")  # columns, once an array tells
+        width = code.variable("i64", -1)  # columns, once an array tells
 
-        def lies(sizes_: str, rank_: str) -> str:
-            columns = code.slot("i64", "-1")
-            form = code.call("i64", "fit", f"ptr {sizes}", f"i64 {rank}", f"ptr {sizes_}", f"i64 {rank_}", f"ptr {columns}")
-            code.leave(code.op(f"icmp slt i64 {form}, 0"), "decline")
-            with code.when(code.op(f"icmp sge i64 {form}, {ROW}")):
-                found, former = code.get(columns, "i64"), code.get(width, "i64")
-                differs = code.op(f"and i1 {code.op(f'icmp sge i64 {former}, 0')}, {code.op(f'icmp ne i64 {former}, {found}')}")
+        def lies(sizes_: Value, rank_: Value) -> Value:
+            columns = code.variable("i64", -1)
+            form = code.call("i64", "fit", sizes, rank, sizes_, rank_, columns.pointer)
+            code.leave(form < 0, "decline")
+            with code.when(form >= ROW):
+                found, former = columns.value, width.value
+                differs = (former >= 0) & former.differs(found)
                 code.leave(differs, "decline")
-                code.put(width, "i64", found)
+                width.value = found
             return form
 
         params = self.native.way_back
         traced = {p: self.traced(p) for p in params}
         if self.native.constant is not None:
-            double = code.slot("double")
-            number = code.field("%saved", self.places.items + 8 * self.saved.index(self.native.operands[1]))
-            good = code.call("i1", "number", f"ptr {number}", f"ptr {double}")
-            code.leave(code.op(f"xor i1 {good}, true"), "decline")
-            code.leave(code.op(f"fcmp une double {code.get(double, 'double')}, {float(self.native.constant)!r}"), "decline")
+            double = code.variable("double")
+            number = code.field(code["saved"], self.places.items + 8 * self.saved.index(self.native.operands[1]))
+            good = code.call("i1", "number", number, double.pointer)
+            code.leave(~good, "decline")
+            code.leave(double.value.differs(float(self.native.constant)), "decline")
         for n in self.saved:
             if n in op.params and n not in self.native.operands:  # traced with its default
-                value = code.field("%saved", self.places.items + 8 * self.saved.index(n))
+                value = code.field(code["saved"], self.places.items + 8 * self.saved.index(n))
                 code.leave(self.isnt(code, value, f"default_{n}"), "decline")
         used = [n for n in self.saved if any(n in leaves for _, leaves in traced.values())]
-        values: dict[str, tuple[str, str]] = {"grad": (code.field("%grad", 16), str(FULL))}
+        values = {"grad": (code.field(code["grad"], 16), code.value(FULL))}
         for n in used:
-            saved = code.field("%saved", self.places.items + 8 * self.saved.index(n))
-            pointer, form = code.slot("ptr", "null"), code.slot("i64", str(FULL))
-            number, double = code.slot("double"), code.slot("double")
+            saved = code.field(code["saved"], self.places.items + 8 * self.saved.index(n))
+            pointer, form = code.variable("ptr", None), code.variable("i64", FULL)
+            number, double = code.memory("double"), code.variable("double")
             cls = code.field(saved, 8)
             is_array, not_array, next_ = (code.fresh(x) for x in ("array", "other", "next"))
-            code.do(f"br i1 {self.is_(code, cls, 'ndarray')}, label %{is_array}, label %{not_array}")
+            code.branch(self.is_(code, cls, "ndarray"), is_array, not_array)
             code.mark(is_array)
             self.check_array(code, saved, "decline")
-            code.leave(code.op(f"icmp ne ptr {code.field(saved, 56)}, {dtype}"), "decline")
-            code.put(pointer, "ptr", code.field(saved, 16))
+            code.leave(code.field(saved, 56).differs(dtype), "decline")
+            pointer.value = code.field(saved, 16)
             rank_, sizes_ = self.rank_and_sizes(code, saved)
-            code.put(form, "i64", lies(sizes_, rank_))
-            code.do(f"br label %{next_}")
+            form.value = lies(sizes_, rank_)
+            code.jump(next_)
             code.mark(not_array)
             with code.when(self.isnt(code, saved, "None")):
-                good = code.call("i1", "number", f"ptr {saved}", f"ptr {double}")
-                code.leave(code.op(f"xor i1 {good}, true"), "decline")
-                wide = code.get(double, "double")
+                good = code.call("i1", "number", saved, double.pointer)
+                code.leave(~good, "decline")
+                wide = double.value
                 with code.when(self.is_(code, dtype, "f32")):
-                    code.put(number, "float", code.op(f"fptrunc double {wide} to float"))
+                    code.store(code.convert(wide, "float"), number)
                 with code.when(self.is_(code, dtype, "f64")):
-                    code.put(number, "double", wide)
-                code.put(pointer, "ptr", number)
-                code.put(form, "i64", str(ONE))
-            code.do(f"br label %{next_}")
+                    code.store(wide, number)
+                pointer.value = number
+                form.value = ONE
+            code.jump(next_)
             code.mark(next_)
-            values[n] = (code.get(pointer, "ptr"), code.get(form, "i64"))
-        edges = code.field("%node", node_at["edges"])
+            values[n] = pointer.value, form.value
+        edges = code.field(code["node"], node_at["edges"])
         wanted, targets = {}, {}
         for i, p in enumerate(params):
             edge = code.field(edges, self.places.items + 8 * i)
             wanted[p] = self.isnt(code, edge, "None")
-            form, at, rank_slot = code.slot("i64", str(FULL)), code.slot("ptr", "null"), code.slot("i64", "0")
+            how, where, rank_slot = code.variable("i64", FULL), code.variable("ptr", None), code.variable("i64", 0)
             with code.when(wanted[p]):
-                self._edge_shape(code, edge, dtype, at, rank_slot)
-                code.put(form, "i64", lies(code.get(at, "ptr"), code.get(rank_slot, "i64")))
-            targets[p] = (code.get(form, "i64"), code.get(at, "ptr"), code.get(rank_slot, "i64"))
-        told = code.get(width, "i64")
-        columns = code.op(f"select i1 {code.op(f'icmp slt i64 {told}, 0')}, i64 {count}, i64 {told}")
-        rows = code.op(f"sdiv i64 {count}, {columns}")
+                self._edge_shape(code, edge, dtype, where, rank_slot)
+                how.value = lies(where.value, rank_slot.value)
+            targets[p] = how.value, where.value, rank_slot.value
+        told = width.value
+        columns = code.where(told < 0, count, told)
+        rows = count // columns
         results = []
         for i, p in enumerate(params):
-            result = code.slot("ptr", table.read(code, "None"))
+            result = code.variable("ptr", table.read(code, "None"))
             form, at, rank_ = targets[p]
             skip, compute, after = (code.fresh(x) for x in ("skip", "compute", "after"))
-            code.do(f"br i1 {wanted[p]}, label %{compute}, label %{skip}")
+            code.branch(wanted[p], compute, skip)
             code.mark(compute)
             if self.passes(p):
                 here = code.fresh("pass")
                 fresh = code.fresh("fresh")
-                code.do(f"br i1 {code.op(f'icmp eq i64 {form}, {FULL}')}, label %{here}, label %{fresh}")
+                code.branch(form.equals(FULL), here, fresh)
                 code.mark(here)
-                code.put(result, "ptr", "%grad")
-                code.do(f"br label %{skip}")
+                result.value = code["grad"]
+                code.jump(skip)
                 code.mark(fresh)
-            made = code.call("ptr", "new_array", f"ptr {dtype}", f"ptr {at}", f"i64 {rank_}")
-            with code.when(code.op(f"icmp eq ptr {made}, null")):
-                code.back("null")
-            code.put(result, "ptr", made)
+            made = code.call("ptr", "new_array", dtype, at, rank_)
+            with code.when(made.equals(None)):
+                code.back(None)
+            result.value = made
             operands = [self._steps(code, *values[n], columns) for n in traced[p][1]]
             self._run(code, f"back{i}", code.field(made, 16), operands, dtype, rows, columns, form)
-            code.do(f"br label %{after}")
+            code.jump(after)
             code.mark(skip)
-            code.call("void", "Py_IncRef", f"ptr {code.get(result, 'ptr')}")
-            code.do(f"br label %{after}")
+            code.call("void", "Py_IncRef", result.value)
+            code.jump(after)
             code.mark(after)
-            results.append(code.get(result, "ptr"))
+            results.append(result.value)
         results += [self.new_reference(code, "None") for _ in op.differentiable_params[len(params) :]]
         code.back(self.tuple_of(code, results))
         code.mark("decline")
-        code.back(_DECLINED)
-        self.done(code)
+        code.back(DECLINED)
 
-    def _edge_shape(self, code: Code, edge: str, dtype: str, at: str, rank: str) -> None:
+    def _edge_shape(self, code: Code, edge: Value, dtype: Value, at: Variable, rank: Variable) -> None:
         """Where the shape lies that a gradient must have to go along an edge: to a leaf or to a node with one output."""
         table, node_at, tensor_at = self.table, self.places.node, self.places.tensor
         cls = code.field(edge, 8)
         code.leave(self.is_(code, cls, "Output"), "decline")
-        leaf = code.call("i32", "PySet_Contains", f"ptr {table.read(code, 'plain')}", f"ptr {cls}")
+        leaf = code.call("i32", "PySet_Contains", table.read(code, "plain"), cls)
         to_leaf, to_node, done = (code.fresh(x) for x in ("leaf", "node", "shape"))
-        code.do(f"br i1 {code.op(f'icmp eq i32 {leaf}, 1')}, label %{to_leaf}, label %{to_node}")
+        code.branch(leaf.equals(1), to_leaf, to_node)
         code.mark(to_leaf)
         array = code.field(edge, tensor_at["_array"])
         code.leave(self.isnt(code, code.field(array, 8), "ndarray"), "decline")
-        code.leave(code.op(f"icmp ne ptr {code.field(array, 56)}, {dtype}"), "decline")
+        code.leave(code.field(array, 56).differs(dtype), "decline")
         rank_, sizes = self.rank_and_sizes(code, array)
-        code.put(at, "ptr", sizes)
-        code.put(rank, "i64", rank_)
-        code.do(f"br label %{done}")
+        at.value = sizes
+        rank.value = rank_
+        code.jump(done)
         code.mark(to_node)
-        code.leave(
-            code.op(f"icmp ne i32 {code.call('i32', 'PyType_IsSubtype', f'ptr {cls}', 'ptr ' + table.read(code, 'Node'))}, 1"), "decline"
-        )
-        code.leave(code.op(f"icmp ne ptr {code.field(edge, node_at['dtype'])}, {dtype}"), "decline")
+        code.leave(code.call("i32", "PyType_IsSubtype", cls, table.read(code, "Node")).differs(1), "decline")
+        code.leave(code.field(edge, node_at["dtype"]).differs(dtype), "decline")
         shape = code.field(edge, node_at["shape"])
         code.leave(self.isnt(code, code.field(shape, 8), "tuple"), "decline")
-        sizes = code.slot("[64 x i64]")
-        code.put(rank, "i64", code.call("i64", "read_shape", f"ptr {shape}", f"ptr {sizes}"))
-        code.put(at, "ptr", sizes)
-        code.do(f"br label %{done}")
+        sizes = code.memory("[64 x i64]")
+        rank.value = code.call("i64", "read_shape", shape, sizes)
+        at.value = sizes
+        code.jump(done)
         code.mark(done)
 
     def spread(self) -> None:
         """`apply_core` of a sum or mean over all elements: the gradient, everywhere."""
         node_at = self.places.node
-        code = Code("ptr", "apply_core", "ptr %node", "ptr %F", "ptr %grad", "ptr %saved")
-        code.leave(self.isnt(code, "%F", "arrays"), "decline")
-        self.check_array(code, "%grad", "decline")
+        code = self.function("apply_core", "node F grad saved", "ptr")
+        code.leave(self.isnt(code, code["F"], "arrays"), "decline")
+        self.check_array(code, code["grad"], "decline")
         # The gradient of a sum along a dimension is the general path's.
-        code.leave(self.isnt(code, code.field("%saved", self.places.items + 8 * self.saved.index("dim")), "None"), "decline")
-        dtype = code.field("%grad", 56)
-        known = code.op(f"or i1 {self.is_(code, dtype, 'f32')}, {self.is_(code, dtype, 'f64')}")
-        code.leave(code.op(f"xor i1 {known}, true"), "decline")
-        edge = code.field(code.field("%node", node_at["edges"]), self.places.items)
-        at, rank_slot = code.slot("ptr", "null"), code.slot("i64", "0")
+        code.leave(self.isnt(code, code.field(code["saved"], self.places.items + 8 * self.saved.index("dim")), "None"), "decline")
+        dtype = code.field(code["grad"], 56)
+        known = self.is_(code, dtype, "f32") | self.is_(code, dtype, "f64")
+        code.leave(~known, "decline")
+        edge = code.field(code.field(code["node"], node_at["edges"]), self.places.items)
+        at, rank_slot = code.variable("ptr", None), code.variable("i64", 0)
         self._edge_shape(code, edge, dtype, at, rank_slot)
-        sizes, rank = code.get(at, "ptr"), code.get(rank_slot, "i64")
-        count = code.call("i64", "product", f"ptr {sizes}", f"i64 {rank}")
-        outside = code.op(f"or i1 {code.op(f'icmp eq i64 {count}, 0')}, {code.op(f'icmp sgt i64 {count}, {LIMIT}')}")
+        sizes, rank = at.value, rank_slot.value
+        count = code.call("i64", "product", sizes, rank)
+        outside = count.equals(0) | (count > LIMIT)
         code.leave(outside, "decline")
-        made = code.call("ptr", "new_array", f"ptr {dtype}", f"ptr {sizes}", f"i64 {rank}")
-        with code.when(code.op(f"icmp eq ptr {made}, null")):
-            code.back("null")
-        number = code.slot("double")
+        made = code.call("ptr", "new_array", dtype, sizes, rank)
+        with code.when(made.equals(None)):
+            code.back(None)
+        number = code.memory("double")
         for kind, type_ in _FLOATS.items():
             with code.when(self.is_(code, dtype, kind)):
-                value = code.get(code.field("%grad", 16), type_)
+                value = code.load(type_, code.field(code["grad"], 16))
                 if self.native.kind == "mean":
-                    value = code.op(f"fdiv {type_} {value}, {code.op(f'sitofp i64 {count} to {type_}')}")
-                code.put(number, type_, value)
-        self._run(code, "back0", code.field(made, 16), [f"ptr {number}, i64 0, i64 0"], dtype, "1", count, str(FULL))
+                    value = value / code.convert(count, type_)
+                code.store(value, number)
+        self._run(code, "back0", code.field(made, 16), [(number, 0, 0)], dtype, 1, count, FULL)
         code.back(self.tuple_of(code, [made]))
         code.mark("decline")
-        code.back(_DECLINED)
-        self.done(code)
+        code.back(DECLINED)
 
     # --- the built-in functions ----------------------------------------------------------------------------------
 
     def entry(self, name: str, core: str, arguments: int, method: bool, fallback: str | None) -> None:
         """A METH_FASTCALL function: of a method, `self` is the first argument. Declining, it calls the fallback or returns None."""
-        code = Code("ptr", name, "ptr %self", "ptr %args", "i64 %count", internal=False)
+        code = self.function(name, "self args count:i64", "ptr", internal=False)
         given = arguments - method
-        code.leave(code.op(f"icmp ne i64 %count, {given}"), "decline")
-        values = ["%self"] * method + [code.item("%args", i) for i in range(given)]
-        result = code.call("ptr", core, *(f"ptr {v}" for v in values))
-        code.leave(code.op(f"icmp eq ptr {result}, {_DECLINED}"), "decline")
+        code.leave(code["count"].differs(given), "decline")
+        values = [code["self"]] * method + [code.load("ptr", code["args"], i) for i in range(given)]
+        result = code.call("ptr", core, *values)
+        code.leave(result.equals(DECLINED), "decline")
         code.back(result)
         code.mark("decline")
         if fallback is None:
             code.back(self.new_reference(code, "None"))
         else:  # the call as it came, with `self` in front
-            stack = code.slot("[8 x ptr]")
-            code.leave(code.op("icmp sgt i64 %count, 7"), "many")
-            code.put(stack, "ptr", "%self")
-            with code.loop("%count") as i:
-                value = code.item("%args", i)
-                code.put(code.op(f"getelementptr ptr, ptr {stack}, i64 {code.op(f'add i64 {i}, 1')}"), "ptr", value)
-            total = code.op("add i64 %count, 1")
-            code.back(
-                code.call(
-                    "ptr", "PyObject_Vectorcall", f"ptr {self.table.read(code, fallback)}", f"ptr {stack}", f"i64 {total}", "ptr null"
-                )
-            )
+            stack = code.memory("[8 x ptr]")
+            code.leave(code["count"] > 7, "many")
+            code.store(code["self"], stack)
+            with code.loop(code["count"], short=True) as i:
+                value = code.load("ptr", code["args"], i)
+                code.store(value, code.at(stack, i + 1, "ptr"))
+            total = code["count"] + 1
+            code.back(code.call("ptr", "PyObject_Vectorcall", self.table.read(code, fallback), stack, total, None))
             code.mark("many")
             code.back(self.new_reference(code, "None"))
-        self.done(code)
 
 
 def _module(native: Native, table: Table, places: Fields) -> tuple[str, list[str]]:
     """The IR of an operator, and the names of the functions it offers."""
-    from ..kernels.compiler.llvm import PRELUDE
-
     op, names = native.op, native.operands
     w = _OperatorWriter(native, table, places)
     w.common()
@@ -800,7 +764,7 @@ def _module(native: Native, table: Table, places: Fields) -> tuple[str, list[str
         w.spread() if native.reduces else w.apply()
         w.entry("apply", "apply_core", 4, True, "apply")
         offered.append("apply")
-    return PRELUDE + DECLARATIONS + "\n".join(w.functions), offered
+    return w.text(), offered
 
 
 _shared: dict[str, Any] | None = None

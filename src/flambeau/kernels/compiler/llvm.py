@@ -5,9 +5,9 @@ loop ends and the scalar one begins. Transcendental functions are inlined polyno
 for each lane.
 """
 
-import struct
 from typing import Any, Callable
 
+from . import code
 from .expression import Expression
 from .maths import FUNCTIONS
 from .primitives import DECLARATIONS, primitive
@@ -83,13 +83,17 @@ declare void @flambeau_parallel(ptr, ptr, i64, i64)
 
 
 def literal(value: float, type_: str) -> str:
-    """A constant as IR text; floats by their bits, so that nothing is lost."""
-    if type_ == "f64":
-        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", value))[0]
-    if type_ == "f32":  # LLVM writes a float as the double of equal value
-        single = struct.unpack("<f", struct.pack("<f", value))[0]
-        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", single))[0]
-    return str(int(value))
+    """A constant as IR text."""
+    return code.literal(value, LLVM_TYPE[type_])
+
+
+def given_back(name: str) -> str:
+    """IR that ends a built-in function: it returns an object, with a reference more."""
+    return f"""  %references = load i64, ptr {name}
+  %more_references = add i64 %references, 1
+  store i64 %more_references, ptr {name}
+  ret ptr {name}
+"""
 
 
 class Block:

@@ -7,6 +7,9 @@ the sizes; it returns its first argument.
 
 from .llvm import PRELUDE
 
+HEAD = f"{PRELUDE}\ndeclare i64 @llvm.smax.i64(i64, i64)\ndeclare i64 @llvm.smin.i64(i64, i64)\n"
+"""What a kernel's module begins with."""
+
 
 def sized_module(name: str, pointers: list[str], body: str) -> str:
     """The module of a kernel. pointers: what the body calls its arrays, in order."""
@@ -20,10 +23,7 @@ def sized_module(name: str, pointers: list[str], body: str) -> str:
         slot = f"  %{p}_slot = getelementptr ptr, ptr %context, i64 {i}\n"
         stores += f"{slot}  store ptr %{p}, ptr %{p}_slot\n"
         takes += f"{slot}  %{p} = load ptr, ptr %{p}_slot\n"
-    return f"""{PRELUDE}
-declare i64 @llvm.smax.i64(i64, i64)
-declare i64 @llvm.smin.i64(i64, i64)
-
+    return f"""{HEAD}
 {body}
 
 define internal void @part(ptr %context, i64 %begin, i64 %end) {{

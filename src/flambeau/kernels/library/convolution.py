@@ -8,10 +8,10 @@ What is computed where is said by one table of 64-bit integers, `HEADER` first, 
 """
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Callable
 
-from .writer import ELEMENT, Code, Value, kernel, lanes, vector, vector_bytes
+from ..compiler.code import ELEMENT, Code, kernel
+from .vectors import lanes, vector, vector_bytes
 
 HEADER = (
     "tasks grain slots channels groups out_per_group taps blocks "
@@ -40,16 +40,11 @@ def tile_vectors(rows: int) -> tuple[int, ...]:
     return (6, 2, 1) if vector_bytes() == 64 else (3, 1)
 
 
-def _named(code: Code, table: Value, names: list[str]) -> Any:
-    """The table's first numbers by their names."""
-    return SimpleNamespace(**{name: code.load("i64", table, i) for i, name in enumerate(names)})
-
-
 def _pack(element: str, header: list[str]) -> Code:
     """Lays the block of one task out: channels, phases, and each phase's image with zeros where there is padding."""
-    code = Code(f"pack_{element}", to="ptr", x="ptr", table="ptr", channels="i64", first_d="i64", first_h="i64", first_w="i64")
+    code = Code(f"pack_{element}", "to x table channels:i64 first_d:i64 first_h:i64 first_w:i64")
     to, x, table, channels, first_d, first_h, first_w = code.arguments
-    t = _named(code, table, header)
+    t = code.named(table, header)
     wide = vector(element)
     count = lanes(element)
     zero = code.value(0.0, element)
@@ -94,10 +89,7 @@ def _pack(element: str, header: list[str]) -> Code:
 
 def _tile(element: str, rows: int, count: int) -> Code:
     """`rows` channels by `count` vectors of positions: the bias plus the products with all window elements."""
-    code = Code(
-        f"tile_{element}_{rows}_{count}",
-        x="ptr", weight="ptr", offsets="ptr", taps="i64", reads="ptr", writes="ptr", out="ptr", out_channel="i64", valid="i64",
-    )  # fmt: skip
+    code = Code(f"tile_{element}_{rows}_{count}", "x weight offsets taps:i64 reads writes out out_channel:i64 valid:i64")
     x, weight, offsets, taps, reads, writes, out, out_channel, valid = code.arguments
     wide = vector(element)
     from_ = [code.at(x, code.load("i64", reads, v), element) for v in range(count)]
@@ -125,9 +117,9 @@ def _tile(element: str, rows: int, count: int) -> Code:
 def _pack_weight(element: str) -> Code:
     """The weights in the order in which the tiles read them: blocks of `rows` channels, first their biases, then per window
     element the weight of each."""
-    code = Code(f"pack_weight_{element}", to="ptr", weight="ptr", bias="ptr", table="ptr")
+    code = Code(f"pack_weight_{element}", "to weight bias table")
     to, weight, bias, table = code.arguments
-    t = _named(code, table, HEADER)
+    t = code.named(table, HEADER)
     sources = code.at(table, t.at_sources, "i64")
     zero = code.value(0.0, element)
     with code.loop(0, t.groups) as group, code.loop(0, t.blocks) as block:
@@ -165,9 +157,9 @@ def _pack_weight(element: str) -> Code:
 
 def _copy_out(element: str) -> Code:
     """One channel's block from the scratch into the result."""
-    code = Code(f"copy_out_{element}", to="ptr", scratch="ptr", table="ptr")
+    code = Code(f"copy_out_{element}", "to scratch table")
     to, scratch, table = code.arguments
-    t = _named(code, table, HEADER)
+    t = code.named(table, HEADER)
     with code.loop(0, t.count_d) as d, code.loop(0, t.count_h) as h:
         source = code.at(scratch, d * t.scratch_d + h * t.scratch_h, element)
         target = code.at(to, d * t.out_d + h * t.out_h, element)
@@ -189,12 +181,12 @@ def _products(element: str, rows: int) -> tuple[Code, list[Code]]:
     pack, copy_out = _pack(element, HEADER), _copy_out(element)
     sizes = tile_vectors(rows)
     tiles = [_tile(element, rows, n) for n in sizes]
-    code = Code(f"block_{element}_{rows}", out="ptr", x="ptr", weights="ptr", packed="ptr", scratch="ptr", table="ptr", task="i64")
+    code = Code(f"block_{element}_{rows}", "out x weights packed scratch table task:i64")
     out, x, weights, packed, scratch, table, task = code.arguments
-    t = _named(code, table, HEADER)
+    t = code.named(table, HEADER)
     entry = code.at(table, t.at_blocks + task * 5, "i64")
     at_x, d, h, w, at_out = (code.load("i64", entry, i) for i in range(5))
-    code.call(pack, packed, code.at(x, at_x, element), table, t.channels, d, h, w)
+    code.run(pack, packed, code.at(x, at_x, element), table, t.channels, d, h, w)
     group_size = t.packed // t.groups
     out = code.at(out, at_out, element)
     offsets, reads, writes = (code.at(table, n, "i64") for n in (t.at_offsets, t.at_reads, t.at_writes))
@@ -210,10 +202,10 @@ def _products(element: str, rows: int) -> tuple[Code, list[Code]]:
         for size, tile in zip(sizes, tiles):
             stop = start + (t.vectors - start) // size * size
             with code.loop(start, stop, size) as j:
-                code.call(tile, base, weight, offsets, t.taps, code.at(reads, j, "i64"), code.at(writes, j, "i64"), to, step, valid)
+                code.run(tile, base, weight, offsets, t.taps, code.at(reads, j, "i64"), code.at(writes, j, "i64"), to, step, valid)
             start = stop
         with code.when(t.direct.equals(0)), code.loop(0, valid) as r:
-            code.call(copy_out, code.at(target, r * t.out_channel, element), code.at(scratch, r * t.scratch, element), table)
+            code.run(copy_out, code.at(target, r * t.out_channel, element), code.at(scratch, r * t.scratch, element), table)
     return code, [pack, copy_out, *tiles]
 
 
@@ -226,19 +218,18 @@ def products(kind: str, rows: int) -> Callable[..., Any]:
     element = ELEMENT[kind]
     block, others = _products(element, rows)
     pack_weight = _pack_weight(element)
-    names = dict.fromkeys(("out", "x", "weights", "work", "flags", "table"), "ptr")
-    body = Code("blocks", **names, begin="i64", end="i64")
+    body = Code("blocks", "out x weights work flags table begin:i64 end:i64")
     out, x, weights, work, flags, table, begin, end = body.arguments
-    t = _named(body, table, HEADER)
+    t = body.named(table, HEADER)
     with body.claimed(flags, t.slots) as slot:
         packed = body.at(work, slot * t.work, element)
         scratch = body.at(packed, t.packed + t.slack, element)
         with body.loop(begin, end) as task:
-            body.call(block, out, x, weights, packed, scratch, table, task)
-    main = Code("main", **dict.fromkeys(("out", "x", "weight", "bias", "weights", "work", "flags", "table"), "ptr"))
+            body.run(block, out, x, weights, packed, scratch, table, task)
+    main = Code("main", "out x weight bias weights work flags table")
     out, x, weight, bias, weights, work, flags, table = main.arguments
     with main.unlocked():
-        main.call(pack_weight, weights, weight, bias, table)
+        main.run(pack_weight, weights, weight, bias, table)
         main.parallel(body, [out, x, weights, work, flags, table], main.load("i64", table), main.load("i64", table, HEADER.index("grain")))
     return kernel(f"flambeau_convolution_{kind}_{rows}", main, *others, pack_weight, block, body)
 
@@ -266,23 +257,14 @@ def _transpose(element: str) -> Code:
     """The gradient of a block with its channels side by side: from [channel][position] to [position][padded channel]."""
     size = lanes(element)
     wide = vector(element)
-    code = Code(f"transpose_{element}", to="ptr", x="ptr", x_channel="i64", channels="i64", padded="i64", count="i64")
+    code = Code(f"transpose_{element}", "to x x_channel:i64 channels:i64 padded:i64 count:i64")
     to, x, x_channel, channels, padded, count = code.arguments
     with code.loop(0, padded, size) as first:
         start = code.variable("i64", 0)
         with code.when(first + size <= channels):
             full = count // size * size
             with code.loop(0, full, size) as i:
-                rows = [code.load(wide, x, (first + j) * x_channel + i) for j in range(size)]
-                step = 1
-                while step < size:
-                    for j in range(size):
-                        if not j & step:
-                            a, b = rows[j], rows[j + step]
-                            low = [n if not n & step else size + n - step for n in range(size)]
-                            high = [n + step if not n & step else size + n for n in range(size)]
-                            rows[j], rows[j + step] = code.shuffle(a, b, low), code.shuffle(a, b, high)
-                    step *= 2
+                rows = code.transposed([code.load(wide, x, (first + j) * x_channel + i) for j in range(size)])
                 for j in range(size):
                     code.store(rows[j], to, (i + j) * padded + first)
             start.value = full
@@ -303,11 +285,8 @@ def _weight_tile(element: str, vectors: int) -> Code:
     """Adds to `taps` x `vectors` sums the products of shifted inputs with vectors of the gradient, over all positions."""
     taps = weight_tile(vectors)
     wide, size = vector(element), lanes(element)
-    code = Code(
-        f"weight_tile_{element}_{vectors}",
-        sums="ptr", x="ptr", offsets="ptr", grad="ptr", padded="i64", count_d="i64", count_h="i64", count_w="i64", step_d="i64",
-        step_h="i64",
-    )  # fmt: skip
+    counts, steps = "count_d:i64 count_h:i64 count_w:i64", "step_d:i64 step_h:i64"
+    code = Code(f"weight_tile_{element}_{vectors}", f"sums x offsets grad padded:i64 {counts} {steps}")
     sums, x, offsets, grad, padded, count_d, count_h, count_w, step_d, step_h = code.arguments
     totals = [[code.variable(wide, code.load(wide, sums, padded * k + v * size)) for v in range(vectors)] for k in range(taps)]
     from_ = [code.load("i64", offsets, k) for k in range(taps)]
@@ -332,10 +311,8 @@ def _weight_line(element: str) -> Code:
     """Adds to the sums of some taps of one channel, `sums_step` apart, the products of shifted inputs with the gradient."""
     taps = weight_tile(0)
     wide, size = vector(element), lanes(element)
-    code = Code(
-        f"weight_line_{element}", sums="ptr", sums_step="i64", x="ptr", offsets="ptr", grad="ptr", count_d="i64", count_h="i64",
-        count_w="i64", step_d="i64", step_h="i64", grad_d="i64", grad_h="i64",
-    )  # fmt: skip
+    counts, steps = "count_d:i64 count_h:i64 count_w:i64", "step_d:i64 step_h:i64 grad_d:i64 grad_h:i64"
+    code = Code(f"weight_line_{element}", f"sums sums_step:i64 x offsets grad {counts} {steps}")
     sums, sums_step, x, offsets, grad, count_d, count_h, count_w, step_d, step_h, grad_d, grad_h = code.arguments
     totals = [code.variable(wide, 0.0) for _ in range(taps)]
     rests = [code.variable(element, 0.0) for _ in range(taps)]
@@ -364,9 +341,9 @@ def _weight_chunk(element: str, vectors: int) -> tuple[Code, list[Code]]:
     pack, transpose = _pack(element, WEIGHT_HEADER), _transpose(element)
     tile = _weight_tile(element, vectors) if vectors else _weight_line(element)
     taps, size = weight_tile(vectors), lanes(element)
-    code = Code("weight_chunk", sums="ptr", x="ptr", grad="ptr", packed="ptr", beside="ptr", table="ptr", task="i64")
+    code = Code("weight_chunk", "sums x grad packed beside table task:i64")
     sums, x, grad, packed, beside, table, task = code.arguments
-    t = _named(code, table, WEIGHT_HEADER)
+    t = code.named(table, WEIGHT_HEADER)
     per_chunk = t.groups * t.channel_blocks
     chunk, rest = task // per_chunk, task % per_chunk
     group, block = rest // t.channel_blocks, rest % t.channel_blocks
@@ -382,11 +359,11 @@ def _weight_chunk(element: str, vectors: int) -> tuple[Code, list[Code]]:
         entry = code.at(table, t.at_blocks + number * 8, "i64")
         at_x, d, h, w, at_grad, count_d, count_h, count_w = (code.load("i64", entry, i) for i in range(8))
         source = code.at(x, at_x + (group * per_group + first) * t.x_channel, element)
-        code.call(pack, packed, source, table, channels, d, h, w)
+        code.run(pack, packed, source, table, channels, d, h, w)
         from_ = code.at(grad, at_grad + group * t.out_per_group * t.out_channel, element)
         if not vectors:
             with code.loop(0, channels * t.window, taps) as k, code.loop(0, t.out_per_group) as o:
-                code.call(
+                code.run(
                     tile, code.at(own, k * t.padded_out + o, element), t.padded_out, packed, code.at(offsets, k, "i64"),
                     code.at(from_, o * t.out_channel, element), count_d, count_h, count_w, t.packed_h * t.packed_w, t.packed_w,
                     t.out_d, t.out_h,
@@ -399,15 +376,15 @@ def _weight_chunk(element: str, vectors: int) -> tuple[Code, list[Code]]:
                     with code.loop(0, count_h) as j:
                         to = code.at(beside, i * plane + j * count_w * t.padded_out, element)
                         row = code.at(from_, i * t.out_d + j * t.out_h, element)
-                        code.call(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_w)
+                        code.run(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_w)
 
                 def whole() -> None:
                     to, row = code.at(beside, i * plane, element), code.at(from_, i * t.out_d, element)
-                    code.call(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_h * count_w)
+                    code.run(transpose, to, row, t.out_channel, t.out_per_group, t.padded_out, count_h * count_w)
 
                 code.either(t.full.differs(0), whole, rows)
             with code.loop(0, channels * t.window, taps) as k, code.loop(0, t.padded_out, vectors * size) as o:
-                code.call(
+                code.run(
                     tile, code.at(own, k * t.padded_out + o, element), packed, code.at(offsets, k, "i64"), code.at(beside, o, element),
                     t.padded_out, count_d, count_h, count_w, t.packed_h * t.packed_w, t.packed_w,
                 )  # fmt: skip
@@ -416,9 +393,9 @@ def _weight_chunk(element: str, vectors: int) -> tuple[Code, list[Code]]:
 
 def _weight_total(element: str) -> Code:
     """The chunks' sums added, one block of input channels, in the order of the weight."""
-    code = Code("weight_total", out="ptr", sums="ptr", table="ptr", begin="i64", end="i64")
+    code = Code("weight_total", "out sums table begin:i64 end:i64")
     out, sums, table, begin, end = code.arguments
-    t = _named(code, table, WEIGHT_HEADER)
+    t = code.named(table, WEIGHT_HEADER)
     per_group = t.channels // t.groups
     with code.loop(begin, end) as part:
         group, block = part // t.channel_blocks, part % t.channel_blocks
@@ -440,18 +417,18 @@ def weight_gradient(kind: str, vectors: int) -> Callable[..., Any]:
     """`kernel(out, x, grad, sums, work, flags, table)` for f32 or f64, by tiles of `vectors` vectors of channels."""
     element = ELEMENT[kind]
     chunk, others = _weight_chunk(element, vectors)
-    body = Code("chunks", **dict.fromkeys(("sums", "x", "grad", "work", "flags", "table"), "ptr"), begin="i64", end="i64")
+    body = Code("chunks", "sums x grad work flags table begin:i64 end:i64")
     sums, x, grad, work, flags, table, begin, end = body.arguments
-    t = _named(body, table, WEIGHT_HEADER)
+    t = body.named(table, WEIGHT_HEADER)
     with body.claimed(flags, t.slots) as slot:
         packed = body.at(work, slot * t.work, element)
         with body.loop(begin, end) as task:
-            body.call(chunk, sums, x, grad, packed, body.at(packed, t.packed + t.slack, element), table, task)
+            body.run(chunk, sums, x, grad, packed, body.at(packed, t.packed + t.slack, element), table, task)
     total = _weight_total(element)
-    main = Code("main", **dict.fromkeys(("out", "x", "grad", "sums", "work", "flags", "table"), "ptr"))
+    main = Code("main", "out x grad sums work flags table")
     out, x, grad, sums, work, flags, table = main.arguments
     with main.unlocked():
-        t = _named(main, table, WEIGHT_HEADER)
+        t = main.named(table, WEIGHT_HEADER)
         main.parallel(body, [sums, x, grad, work, flags, table], t.tasks, t.grain)
         main.parallel(total, [out, sums, table], t.groups * t.channel_blocks, 1)
     return kernel(f"flambeau_convolution_weight_{kind}_{vectors}", main, *others, chunk, body, total)

@@ -6,10 +6,10 @@ between the rows stays zero: each row is followed by a vector of zeros, which th
 """
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Callable
 
-from .writer import ELEMENT, Code, Value, kernel, lanes, vector
+from ..compiler.code import ELEMENT, Code, Value, launch
+from .vectors import lanes, vector
 
 HEADER = (
     "planes grain slots channels images window taps packed work x_plane x_row x_column out_h out_w pitch positions phases to_row to_column "
@@ -27,10 +27,6 @@ TOGETHER = 4
 """Vectors of positions in registers at a time."""
 TAPS = 9
 """Window elements whose sums are in registers at a time."""
-
-
-def _named(code: Code, table: Value) -> Any:
-    return SimpleNamespace(**{name: code.load("i64", table, i) for i, name in enumerate(HEADER)})
 
 
 def _copy_rows(
@@ -57,9 +53,9 @@ def _copy_rows(
 
 def _pack(element: str) -> Code:
     """Lays out one plane, of which `room` elements may be read."""
-    code = Code(f"pack_{element}", to="ptr", x="ptr", table="ptr", room="i64")
+    code = Code(f"pack_{element}", "to x table room:i64")
     to, x, table, room = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.phases) as phase:
         entry = code.at(table, t.at_phases + phase * 4, "i64")
         first, begin, rows, columns = (code.load("i64", entry, i) for i in range(4))
@@ -78,7 +74,7 @@ def _pack(element: str) -> Code:
 
 def _products(element: str) -> Code:
     """All positions of a laid-out plane: the bias plus the products with the window."""
-    code = Code(f"products_{element}", out="ptr", x="ptr", weight="ptr", offsets="ptr", taps="i64", positions="i64", bias=element)
+    code = Code(f"products_{element}", f"out x weight offsets taps:i64 positions:i64 bias:{element}")
     out, x, weight, offsets, taps, positions, bias = code.arguments
     size, wide = lanes(element), vector(element)
     start: Any = code.value(0)
@@ -103,19 +99,18 @@ def forward(kind: str) -> Callable[..., Any]:
     element = ELEMENT[kind]
     pack, products = _pack(element), _products(element)
     size, wide = lanes(element), vector(element)
-    names = dict.fromkeys(("out", "x", "weight", "bias", "work", "flags", "table"), "ptr")
-    body = Code("planes", **names, begin="i64", end="i64")
+    body = Code("planes", "out x weight bias work flags table begin:i64 end:i64")
     out, x, weight, bias, work, flags, table, begin, end = body.arguments
-    t = _named(body, table)
+    t = body.named(table, HEADER)
     offsets = body.at(table, t.at_offsets, "i64")
     with body.claimed(flags, t.slots) as slot:
         packed = body.at(work, slot * t.work, element)
         scratch = body.at(packed, t.packed, element)
         with body.loop(begin, end) as plane:
             channel = plane % t.channels
-            body.call(pack, packed, body.at(x, plane * t.x_plane, element), table, (t.planes - plane) * t.x_plane)
+            body.run(pack, packed, body.at(x, plane * t.x_plane, element), table, (t.planes - plane) * t.x_plane)
             own = body.at(weight, channel * t.taps, element)
-            body.call(products, scratch, packed, own, offsets, t.taps, t.positions, body.load(element, bias, channel))
+            body.run(products, scratch, packed, own, offsets, t.taps, t.positions, body.load(element, bias, channel))
             count = t.out_h * t.out_w
             target = body.at(out, plane * count, element)
             with body.loop(0, t.out_h) as i:
@@ -130,16 +125,7 @@ def forward(kind: str) -> Callable[..., Any]:
                         body.store(body.load(element, row, j), to, j)
 
                 body.either((i + 1) * t.out_w + size <= count, vectors, elements)
-    return _launch(f"flambeau_depthwise_{kind}", body, [pack, products])
-
-
-def _launch(name: str, body: Code, others: list[Code]) -> Callable[..., Any]:
-    main = Code("main", **{n: "ptr" for n in body.parameters if n not in ("begin", "end")})
-    table = main.arguments[-1]
-    planes, grain = (main.load("i64", table, HEADER.index(n)) for n in ("planes", "grain"))
-    with main.unlocked():
-        main.parallel(body, main.arguments, planes, grain)
-    return kernel(name, main, *others, body)
+    return launch(f"flambeau_depthwise_{kind}", body, HEADER, "planes", pack, products)
 
 
 @cache
@@ -151,7 +137,7 @@ def weight_gradient(kind: str) -> Callable[..., Any]:
     element = ELEMENT[kind]
     size, wide = lanes(element), vector(element)
     pack = _pack(element)
-    add = Code(f"add_{element}", sums="ptr", x="ptr", grad="ptr", offsets="ptr", positions="i64")
+    add = Code(f"add_{element}", "sums x grad offsets positions:i64")
     sums, x, grad, offsets, positions = add.arguments
     totals = [add.variable(wide, add.load(wide, sums, i * size)) for i in range(TAPS)]
     sources = [add.at(x, add.load("i64", offsets, i), element) for i in range(TAPS)]
@@ -161,9 +147,9 @@ def weight_gradient(kind: str) -> Callable[..., Any]:
             total.value = add.multiply_add(add.load(wide, source, v), g, total.value)
     for i, total in enumerate(totals):
         add.store(total.value, sums, i * size)
-    body = Code("channels", **dict.fromkeys(("out", "x", "grad", "work", "flags", "table"), "ptr"), begin="i64", end="i64")
+    body = Code("channels", "out x grad work flags table begin:i64 end:i64")
     out, x, grad, work, flags, table, begin, end = body.arguments
-    t = _named(body, table)
+    t = body.named(table, HEADER)
     offsets = body.at(table, t.at_offsets, "i64")
     count = t.out_h * t.out_w
     zeros = body.splat(body.value(0.0, element), wide)
@@ -177,13 +163,13 @@ def weight_gradient(kind: str) -> Callable[..., Any]:
             with body.loop(0, t.images) as image:
                 plane = image * t.channels + channel
                 room = t.images * t.channels - plane
-                body.call(pack, packed, body.at(x, plane * t.x_plane, element), table, room * t.x_plane)
+                body.run(pack, packed, body.at(x, plane * t.x_plane, element), table, room * t.x_plane)
                 own = body.at(grad, plane * count, element)
                 _copy_rows(body, element, slopes, t.pitch, own, t.out_w, t.out_h, t.out_w, room * count)
                 with body.loop(0, t.taps, TAPS) as first:
-                    body.call(add, body.at(sums, first * size, element), packed, slopes, body.at(offsets, first, "i64"), t.positions)
+                    body.run(add, body.at(sums, first * size, element), packed, slopes, body.at(offsets, first, "i64"), t.positions)
             with body.loop(0, t.taps, short=True) as k:
                 number = body.load("i64", table, t.at_taps + k)
                 with body.when(number >= 0):
                     body.store(body.total(body.load(wide, sums, k * size)), out, channel * t.window + number)
-    return _launch(f"flambeau_depthwise_weight_{kind}", body, [pack, add])
+    return launch(f"flambeau_depthwise_weight_{kind}", body, HEADER, "planes", pack, add)

@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from ..compiler.expression import Expression, bitcast, cast, constant, external, fma, rint, shift_right, sqrt, where
 from ..compiler.maths.exponential import natural_log
-from .twister import STATE
+from .twister import ARGUMENTS, COUNT, STATE
 
 BLOCK = 65536
 """Words in one go: two blocks of them stay in the cache."""
@@ -154,7 +154,7 @@ def _module(name: str, words: int, out: str, numbers: int, element: Callable[...
     kind "pairs": eight numbers and the eight behind them make sixteen results in their places; the last sixteen are drawn anew if
     they are no full block. kind "checked": a piece with doubtful results is done again, see `_exact`.
     """
-    from ..compiler.llvm import PRELUDE
+    from ..compiler.llvm import PRELUDE, given_back
 
     pairs = kind == "pairs"
     results = [LLVM[out], LLVM[out]] if pairs else [LLVM[out], "i32"] if kind == "checked" else [LLVM[out]]
@@ -222,15 +222,7 @@ finished:
 define ptr @{name}(ptr %self, ptr %args, i64 %nargs) {{
 entry:
   %context = alloca %context
-  %few = alloca [2048 x i32], align 64
-  %object = load ptr, ptr %args
-  %state_at = getelementptr ptr, ptr %args, i64 1
-  %state_object = load ptr, ptr %state_at
-  %out_data = getelementptr i8, ptr %object, i64 16
-  %out = load ptr, ptr %out_data
-  %state_data = getelementptr i8, ptr %state_object, i64 16
-  %key = load ptr, ptr %state_data
-  %pos_at = getelementptr i32, ptr %key, i64 624
+  %few = alloca [2048 x i32], align 64{ARGUMENTS}
   %size = call i64 @numel(ptr %object)
 {read}  store ptr %key, ptr %context
   %out_field = getelementptr %context, ptr %context, i32 0, i32 1
@@ -285,11 +277,7 @@ release:
 done:
 {_tail(words, LLVM[out], given) if pairs else "  br label %finished"}
 finished:
-  %references = load i64, ptr %object
-  %more_references = add i64 %references, 1
-  store i64 %more_references, ptr %object
-  ret ptr %object
-}}
+{given_back("%object")}}}
 """
 
 
@@ -470,19 +458,6 @@ def normal64() -> Callable[..., Any]:
 
 
 _PERMUTE = """
-define ptr @flambeau_permute(ptr %self, ptr %args, i64 %nargs) {
-entry:
-  %object = load ptr, ptr %args
-  %state_at = getelementptr ptr, ptr %args, i64 1
-  %state_object = load ptr, ptr %state_at
-  %out_data = getelementptr i8, ptr %object, i64 16
-  %out = load ptr, ptr %out_data
-  %state_data = getelementptr i8, ptr %state_object, i64 16
-  %key = load ptr, ptr %state_data
-  %pos_at = getelementptr i32, ptr %key, i64 624
-  %dims_at = getelementptr i8, ptr %object, i64 32
-  %dims = load ptr, ptr %dims_at
-  %n = load i64, ptr %dims
   %last = sub i64 %n, 1
   br label %number
 number:
@@ -514,11 +489,6 @@ swap:
   %i1 = add nsw i64 %i, 1
   br label %test
 finished:
-  %references = load i64, ptr %object
-  %more_references = add i64 %references, 1
-  store i64 %more_references, ptr %object
-  ret ptr %object
-}
 """
 
 
@@ -526,5 +496,7 @@ finished:
 def permute() -> Callable[..., Any]:
     """`kernel(out, state)`: 0 to n-1 in out (1-d, int64), each but the last swapped with one behind it or itself."""
     from ..compiler.jit import python_function
+    from ..compiler.llvm import given_back
 
-    return python_function(STATE + _PERMUTE, "flambeau_permute")
+    head = "define ptr @flambeau_permute(ptr %self, ptr %args, i64 %nargs) {\nentry:"
+    return python_function(f"{STATE}{head}{ARGUMENTS}{COUNT}{_PERMUTE}{given_back('%object')}}}\n", "flambeau_permute")

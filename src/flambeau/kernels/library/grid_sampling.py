@@ -4,11 +4,10 @@ Some positions at a time: where their corners lie and what these weigh goes to t
 """
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Callable
 
+from ..compiler.code import ELEMENT, Code, Value, kernel
 from ..compiler.expression import absolute, floor, rint
-from .writer import ELEMENT, Code, Value, kernel
 
 HEADER = "images channels height width positions nearest border reflection align needs_input needs_grid".split()
 """The table's numbers; all from `nearest` on are flags."""
@@ -87,13 +86,9 @@ class _Places:
         return code.where(place < 0, code.value(0.0, self.element), value)
 
 
-def _named(code: Code, table: Value) -> Any:
-    return SimpleNamespace(**{name: code.load("i64", table, i) for i, name in enumerate(HEADER)})
-
-
 def _launch(name: str, body: Code, count: Callable[[Any], Any]) -> Callable[..., Any]:
-    main = Code("main", **{n: "ptr" for n in body.parameters if n not in ("begin", "end")})
-    t = _named(main, main.arguments[-1])
+    main = Code("main", " ".join(n for n in body.parameters if n not in ("begin", "end")))
+    t = main.named(main.arguments[-1], HEADER)
     with main.unlocked():
         main.parallel(body, main.arguments, count(t), 1)
     return kernel(name, main, body)
@@ -104,9 +99,9 @@ def forward(kind: str) -> Callable[..., Any]:
     """`kernel(out, x, grid, table)`: x (images, channels, height, width), grid (images, positions, 2), out (images, channels,
     positions)."""
     element = ELEMENT[kind]
-    code = Code("sample", **dict.fromkeys(("out", "x", "grid", "table"), "ptr"), begin="i64", end="i64")
+    code = Code("sample", "out x grid table begin:i64 end:i64")
     out, x, grid, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     places = _Places(code, element, t)
     blocks = (t.positions + (SPAN - 1)) // SPAN
     with code.loop(begin, end) as item:
@@ -130,10 +125,9 @@ def forward(kind: str) -> Callable[..., Any]:
 def backward(kind: str) -> Callable[..., Any]:
     """`kernel(grad_x, grad_grid, grad, x, grid, table)`: adds into grad_x, which begins as zeros, and fills grad_grid."""
     element = ELEMENT[kind]
-    names = ("grad_x", "grad_grid", "grad", "x", "grid", "table")
-    code = Code("images", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("images", "grad_x grad_grid grad x grid table begin:i64 end:i64")
     grad_x, grad_grid, grad, x, grid, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     places = _Places(code, element, t)
     slopes = [code.array(element, SPAN) for _ in range(2)]
     zero = code.value(0.0, element)

@@ -16,6 +16,7 @@ counts as a column behind the blocks.
 from functools import cache
 from typing import Any, Callable
 
+from ..compiler.code import Code, Value, Variable, module
 from .vectors import Shape, Writer
 
 LEVELS = 4
@@ -27,178 +28,166 @@ def register(itemsize: int) -> int:
     return 32 // itemsize
 
 
-def _power(w: Writer, terms: str) -> str:
+def _power(w: Writer, terms: Value) -> Value:
     """log2 of how many terms are one chain."""
-    before = w.op(f"call i64 @llvm.smax.i64(i64 {w.sub(terms, 1)}, i64 0)")
-    zeros = w.op(f"call i64 @llvm.ctlz.i64(i64 {before}, i1 false)")
-    return w.op(f"call i64 @llvm.smax.i64(i64 {w.over(w.sub(64, zeros), LEVELS)}, i64 {LEVELS})")
+    before = w.most(terms - 1, 0)
+    zeros = w.call("i64", "llvm.ctlz.i64", before, False)
+    return w.most((64 - zeros) // LEVELS, LEVELS)
 
 
-def _plus(w: Writer, to: str, value: str) -> None:
-    w.put(to, w.shape.vector, w.op(f"fadd {w.shape.vector} {w.get(to, w.shape.vector)}, {value}"))
-
-
-def _total(w: Writer, source: str, terms: str, step: str | int, vectors: int, mask: str | None = None) -> list[str]:
-    """The sums of some terms, `step` elements apart, for each of `vectors` neighbouring vectors, in slots."""
+def _total(w: Writer, source: Value, terms: Value, step: Value | int, vectors: int, mask: Value | None = None) -> list[Variable]:
+    """The sums of some terms, `step` elements apart, for each of `vectors` neighbouring vectors, in variables."""
     s = w.shape
-    levels = [[w.slot(s.vector, "zeroinitializer") for _ in range(vectors)] for _ in range(LEVELS)]
+    levels = [[w.variable(s.vector, 0.0) for _ in range(vectors)] for _ in range(LEVELS)]
     power = _power(w, terms)
-    length = w.op(f"shl i64 1, {power}")
-    last = w.sub(length, 1)
-    whole = w.op(f"lshr i64 {terms}, {power}")
+    length = w.op(f"shl i64 1, {power}", "i64")
+    last = length - 1
+    whole = w.op(f"lshr i64 {terms}, {power}", "i64")
 
-    def add_term(term: str) -> None:
-        start = w.at(source, w.mul(term, step))
+    def add_term(term: Value) -> None:
+        start = w.at(source, term * step)
         for v, slot in enumerate(levels[0]):
-            _plus(w, slot, w.vector_at(w.at(start, v * s.width), mask))
+            slot.value = slot.value + w.vector_at(w.at(start, v * s.width), mask)
 
     def carry(level: int) -> None:
         for lower, upper in zip(levels[level - 1], levels[level]):
-            _plus(w, upper, w.get(lower, s.vector))
-            w.put(lower, s.vector, "zeroinitializer")
+            upper.value = upper.value + lower.value
+            lower.value = 0.0
 
     with w.loop(whole) as chain:
-        first = w.mul(chain, length)
+        first = chain * length
         with w.loop(length) as i:
-            add_term(w.add(first, i))
+            add_term(first + i)
         carry(1)
-        done = w.add(chain, 1)
-        with w.when(w.test("eq", w.bits(done, last), 0)):
+        done = chain + 1
+        with w.when((done & last).equals(0)):
             carry(2)
-            with w.when(w.test("eq", w.bits(w.op(f"lshr i64 {done}, {power}"), last), 0)):
+            with w.when((w.op(f"lshr i64 {done}, {power}", "i64") & last).equals(0)):
                 carry(3)
-    first = w.mul(whole, length)
-    with w.loop(w.sub(terms, first)) as i:
-        add_term(w.add(first, i))
+    first = whole * length
+    with w.loop(terms - first) as i:
+        add_term(first + i)
     for upper in levels[1:]:
         for slot, other in zip(levels[0], upper):
-            _plus(w, slot, w.get(other, s.vector))
+            slot.value = slot.value + other.value
     return levels[0]
 
 
-def _together(w: Writer, chains: list[str]) -> str:
-    total = w.get(chains[0], w.shape.vector)
+def _together(chains: list[Variable]) -> Value:
+    total = chains[0].value
     for chain in chains[1:]:
-        total = w.op(f"fadd {w.shape.vector} {total}, {w.get(chain, w.shape.vector)}")
+        total = total + chain.value
     return total
 
 
-def _block(s: Shape, name: str, vectors: int) -> str:
+def _block(s: Shape, name: str, vectors: int) -> Code:
     """The sums of `vectors` vectors of columns."""
-    w = Writer(s, "void", name, "ptr %out", "ptr %x", "i64 %n", "i64 %inner")
-    for v, slot in enumerate(_total(w, "%x", "%n", "%inner", vectors)):
-        w.set_vector(w.at("%out", v * s.width), w.get(slot, s.vector))
-    w.back()
-    return w.text()
+    w = Writer(s, name, "out x n:i64 inner:i64")
+    for v, slot in enumerate(_total(w, w["x"], w["n"], w["inner"], vectors)):
+        w.set_vector(w.at(w["out"], v * s.width), slot.value)
+    return w
 
 
-def _four(s: Shape) -> str:
+def _four(s: Shape) -> Code:
     """The sums of four columns."""
-    w = Writer(s, "void", "four", "ptr %out", "ptr %x", "i64 %n", "i64 %inner")
-    mask = w.first_lanes("4")
-    w.set_vector("%out", w.get(_total(w, "%x", "%n", "%inner", 1, mask)[0], s.vector), mask)
-    w.back()
-    return w.text()
+    w = Writer(s, "four", "out x n:i64 inner:i64")
+    mask = w.first_lanes(4)
+    w.set_vector(w["out"], _total(w, w["x"], w["n"], w["inner"], 1, mask)[0].value, mask)
+    return w
 
 
-def _rest(s: Shape) -> str:
+def _rest(s: Shape) -> Code:
     """The sums of the columns behind the blocks, a vector of them at a time."""
-    w = Writer(s, "void", "rest", "ptr %out", "ptr %x", "i64 %n", "i64 %columns", "i64 %inner")
-    quarter = w.over("%n", CHAINS)
-    done = w.mul(quarter, CHAINS)
-    with w.loop(w.parts("%columns", s.width)) as part:
-        j = w.mul(part, s.width)
-        mask = w.first_lanes(w.sub("%columns", j))
-        x = w.at("%x", j)
-        chains = [_total(w, w.at(x, w.mul(c, "%inner")), quarter, w.mul(CHAINS, "%inner"), 1, mask)[0] for c in range(CHAINS)]
-        with w.loop(w.sub("%n", done)) as i:
-            _plus(w, chains[0], w.vector_at(w.at(x, w.mul(w.add(done, i), "%inner")), mask))
-        w.set_vector(w.at("%out", j), _together(w, chains), mask)
-    w.back()
-    return w.text()
+    w = Writer(s, "rest", "out x n:i64 columns:i64 inner:i64")
+    quarter = w["n"] // CHAINS
+    done = quarter * CHAINS
+    with w.loop(w.parts(w["columns"], s.width)) as part:
+        j = part * s.width
+        mask = w.first_lanes(w["columns"] - j)
+        x = w.at(w["x"], j)
+        chains = [_total(w, w.at(x, c * w["inner"]), quarter, CHAINS * w["inner"], 1, mask)[0] for c in range(CHAINS)]
+        with w.loop(w["n"] - done) as i:
+            chains[0].value = chains[0].value + w.vector_at(w.at(x, (done + i) * w["inner"]), mask)
+        w.set_vector(w.at(w["out"], j), _together(chains), mask)
+    return w
 
 
-def _columns_body(s: Shape, wide: int) -> str:
+def _columns_body(s: Shape, wide: int) -> Code:
     """Parts [begin, end): in each outer index the panels of `wide` columns, then single blocks, then the rest as one."""
     narrow = CHAINS * register(s.size)
-    w = Writer(s, "void", "body", "ptr %out", "ptr %x", "ptr %sizes", "i64 %begin", "i64 %end")
-    n, inner, panels, blocks, each = (w.field("%sizes", 8 * i, "i64") for i in range(2, 7))
-    with w.loop(w.sub("%end", "%begin")) as count:
-        part = w.add("%begin", count)
-        outer = w.over(part, each)
-        item = w.sub(part, w.mul(outer, each))
-        out, x = w.at("%out", w.mul(outer, inner)), w.at("%x", w.mul(w.mul(outer, n), inner))
-        is_panel = w.test("slt", item, panels)
-        is_block = w.test("slt", item, w.add(panels, blocks))
-        behind = w.add(w.mul(panels, wide), w.mul(w.sub(item, panels), narrow))
-        j = w.choose(is_panel, w.mul(item, wide), behind)
-        given = [f"ptr {w.at(out, j)}", f"ptr {w.at(x, j)}", f"i64 {n}"]
+    w = Writer(s, "body", "out x sizes begin:i64 end:i64")
+    n, inner, panels, blocks, each = (w.field(w["sizes"], 8 * i, "i64") for i in range(2, 7))
+    with w.loop(w["end"] - w["begin"]) as count:
+        part = w["begin"] + count
+        outer = part // each
+        item = part - outer * each
+        out, x = w.at(w["out"], outer * inner), w.at(w["x"], outer * n * inner)
+        is_panel = item < panels
+        is_block = item < panels + blocks
+        behind = panels * wide + (item - panels) * narrow
+        j = w.where(is_panel, item * wide, behind)
+        given = w.at(out, j), w.at(x, j), n
         with w.when(is_panel):
-            w.call("void", "panel", *given, f"i64 {inner}")
-        with w.when(w.both(is_block, w.no(is_panel))):
-            w.call("void", "block", *given, f"i64 {inner}")
-        with w.when(w.no(is_block)):
-            fours = w.both(w.test("slt", inner, register(s.size)), w.test("sge", inner, 4))
+            w.call("void", "panel", *given, inner)
+        with w.when(is_block & ~is_panel):
+            w.call("void", "block", *given, inner)
+        with w.when(~is_block):
+            fours = (inner < register(s.size)) & (inner >= 4)
             with w.when(fours):
-                w.call("void", "four", *given, f"i64 {inner}")
-            k = w.add(j, w.choose(fours, 4, 0))
-            w.call("void", "rest", f"ptr {w.at(out, k)}", f"ptr {w.at(x, k)}", f"i64 {n}", f"i64 {w.sub(inner, k)}", f"i64 {inner}")
-    w.back()
-    return w.text()
+                w.call("void", "four", *given, inner)
+            k = j + w.where(fours, 4, 0)
+            w.call("void", "rest", w.at(out, k), w.at(x, k), n, inner - k, inner)
+    return w
 
 
-def _rows_body(s: Shape) -> str:
+def _rows_body(s: Shape) -> Code:
     """Rows [begin, end); the vectors of the shape are AVX2 registers."""
-    w = Writer(s, "void", "body", "ptr %out", "ptr %x", "ptr %sizes", "i64 %begin", "i64 %end")
-    n = w.field("%sizes", 16, "i64")
-    whole = w.over(n, s.width)
-    quarter = w.over(whole, CHAINS)
-    done = w.mul(quarter, CHAINS)
-    short, four = w.test("slt", n, s.width), w.test("sge", n, CHAINS)
+    w = Writer(s, "body", "out x sizes begin:i64 end:i64")
+    n = w.field(w["sizes"], 16, "i64")
+    whole = n // s.width
+    quarter = whole // CHAINS
+    done = quarter * CHAINS
+    short, four = n < s.width, n >= CHAINS
 
-    def plus(to: str, x: str, i: str | int) -> None:
-        w.put(to, s.element, w.op(f"fadd {s.element} {w.get(to, s.element)}, {w.get(w.at(x, i), s.element)}"))
+    def plus(to: Variable, x: Value, i: Value | int) -> None:
+        to.value = to.value + w.load(s.element, x, i)
 
-    with w.loop(w.sub("%end", "%begin")) as count:
-        row = w.add("%begin", count)
-        x, to = w.at("%x", w.mul(row, n)), w.at("%out", row)
+    with w.loop(w["end"] - w["begin"]) as count:
+        row = w["begin"] + count
+        x, to = w.at(w["x"], row * n), w.at(w["out"], row)
         with w.when(short):
-            total = w.slot(s.element, "0.0")
+            total = w.variable(s.element, 0.0)
             with w.when(four):
                 plus(total, x, 0)
-            first = w.choose(four, CHAINS, 0)
-            with w.loop(w.sub(n, first)) as i:
-                plus(total, x, w.add(first, i))
+            first = w.where(four, CHAINS, 0)
+            with w.loop(n - first) as i:
+                plus(total, x, first + i)
             with w.when(four):
                 for other in range(1, CHAINS):
                     plus(total, x, other)
-            w.put(to, s.element, w.get(total, s.element))
-        with w.when(w.no(short)):
+            w.store(total.value, to)
+        with w.when(~short):
             chains = _total(w, x, quarter, CHAINS * s.width, CHAINS)
-            with w.loop(w.sub(whole, done)) as i:
-                _plus(w, chains[0], w.vector_at(w.at(x, w.mul(w.add(done, i), s.width))))
-            lanes = _together(w, chains)
-            total = w.slot(s.element, "0.0")
-            tail = w.mul(whole, s.width)
-            with w.loop(w.sub(n, tail)) as i:
-                plus(total, x, w.add(tail, i))
+            with w.loop(whole - done) as i:
+                chains[0].value = chains[0].value + w.vector_at(w.at(x, (done + i) * s.width))
+            lanes = _together(chains)
+            total = w.variable(s.element, 0.0)
+            tail = whole * s.width
+            with w.loop(n - tail) as i:
+                plus(total, x, tail + i)
             for lane in range(s.width):
-                value = w.op(f"extractelement {s.vector} {lanes}, i32 {lane}")
-                w.put(total, s.element, w.op(f"fadd {s.element} {w.get(total, s.element)}, {value}"))
-            w.put(to, s.element, w.get(total, s.element))
-    w.back()
-    return w.text()
+                value = w.lane(lanes, lane)
+                total.value = total.value + value
+            w.store(total.value, to)
+    return w
 
 
-def _module(s: Shape, name: str, parts: list[str]) -> Callable[..., Any]:
+def _module(s: Shape, name: str, parts: list[Code]) -> Callable[..., Any]:
     from ..compiler.jit import python_function
-    from ..compiler.sized import sized_module
+    from ..compiler.sized import HEAD, sized_module
 
-    v, m, mask = s.vector, s.mangled, s.mask
-    declared = [f"declare {v} @llvm.masked.load.{m}.p0(ptr, i32, {mask}, {v})",
-                f"declare void @llvm.masked.store.{m}.p0({v}, ptr, i32, {mask})", "declare i64 @llvm.ctlz.i64(i64, i1)"]  # fmt: skip
     name = f"flambeau_{name}_{s.kind}"
-    return python_function(sized_module(name, ["out", "x"], "\n".join(declared + parts)), name)
+    return python_function(sized_module(name, ["out", "x"], module(parts, known=HEAD)), name)
 
 
 def _element(itemsize: int) -> str:

@@ -8,7 +8,7 @@ added in the order of the indices, so nothing depends on how many there are.
 from functools import cache
 from typing import Any, Callable
 
-from .writer import SIZE, Code, Value, kernel
+from ..compiler.code import SIZE, Code, Value, kernel
 
 LARGE = 1 << 15
 """Elements from which on the work is spread over threads."""
@@ -37,7 +37,7 @@ def _main(name: str, body: Code, sizes: str, run: Callable[[Code, dict[str, Valu
     """The kernel of three arrays, one of them `index`, and sizes as floats: checks the indices, then runs. `indices`: the sizes
     whose product is their number."""
     arrays = [n for n, t in body.parameters.items() if t == "ptr"]
-    main = Code("main", "i64", **dict.fromkeys(arrays, "ptr"), **dict.fromkeys(sizes.split(), "double"))
+    main = Code("main", " ".join([*arrays, *(f"{n}:double" for n in sizes.split())]), "i64")
     given = {n: v if v.type == "ptr" else main.convert(v, "i64") for n, v in zip(main.parameters, main.arguments)}
     number = main.value(1)
     for size in indices.split():
@@ -45,7 +45,7 @@ def _main(name: str, body: Code, sizes: str, run: Callable[[Code, dict[str, Valu
     bad = _outside(main, given["index"], number, given["n"], wrap)
     with main.when(~bad):
         run(main, given)
-    main.give(main.where(bad, main.value(arrays.index("index")), 0))
+    main.back(main.where(bad, main.value(arrays.index("index")), 0))
     return kernel(name, main, body)
 
 
@@ -58,7 +58,7 @@ def _spread(main: Code, body: Code, given: dict[str, Value], elements: Value, co
             main.parallel(body, values, count, grain)
 
     def small() -> None:
-        main.call(body, *values, 0, count)
+        main.run(body, *values, 0, count)
 
     main.either(elements > LARGE, large, small)
 
@@ -67,7 +67,7 @@ def _spread(main: Code, body: Code, given: dict[str, Value], elements: Value, co
 def take(itemsize: int, wrap: bool) -> Callable[..., Any]:
     """`kernel(out, x, index, outer, n, inner, count)`: out[o, i] = x[o, index[i]]."""
     element = INTEGERS[itemsize]
-    code = Code("take", out="ptr", x="ptr", index="ptr", n="i64", inner="i64", count="i64", begin="i64", end="i64")
+    code = Code("take", "out x index n:i64 inner:i64 count:i64 begin:i64 end:i64")
     out, x, index, n, inner, count, begin, end = code.arguments
 
     def each(copy: Callable[[Value, Value, Value], None]) -> Callable[[], None]:
@@ -101,9 +101,8 @@ def take(itemsize: int, wrap: bool) -> Callable[..., Any]:
 
 def _into_rows(name: str, element: str, wrap: bool, add: bool) -> Callable[..., Any]:
     """`kernel(target, index, rows, outer, n, inner, count, skip)`: rows[o, i] into target[o, index[i]], but not where that is `skip`."""
-    arrays = {"target": "ptr", "index": "ptr", "rows": "ptr"}
-    sizes = {"n": "i64", "inner": "i64", "count": "i64", "skip": "i64"}
-    code = Code("rows", **arrays, **sizes, first="i64", last="i64", begin="i64", end="i64")
+    arrays, sizes = "target index rows", "n:i64 inner:i64 count:i64 skip:i64"
+    code = Code("rows", f"{arrays} {sizes} first:i64 last:i64 begin:i64 end:i64")
     target, index, rows, n, inner, count, skip, first, last, begin, end = code.arguments
 
     def put(to: Value, source: Value, at: Any) -> None:
@@ -120,12 +119,12 @@ def _into_rows(name: str, element: str, wrap: bool, add: bool) -> Callable[..., 
                     put(to, source, j)
 
             code.either(inner.equals(1), lambda: put(to, source, 0), along)
-    by_place = Code("by_place", **arrays, outer="i64", **sizes, begin="i64", end="i64")
+    by_place = Code("by_place", f"{arrays} outer:i64 {sizes} begin:i64 end:i64")
     target, index, rows, outer, n, inner, count, skip, begin, end = by_place.arguments
-    by_place.call(code, target, index, rows, n, inner, count, skip, 0, outer, begin, end)
-    by_outer = Code("by_outer", **arrays, **sizes, begin="i64", end="i64")
+    by_place.run(code, target, index, rows, n, inner, count, skip, 0, outer, begin, end)
+    by_outer = Code("by_outer", f"{arrays} {sizes} begin:i64 end:i64")
     target, index, rows, n, inner, count, skip, begin, end = by_outer.arguments
-    by_outer.call(code, target, index, rows, n, inner, count, skip, begin, end, 0, n)
+    by_outer.run(code, target, index, rows, n, inner, count, skip, begin, end, 0, n)
     by_place.functions += [code, by_outer]
 
     def run(main: Code, given: dict[str, Value]) -> None:
@@ -159,8 +158,7 @@ def put_rows(itemsize: int, wrap: bool) -> Callable[..., Any]:
 def bags(element: str) -> Callable[..., Any]:
     """`kernel(out, table, index, starts, bags, count, width, skip)`: out[b] is the sum of the rows table[index[i]] for i from starts[b] to
     starts[b + 1], or to `count`, but not those whose index is `skip`. Indices must be in range."""
-    code = Code("bags", out="ptr", table="ptr", index="ptr", starts="ptr", bags="i64", count="i64", width="i64", skip="i64",
-                begin="i64", end="i64")  # fmt: skip
+    code = Code("bags", "out table index starts bags:i64 count:i64 width:i64 skip:i64 begin:i64 end:i64")
     out, table, index, starts, number, count, width, skip, begin, end = code.arguments
     size = width * SIZE[element]
     with code.loop(begin, end) as bag:
@@ -177,8 +175,7 @@ def bags(element: str) -> Callable[..., Any]:
             source = code.at(table, place * width, element)
             with code.when(place.differs(skip)), code.loop(0, width) as j:
                 code.store(code.load(element, row, j) + code.load(element, source, j), row, j)
-    sizes = ("bags", "count", "width", "skip")
-    main = Code("main", **dict.fromkeys(("out", "table", "index", "starts"), "ptr"), **dict.fromkeys(sizes, "double"))
+    main = Code("main", "out table index starts bags:double count:double width:double skip:double")
     values = [v if v.type == "ptr" else main.convert(v, "i64") for v in main.arguments]
     with main.unlocked():
         main.parallel(code, values, values[4], (LARGE // 4) * values[4] // (values[5] * values[6] + 1) + 1)
@@ -187,8 +184,7 @@ def bags(element: str) -> Callable[..., Any]:
 
 def _elements(name: str, main_name: str, touch: Callable[[Code, Value, Value, Value, Value], None]) -> Callable[..., Any]:
     """A kernel over elements: `touch(code, array, other, place, own)` for the place that the index names and the own place."""
-    code = Code(name, target="ptr", index="ptr", other="ptr", n="i64", inner="i64", count="i64", first="i64", last="i64",
-                begin="i64", end="i64")  # fmt: skip
+    code = Code(name, "target index other n:i64 inner:i64 count:i64 first:i64 last:i64 begin:i64 end:i64")
     target, index, other, n, inner, count, first, last, begin, end = code.arguments
     with code.loop(begin, end) as o:
 
@@ -202,9 +198,9 @@ def _elements(name: str, main_name: str, touch: Callable[[Code, Value, Value, Va
                 touch(code, target, other, (o * n + code.load("i64", index, own)) * inner + j, own)
 
         code.either(inner.equals(1), line, lines)
-    columns = Code(f"{name}_columns", target="ptr", index="ptr", other="ptr", n="i64", inner="i64", count="i64", begin="i64", end="i64")
+    columns = Code(f"{name}_columns", "target index other n:i64 inner:i64 count:i64 begin:i64 end:i64")
     target, index, other, n, inner, count, begin, end = columns.arguments
-    columns.call(code, target, index, other, n, inner, count, begin, end, 0, 1)
+    columns.run(code, target, index, other, n, inner, count, begin, end, 0, 1)
     columns.functions.append(code)
 
     def run(main: Code, given: dict[str, Value]) -> None:

@@ -1,10 +1,10 @@
 """Pooling: rows of results go over rows of inputs, one window element after the other."""
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Callable
 
-from .writer import ELEMENT, Code, Value, kernel, lanes, vector
+from ..compiler.code import ELEMENT, Code, Value, launch
+from .vectors import lanes, vector
 
 HEADER = (
     "planes grain size_d size_h size_w out_d out_h out_w kernel_d kernel_h kernel_w stride_d stride_h stride_w padding_d padding_h "
@@ -15,11 +15,6 @@ HEADER = (
 
 SPAN = 256
 """How many outputs of a row are looked at together."""
-
-
-def _named(code: Code, table: Value) -> Any:
-    """The table's numbers by their names."""
-    return SimpleNamespace(**{name: code.load("i64", table, i) for i, name in enumerate(HEADER)})
 
 
 def _columns(code: Code, t: Any, tap: Value) -> tuple[Value, Value, Value]:
@@ -55,17 +50,6 @@ def _rows(code: Code, t: Any, out_d: Value, out_h: Value, body: Callable[[Value,
                 body(d, h)
 
 
-def _launch(name: str, body: Code, others: list[Code]) -> Callable[..., Any]:
-    """The kernel that runs `body(arrays..., table, begin, end)` over the planes."""
-    names = [n for n in body.parameters if n not in ("begin", "end")]
-    main = Code("main", **dict.fromkeys(names, "ptr"))
-    table = main.arguments[-1]
-    t = _named(main, table)
-    with main.unlocked():
-        main.parallel(body, main.arguments, t.planes, t.grain)
-    return kernel(name, main, *others, body)
-
-
 def _better(code: Code, value: Value, best: Value) -> Value:
     """Whether a value takes the place of the best so far: NaN always does."""
     return (value > best) | value.is_nan()
@@ -75,10 +59,9 @@ def _better(code: Code, value: Value, best: Value) -> Value:
 def max_pool(kind: str, indices: bool) -> Callable[..., Any]:
     """`kernel(out, x, table)` or, with indices (int64), `kernel(out, indices, x, table)`."""
     element = ELEMENT[kind]
-    names = ("out", "places", "x", "table") if indices else ("out", "x", "table")
-    code = Code("planes", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("planes", f"out {'places ' if indices else ''}x table begin:i64 end:i64")
     out, *rest, x, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     lowest = code.value(float("-inf"), element)
     with code.loop(begin, end) as plane, code.loop(0, t.out_d) as out_d, code.loop(0, t.out_h) as out_h:
         start = ((plane * t.out_d + out_d) * t.out_h + out_h) * t.out_w
@@ -124,7 +107,7 @@ def max_pool(kind: str, indices: bool) -> Callable[..., Any]:
                 code.either(_plain_pairs(t), pairs, each)
 
         _rows(code, t, out_d, out_h, over)
-    return _launch(f"flambeau_max_pool_{kind}", code, [])
+    return launch(f"flambeau_max_pool_{kind}", code, HEADER, "planes")
 
 
 def _plain_pairs(t: Any) -> Value:
@@ -183,9 +166,9 @@ def _squares(code: Code, element: str, t: Any, image: Value, result: Value, valu
 def max_pool_backward(kind: str) -> Callable[..., Any]:
     """`kernel(out, grad, x, values, table)`: each gradient added where its maximum lies, the first of equal ones, the last NaN."""
     element = ELEMENT[kind]
-    code = Code("planes", **dict.fromkeys(("out", "grad", "x", "values", "table"), "ptr"), begin="i64", end="i64")
+    code = Code("planes", "out grad x values table begin:i64 end:i64")
     out, grad, x, values, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     size, count = t.size_d * t.size_h * t.size_w, t.out_d * t.out_h * t.out_w
     plain = t.kernel_d.equals(1) & t.kernel_h.equals(2) & t.stride_h.equals(2) & t.padding_h.equals(0) & t.dilation_h.equals(1)
     plain = plain & t.size_d.equals(1) & t.out_d.equals(1) & (t.out_h * 2 <= t.size_h) & _plain_pairs(t)
@@ -231,7 +214,7 @@ def max_pool_backward(kind: str) -> Callable[..., Any]:
                         code.store(code.load(element, result, place) + code.load(element, grad_row, j), result, place)
 
         code.either(plain, lambda: _squares(code, element, t, image, result, value_plane, grad_plane), any_windows)
-    return _launch(f"flambeau_max_pool_backward_{kind}", code, [])
+    return launch(f"flambeau_max_pool_backward_{kind}", code, HEADER, "planes")
 
 
 def _extent(code: Code, t: Any, axis: str, place: Value) -> Value:
@@ -252,9 +235,9 @@ def _count(code: Code, t: Any, element: str, rows: Value, j: Value) -> Value:
 def avg_pool(kind: str) -> Callable[..., Any]:
     """`kernel(out, x, table)`."""
     element = ELEMENT[kind]
-    code = Code("planes", out="ptr", x="ptr", table="ptr", begin="i64", end="i64")
+    code = Code("planes", "out x table begin:i64 end:i64")
     out, x, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(begin, end) as plane, code.loop(0, t.out_d) as out_d, code.loop(0, t.out_h) as out_h:
         row = code.at(out, ((plane * t.out_d + out_d) * t.out_h + out_h) * t.out_w, element)
         with code.loop(0, t.out_w) as j:
@@ -276,16 +259,16 @@ def avg_pool(kind: str) -> Callable[..., Any]:
         rows = _extent(code, t, "d", out_d) * _extent(code, t, "h", out_h)
         with code.loop(0, t.out_w) as j:
             code.store(code.load(element, row, j) / _count(code, t, element, rows, j), row, j)
-    return _launch(f"flambeau_avg_pool_{kind}", code, [])
+    return launch(f"flambeau_avg_pool_{kind}", code, HEADER, "planes")
 
 
 @cache
 def avg_pool_backward(kind: str) -> Callable[..., Any]:
     """`kernel(out, grad, table)`: each gradient spread evenly over its window."""
     element = ELEMENT[kind]
-    code = Code("planes", out="ptr", grad="ptr", table="ptr", begin="i64", end="i64")
+    code = Code("planes", "out grad table begin:i64 end:i64")
     out, grad, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     size = t.size_d * t.size_h * t.size_w
     with code.loop(begin, end) as plane:
         result = code.at(out, plane * size, element)
@@ -309,4 +292,4 @@ def avg_pool_backward(kind: str) -> Callable[..., Any]:
                     _by_stride(code, t.stride_w, along)
 
             _rows(code, t, out_d, out_h, over)
-    return _launch(f"flambeau_avg_pool_backward_{kind}", code, [])
+    return launch(f"flambeau_avg_pool_backward_{kind}", code, HEADER, "planes")

@@ -6,14 +6,14 @@ The steps are a table: for each the first of its rows, how many there are, and t
 """
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Callable
 
+from ..compiler.code import ELEMENT, Code, Value, launch
 from ..compiler.expression import sigmoid, tanh
-from .writer import ELEMENT, Code, Value, kernel, lanes, vector, vector_bytes
+from .vectors import lanes, vector, vector_bytes
 
 VECTORS = 2
-HEADER = ("steps", "rows", "width", "grain", "padded", "has_grad")
+HEADER = "steps rows width grain padded has_grad".split()
 """The names of the table's first numbers; four numbers for each step follow. `padded`: columns of a packed
 product; `has_grad`: 1, or 0 where `grad` is one row of zeros."""
 
@@ -23,14 +23,10 @@ def panel(kind: str) -> int:
     return VECTORS * lanes(ELEMENT[kind])
 
 
-def _named(code: Code, table: Value) -> Any:
-    return SimpleNamespace(**{name: code.load("i64", table, i) for i, name in enumerate(HEADER)})
-
-
 def _tile(element: str, rows: int) -> Code:
     """`rows` rows times a panel of the weight."""
     size, wide = lanes(element), vector(element)
-    code = Code(f"tile_{rows}", out="ptr", out_step="i64", x="ptr", x_step="i64", weight="ptr", count="i64")
+    code = Code(f"tile_{rows}", "out out_step:i64 x x_step:i64 weight count:i64")
     out, out_step, x, x_step, weight, count = code.arguments
     starts = [code.at(x, x_step * r, element) for r in range(rows)]
     sums = [[code.variable(wide, 0.0) for _ in range(VECTORS)] for _ in range(rows)]
@@ -51,7 +47,7 @@ def _product(element: str) -> tuple[Code, list[Code]]:
     """out (rows, padded) = x (rows, count) times the packed weight."""
     sizes = (8, 4, 1) if vector_bytes() == 64 else (4, 1)
     tiles = [_tile(element, n) for n in sizes]
-    code = Code("product", out="ptr", padded="i64", x="ptr", x_step="i64", weight="ptr", count="i64", rows="i64")
+    code = Code("product", "out padded:i64 x x_step:i64 weight count:i64 rows:i64")
     out, padded, x, x_step, weight, count, rows = code.arguments
     with code.loop(0, padded, VECTORS * lanes(element)) as column:
         packed = code.at(weight, column * count, element)
@@ -59,28 +55,18 @@ def _product(element: str) -> tuple[Code, list[Code]]:
         for size, tile in zip(sizes, tiles):
             stop = start + (rows - start) // size * size
             with code.loop(start, stop, size) as r:
-                code.call(tile, code.at(out, r * padded + column, element), padded, code.at(x, r * x_step, element), x_step, packed, count)
+                code.run(tile, code.at(out, r * padded + column, element), padded, code.at(x, r * x_step, element), x_step, packed, count)
             start = stop
     return code, tiles
 
 
 def _row(name: str, element: str, arrays: str, body: Callable[[Any, Callable[[str], Value], Callable[[str, Value], None]], None]) -> Code:
     """A loop over the units of one row: `body(code, get, put)`; no two arrays overlap."""
-    names = arrays.split()
-    code = Code(name, **dict.fromkeys(names, "ptr"), width="i64")
-    by_name = dict(zip(names, code.arguments))
+    code = Code(name, f"{arrays} width:i64")
+    by_name = dict(zip(code.parameters, code.arguments))
     with code.loop(0, code.arguments[-1]) as j:
         body(code, lambda n: code.load(element, by_name[n], j), lambda n, v: code.store(v, by_name[n], j))
     return code
-
-
-def _launch(name: str, main_body: Code, others: list[Code]) -> Callable[..., Any]:
-    names = [n for n in main_body.parameters if n not in ("begin", "end")]
-    main = Code("main", **dict.fromkeys(names, "ptr"))
-    t = _named(main, main.arguments[-1])
-    with main.unlocked():
-        main.parallel(main_body, main.arguments, t.rows, t.grain)
-    return kernel(name, main, *others, main_body)
 
 
 class _Steps:
@@ -113,22 +99,21 @@ def lstm(kind: str) -> Callable[..., Any]:
 
     row = _row("lstm_row", element, "i f g o pi pf pg po c cells h out", cell)
     product, tiles = _product(element)
-    names = ("outputs", "cells", "gates", "h", "c", "product", "weight", "table")
-    code = Code("sequences", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("sequences", "outputs cells gates h c product weight table begin:i64 end:i64")
     outputs, cells, gates, h, c, buffer, weight, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.steps) as step:
         at = _Steps(code, table, step, begin, end)
         states = code.at(h, begin * t.width, element)
-        code.call(product, code.at(buffer, begin * t.padded, element), t.padded, states, t.width, weight, t.width, at.stop - begin)
+        code.run(product, code.at(buffer, begin * t.padded, element), t.padded, states, t.width, weight, t.width, at.stop - begin)
         with code.loop(begin, at.stop) as r:
             place = (at.start + r) * t.width
             fields = [code.at(gates, place * 4 + t.width * i, element) for i in range(4)]
             fields += [code.at(buffer, r * t.padded + t.width * i, element) for i in range(4)]
             fields += [code.at(c, r * t.width, element), code.at(cells, place, element)]
             fields += [code.at(h, r * t.width, element), code.at(outputs, place, element)]
-            code.call(row, *fields, t.width)
-    return _launch(f"flambeau_lstm_{kind}", code, [*tiles, product, row])
+            code.run(row, *fields, t.width)
+    return launch(f"flambeau_lstm_{kind}", code, HEADER, "rows", *tiles, product, row)
 
 
 @cache
@@ -151,10 +136,9 @@ def lstm_backward(kind: str) -> Callable[..., Any]:
     row = _row("lstm_row", element, "i f g o di df dg do cell before dh dc grad", cell)
     product, tiles = _product(element)
     copy = _copy_row(element)
-    names = ("slopes", "previous", "dh", "dc", "grad", "outputs", "gates", "cells", "h0", "c0", "product", "weight", "table")
-    code = Code("sequences", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("sequences", "slopes previous dh dc grad outputs gates cells h0 c0 product weight table begin:i64 end:i64")
     slopes, previous, dh, dc, grad, outputs, gates, cells, h0, c0, buffer, weight, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.steps) as step:
         at = _Steps(code, table, step, begin, end)
         with code.loop(begin, at.stop) as r:
@@ -163,17 +147,17 @@ def lstm_backward(kind: str) -> Callable[..., Any]:
             before = (at.before + r) * t.width
             earlier = code.where(inside, code.at(cells, before, element), code.at(c0, r * t.width, element))
             state = code.where(inside, code.at(outputs, before, element), code.at(h0, r * t.width, element))
-            code.call(copy, code.at(previous, place, element), state, t.width)
+            code.run(copy, code.at(previous, place, element), state, t.width)
             fields = [code.at(gates, place * 4 + t.width * i, element) for i in range(4)]
             fields += [code.at(slopes, place * 4 + t.width * i, element) for i in range(4)]
             fields += [code.at(cells, place, element), earlier, code.at(dh, r * t.width, element), code.at(dc, r * t.width, element)]
             fields += [code.at(grad, place * t.has_grad, element)]
-            code.call(row, *fields, t.width)
+            code.run(row, *fields, t.width)
         x = code.at(slopes, (at.start + begin) * t.width * 4, element)
-        code.call(product, code.at(buffer, begin * t.padded, element), t.padded, x, t.width * 4, weight, t.width * 4, at.stop - begin)
+        code.run(product, code.at(buffer, begin * t.padded, element), t.padded, x, t.width * 4, weight, t.width * 4, at.stop - begin)
         with code.loop(begin, at.stop) as r:
-            code.call(copy, code.at(dh, r * t.width, element), code.at(buffer, r * t.padded, element), t.width)
-    return _launch(f"flambeau_lstm_backward_{kind}", code, [*tiles, product, row, copy])
+            code.run(copy, code.at(dh, r * t.width, element), code.at(buffer, r * t.padded, element), t.width)
+    return launch(f"flambeau_lstm_backward_{kind}", code, HEADER, "rows", *tiles, product, row, copy)
 
 
 @cache
@@ -192,21 +176,20 @@ def gru(kind: str) -> Callable[..., Any]:
 
     row = _row("gru_row", element, "r z n pr pz pn bias part h out", cell)
     product, tiles = _product(element)
-    names = ("outputs", "gates", "parts", "h", "bias", "product", "weight", "table")
-    code = Code("sequences", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("sequences", "outputs gates parts h bias product weight table begin:i64 end:i64")
     outputs, gates, parts, h, bias, buffer, weight, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.steps) as step:
         at = _Steps(code, table, step, begin, end)
         states = code.at(h, begin * t.width, element)
-        code.call(product, code.at(buffer, begin * t.padded, element), t.padded, states, t.width, weight, t.width, at.stop - begin)
+        code.run(product, code.at(buffer, begin * t.padded, element), t.padded, states, t.width, weight, t.width, at.stop - begin)
         with code.loop(begin, at.stop) as r:
             place = (at.start + r) * t.width
             fields = [code.at(gates, place * 3 + t.width * i, element) for i in range(3)]
             fields += [code.at(buffer, r * t.padded + t.width * i, element) for i in range(3)]
             fields += [bias, code.at(parts, place, element), code.at(h, r * t.width, element), code.at(outputs, place, element)]
-            code.call(row, *fields, t.width)
-    return _launch(f"flambeau_gru_{kind}", code, [*tiles, product, row])
+            code.run(row, *fields, t.width)
+    return launch(f"flambeau_gru_{kind}", code, HEADER, "rows", *tiles, product, row)
 
 
 @cache
@@ -229,27 +212,26 @@ def gru_backward(kind: str) -> Callable[..., Any]:
     add = _row("add_row", element, "to more", lambda code, get, put: put("to", get("to") + get("more")))
     product, tiles = _product(element)
     copy = _copy_row(element)
-    names = ("slopes", "news", "previous", "dh", "grad", "outputs", "gates", "parts", "h0", "product", "weight", "table")
-    code = Code("sequences", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("sequences", "slopes news previous dh grad outputs gates parts h0 product weight table begin:i64 end:i64")
     slopes, news, previous, dh, grad, outputs, gates, parts, h0, buffer, weight, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.steps) as step:
         at = _Steps(code, table, step, begin, end)
         with code.loop(begin, at.stop) as r:
             place = (at.start + r) * t.width
             before = code.at(outputs, (at.before + r) * t.width, element)
             state = code.where(r < at.had, before, code.at(h0, r * t.width, element))
-            code.call(copy, code.at(previous, place, element), state, t.width)
+            code.run(copy, code.at(previous, place, element), state, t.width)
             fields = [code.at(gates, place * 3 + t.width * i, element) for i in range(3)]
             fields += [code.at(slopes, place * 3 + t.width * i, element) for i in range(3)]
             fields += [code.at(news, place, element), code.at(parts, place, element), state, code.at(dh, r * t.width, element)]
             fields += [code.at(grad, place * t.has_grad, element)]
-            code.call(row, *fields, t.width)
+            code.run(row, *fields, t.width)
         x = code.at(slopes, (at.start + begin) * t.width * 3, element)
-        code.call(product, code.at(buffer, begin * t.padded, element), t.padded, x, t.width * 3, weight, t.width * 3, at.stop - begin)
+        code.run(product, code.at(buffer, begin * t.padded, element), t.padded, x, t.width * 3, weight, t.width * 3, at.stop - begin)
         with code.loop(begin, at.stop) as r:
-            code.call(add, code.at(dh, r * t.width, element), code.at(buffer, r * t.padded, element), t.width)
-    return _launch(f"flambeau_gru_backward_{kind}", code, [*tiles, product, row, add, copy])
+            code.run(add, code.at(dh, r * t.width, element), code.at(buffer, r * t.padded, element), t.width)
+    return launch(f"flambeau_gru_backward_{kind}", code, HEADER, "rows", *tiles, product, row, add, copy)
 
 
 def _activation(code: Code, x: Value, relu: bool) -> Value:
@@ -270,18 +252,17 @@ def rnn(kind: str, relu: bool) -> Callable[..., Any]:
 
     row = _row("rnn_row", element, "out more h", cell)
     product, tiles = _product(element)
-    names = ("outputs", "h", "product", "weight", "table")
-    code = Code("sequences", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("sequences", "outputs h product weight table begin:i64 end:i64")
     outputs, h, buffer, weight, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.steps) as step:
         at = _Steps(code, table, step, begin, end)
         states = code.at(h, begin * t.width, element)
-        code.call(product, code.at(buffer, begin * t.padded, element), t.padded, states, t.width, weight, t.width, at.stop - begin)
+        code.run(product, code.at(buffer, begin * t.padded, element), t.padded, states, t.width, weight, t.width, at.stop - begin)
         with code.loop(begin, at.stop) as r:
             out = code.at(outputs, (at.start + r) * t.width, element)
-            code.call(row, out, code.at(buffer, r * t.padded, element), code.at(h, r * t.width, element), t.width)
-    return _launch(f"flambeau_rnn_{kind}", code, [*tiles, product, row])
+            code.run(row, out, code.at(buffer, r * t.padded, element), code.at(h, r * t.width, element), t.width)
+    return launch(f"flambeau_rnn_{kind}", code, HEADER, "rows", *tiles, product, row)
 
 
 @cache
@@ -297,21 +278,20 @@ def rnn_backward(kind: str, relu: bool) -> Callable[..., Any]:
     row = _row("rnn_row", element, "slope out dh grad", cell)
     product, tiles = _product(element)
     copy = _copy_row(element)
-    names = ("slopes", "previous", "dh", "grad", "outputs", "h0", "product", "weight", "table")
-    code = Code("sequences", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("sequences", "slopes previous dh grad outputs h0 product weight table begin:i64 end:i64")
     slopes, previous, dh, grad, outputs, h0, buffer, weight, table, begin, end = code.arguments
-    t = _named(code, table)
+    t = code.named(table, HEADER)
     with code.loop(0, t.steps) as step:
         at = _Steps(code, table, step, begin, end)
         with code.loop(begin, at.stop) as r:
             place = (at.start + r) * t.width
             before = code.at(outputs, (at.before + r) * t.width, element)
             state = code.where(r < at.had, before, code.at(h0, r * t.width, element))
-            code.call(copy, code.at(previous, place, element), state, t.width)
+            code.run(copy, code.at(previous, place, element), state, t.width)
             fields = [code.at(a, place, element) for a in (slopes, outputs)]
-            code.call(row, *fields, code.at(dh, r * t.width, element), code.at(grad, place * t.has_grad, element), t.width)
+            code.run(row, *fields, code.at(dh, r * t.width, element), code.at(grad, place * t.has_grad, element), t.width)
         x = code.at(slopes, (at.start + begin) * t.width, element)
-        code.call(product, code.at(buffer, begin * t.padded, element), t.padded, x, t.width, weight, t.width, at.stop - begin)
+        code.run(product, code.at(buffer, begin * t.padded, element), t.padded, x, t.width, weight, t.width, at.stop - begin)
         with code.loop(begin, at.stop) as r:
-            code.call(copy, code.at(dh, r * t.width, element), code.at(buffer, r * t.padded, element), t.width)
-    return _launch(f"flambeau_rnn_backward_{kind}", code, [*tiles, product, row, copy])
+            code.run(copy, code.at(dh, r * t.width, element), code.at(buffer, r * t.padded, element), t.width)
+    return launch(f"flambeau_rnn_backward_{kind}", code, HEADER, "rows", *tiles, product, row, copy)

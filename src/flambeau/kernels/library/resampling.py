@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Callable
 
-from .writer import ELEMENT, Code, Value, kernel
+from ..compiler.code import ELEMENT, Code, Value, kernel
 
 GRAIN = 1 << 15
 """About so many elements, counted once for each tap, are one thread's share."""
@@ -16,8 +16,7 @@ def resample(kind: str) -> Callable[..., Any]:
     A tap without weight hands on no infinity.
     """
     element = ELEMENT[kind]
-    arrays = dict.fromkeys(("out", "x", "index", "weight"), "ptr")
-    code = Code("items", **arrays, n="i64", inner="i64", count="i64", taps="i64", begin="i64", end="i64")
+    code = Code("items", "out x index weight n:i64 inner:i64 count:i64 taps:i64 begin:i64 end:i64")
     out, x, index, weight, n, inner, count, taps, begin, end = code.arguments
     zero = code.value(0.0, element)
 
@@ -43,8 +42,7 @@ def resample(kind: str) -> Callable[..., Any]:
                     code.store(code.load(element, target, j) + code.load(element, source, j) * w, target, j)
 
     code.either(inner.equals(1), numbers, rows)
-    sizes = ("outer", "n", "inner", "count", "taps")
-    main = Code("main", **arrays, **dict.fromkeys(sizes, "double"))
+    main = Code("main", "out x index weight outer:double n:double inner:double count:double taps:double")
     outer, *lengths = (main.convert(v, "i64") for v in main.arguments[4:])
     with main.unlocked():
         main.parallel(code, [*main.arguments[:4], *lengths], outer * lengths[2], GRAIN // (lengths[1] * lengths[3] + 1) + 1)
@@ -59,8 +57,7 @@ def max_of_windows(kind: str) -> Callable[..., Any]:
     The table: planes, grain, then for three dimensions size, outputs, taps. `windows`: their indices (taps, outputs) one after the other.
     """
     element = ELEMENT[kind]
-    names = ("values", "places", "x", "windows", "table")
-    code = Code("planes", **dict.fromkeys(names, "ptr"), begin="i64", end="i64")
+    code = Code("planes", "values places x windows table begin:i64 end:i64")
     values, places, x, windows, table, begin, end = code.arguments
     (_, out_d, taps_d), (size_h, out_h, taps_h), (size_w, out_w, taps_w) = dims = [
         [code.load("i64", table, 2 + 3 * d + i) for i in range(3)] for d in range(3)
@@ -85,7 +82,7 @@ def max_of_windows(kind: str) -> Callable[..., Any]:
         target = ((plane * out_d + d) * out_h + h) * out_w + w
         code.store(best.value, values, target)
         code.store(where.value, places, target)
-    main = Code("main", **dict.fromkeys(names, "ptr"))
+    main = Code("main", "values places x windows table")
     table = main.arguments[-1]
     with main.unlocked():
         main.parallel(code, main.arguments, main.load("i64", table), main.load("i64", table, 1))

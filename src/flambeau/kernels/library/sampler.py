@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .twister import STATE
+from .twister import ARGUMENTS, COUNT, STATE
 
 _HEAD = """
 declare double @exp(double)
@@ -39,17 +39,7 @@ define internal double @uniform(ptr %key, ptr %pos_at) {
 _ENTRY = """
 define ptr @NAME(ptr %self, ptr %args, i64 %nargs) {
 entry:
-  %object = load ptr, ptr %args
-  %state_at = getelementptr ptr, ptr %args, i64 1
-  %state_object = load ptr, ptr %state_at
-  %out_data = getelementptr i8, ptr %object, i64 16
-  %out = load ptr, ptr %out_data
-  %state_data = getelementptr i8, ptr %state_object, i64 16
-  %key = load ptr, ptr %state_data
-  %pos_at = getelementptr i32, ptr %key, i64 624
-  %dims_at = getelementptr i8, ptr %object, i64 32
-  %dims = load ptr, ptr %dims_at
-  %n = load i64, ptr %dims
+ARGUMENTS
   br label %test
 test:
   %i = phi i64 [0, %entry], [%i1, %next]
@@ -61,11 +51,7 @@ next:
   %i1 = add nsw i64 %i, STEP
   br label %test
 finished:
-  %references = load i64, ptr %object
-  %more_references = add i64 %references, 1
-  store i64 %more_references, ptr %object
-  ret ptr %object
-}
+RETURN}
 """
 
 _NORMAL = """
@@ -471,8 +457,10 @@ def _with_constants(text: str) -> str:
 
 def _compiled(name: str, functions: str, body: str, step: int) -> Callable[..., Any]:
     from ..compiler.jit import python_function
+    from ..compiler.llvm import given_back
 
-    entry = _ENTRY.replace("NAME", f"flambeau_{name}").replace("BODY", body).replace("STEP", str(step))
+    entry = _ENTRY.replace("ARGUMENTS", ARGUMENTS + COUNT).replace("RETURN", given_back("%object"))
+    entry = entry.replace("NAME", f"flambeau_{name}").replace("BODY", body).replace("STEP", str(step))
     return python_function(STATE + _HEAD + _with_constants(functions) + entry, f"flambeau_{name}")
 
 

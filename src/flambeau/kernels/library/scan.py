@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Callable
 
-from .writer import ELEMENT, Code, Value, kernel
+from ..compiler.code import ELEMENT, Code, Value, kernel
 
 WIDTH = 64
 """Columns that are walked down side by side."""
@@ -15,7 +15,7 @@ GRAIN = 1 << 15
 def running(kind: str, product: bool, backwards: bool = False) -> Callable[..., Any]:
     """`kernel(out, x, outer, n, inner)` for arrays of "f32" or "f64"; `backwards`: from the end."""
     element = ELEMENT[kind]
-    code = Code("running", out="ptr", x="ptr", n="i64", inner="i64", blocks="i64", begin="i64", end="i64")
+    code = Code("running", "out x n:i64 inner:i64 blocks:i64 begin:i64 end:i64")
     out, x, n, inner, blocks, begin, end = code.arguments
     first = 1.0 if product else 0.0
 
@@ -46,7 +46,7 @@ def running(kind: str, product: bool, backwards: bool = False) -> Callable[..., 
                     code.store(step(code.load("double", totals, j), row + j), totals, j)
 
     code.either(inner.equals(1), rows, columns)
-    main = Code("main", out="ptr", x="ptr", outer="double", n="double", inner="double")
+    main = Code("main", "out x outer:double n:double inner:double")
     to, source, *sizes = main.arguments
     outer, length, width = (main.convert(s, "i64") for s in sizes)
     parts = (width + (WIDTH - 1)) // WIDTH

@@ -141,11 +141,31 @@ take:
 """
 
 
+ARGUMENTS = """
+  %object = load ptr, ptr %args
+  %state_at = getelementptr ptr, ptr %args, i64 1
+  %state_object = load ptr, ptr %state_at
+  %out_data = getelementptr i8, ptr %object, i64 16
+  %out = load ptr, ptr %out_data
+  %state_data = getelementptr i8, ptr %state_object, i64 16
+  %key = load ptr, ptr %state_data
+  %pos_at = getelementptr i32, ptr %key, i64 624"""
+"""What a built-in function of (out, state, ...) reads first: the addresses of the elements, the words, the position."""
+
+COUNT = """
+  %dims_at = getelementptr i8, ptr %object, i64 32
+  %dims = load ptr, ptr %dims_at
+  %n = load i64, ptr %dims"""
+"""How many elements a 1-d `out` has."""
+
+
 def _numbers(name: str, element: str, compute: str) -> str:
     """A kernel that makes one element of `out` from each 64-bit number of the stream.
 
     `compute` is the IR from `%number` (i64, the first word in the upper half) and `%limit` to `%value`.
     """
+    from ..compiler.llvm import given_back
+
     return f"""{STATE}
 define internal {element} @element(i64 %number, i64 %limit) alwaysinline {{
 {compute}
@@ -218,29 +238,15 @@ finish:
   ret void
 }}
 
-define ptr @{name}(ptr %self, ptr %args, i64 %nargs) {{
-  %out_object = load ptr, ptr %args
-  %state_at = getelementptr ptr, ptr %args, i64 1
-  %state_object = load ptr, ptr %state_at
+define ptr @{name}(ptr %self, ptr %args, i64 %nargs) {{{ARGUMENTS}
   %limit_at = getelementptr ptr, ptr %args, i64 2
   %limit_object = load ptr, ptr %limit_at
-  %out_data = getelementptr i8, ptr %out_object, i64 16
-  %out = load ptr, ptr %out_data
-  %state_data = getelementptr i8, ptr %state_object, i64 16
-  %key = load ptr, ptr %state_data
   %limit_data = getelementptr i8, ptr %limit_object, i64 16
   %limit_float = load double, ptr %limit_data
   %limit = fptoui double %limit_float to i64
-  %pos_at = getelementptr i32, ptr %key, i64 624
-  %dims_at = getelementptr i8, ptr %out_object, i64 32
-  %dims = load ptr, ptr %dims_at
-  %count = load i64, ptr %dims
-  call void @fill(ptr %out, ptr %key, ptr %pos_at, i64 %count, i64 %limit)
-  %references = load i64, ptr %out_object
-  %more = add i64 %references, 1
-  store i64 %more, ptr %out_object
-  ret ptr %out_object
-}}
+{COUNT[1:]}
+  call void @fill(ptr %out, ptr %key, ptr %pos_at, i64 %n, i64 %limit)
+{given_back("%object")}}}
 """
 
 

@@ -1,9 +1,27 @@
-"""Writing IR that works on vectors of a given width: loops, conditions and variables in place of labels and phi nodes.
+"""Vectors as wide as this machine's registers, and functions of IR that work on vectors of a given width."""
 
-Values are the names of IR registers. Variables are stack slots, which LLVM turns into registers.
-"""
+from functools import cache
+from typing import Any
 
-from ..compiler.code import Code
+from ..compiler.code import SIZE, Code, Value, mangled
+
+
+@cache
+def vector_bytes() -> int:
+    """How wide this machine's vector registers are."""
+    from ..compiler.machine import vector_bits
+
+    return vector_bits() // 8
+
+
+def lanes(element: str) -> int:
+    """How many elements a vector register holds."""
+    return vector_bytes() // SIZE[element]
+
+
+def vector(element: str, count: int | None = None) -> str:
+    """The type of a vector of elements."""
+    return f"<{lanes(element) if count is None else count} x {element}>"
 
 
 class Shape:
@@ -11,15 +29,15 @@ class Shape:
 
     def __init__(self, element: str, vector_bits: int) -> None:
         self.element = element
-        self.size = 4 if element == "float" else 8
+        self.size = SIZE[element]
         self.width = vector_bits // 8 // self.size
         self.rows, self.vectors = (8, 3) if vector_bits == 512 else (4, 3)
         self.columns = self.vectors * self.width
         self.dot = 4
         self.row_dot = min(8, self.width)
-        self.kind = f"{'f32' if element == 'float' else 'f64'}"
-        self.vector = f"<{self.width} x {element}>"
-        self.mangled = f"v{self.width}{self.kind}"
+        self.kind = mangled(element)
+        self.vector = vector(element, self.width)
+        self.mangled = mangled(self.vector)
         self.mask = f"<{self.width} x i1>"
 
     def narrowed(self, width: int) -> "Shape":
@@ -30,111 +48,69 @@ class Shape:
 class Writer(Code):
     """One function under construction, for vectors of a shape."""
 
-    def __init__(self, shape: Shape, result: str, name: str, *parameters: str, internal: bool = True) -> None:
-        super().__init__(result, name, *parameters, internal=internal, hints=False)
+    def __init__(self, shape: Shape, name: str, parameters: str, result: str = "void", internal: bool = True) -> None:
+        super().__init__(name, parameters, result, internal, apart=False)
         self.shape = shape
 
-    def at(self, pointer: str, index: str | int) -> str:
+    def at(self, pointer: Value, index: Any, type_: str | None = None) -> Value:
         """The address of element `index` behind a pointer."""
-        return self.op(f"getelementptr {self.shape.element}, ptr {pointer}, i64 {index}")
+        return self.op(
+            f"getelementptr {type_ or self.shape.element}, ptr {pointer.name}, i64 {index.name if index.__class__ is Value else index}",
+            "ptr",
+        )
 
-    def add(self, a: str | int, b: str | int) -> str:
-        return self.op(f"add nsw i64 {a}, {b}")
+    def least(self, a: Any, b: Any) -> Value:
+        """The smaller of two numbers (i64)."""
+        return self.call("i64", "llvm.smin.i64", a, b)
 
-    def sub(self, a: str | int, b: str | int) -> str:
-        return self.op(f"sub nsw i64 {a}, {b}")
+    def most(self, a: Any, b: Any) -> Value:
+        """The larger of two numbers (i64)."""
+        return self.call("i64", "llvm.smax.i64", a, b)
 
-    def mul(self, a: str | int, b: str | int) -> str:
-        return self.op(f"mul nsw i64 {a}, {b}")
-
-    def least(self, a: str | int, b: str | int) -> str:
-        return self.op(f"call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
-
-    def parts(self, a: str | int, b: str | int) -> str:
+    def parts(self, a: Any, b: Any) -> Value:
         """a / b, rounded up."""
-        return self.op(f"sdiv i64 {self.sub(self.add(a, b), 1)}, {b}")
+        return (a + b - 1) // b
 
-    def first_lanes(self, count: str) -> str:
+    def first_lanes(self, count: Any) -> Value:
         """A mask of the first `count` lanes."""
         s = self.shape
-        narrow = self.op(f"trunc i64 {count} to i32")
-        one = self.op(f"insertelement <{s.width} x i32> poison, i32 {narrow}, i32 0")
-        all_ = self.op(f"shufflevector <{s.width} x i32> {one}, <{s.width} x i32> poison, <{s.width} x i32> zeroinitializer")
-        lanes = ", ".join(f"i32 {i}" for i in range(s.width))
-        return self.op(f"icmp slt <{s.width} x i32> <{lanes}>, {all_}")
+        numbers = self.value(f"<{', '.join(f'i32 {i}' for i in range(s.width))}>", f"<{s.width} x i32>")
+        return numbers < self.convert(self.value(count), "i32")
 
-    def vector_at(self, pointer: str, mask: str | None = None) -> str:
+    def vector_at(self, pointer: Value, mask: Value | None = None) -> Value:
         """A vector from memory; lanes without the mask are 0 and not read."""
         s = self.shape
         if mask is None:
-            return self.op(f"load {s.vector}, ptr {pointer}, align {s.size}")
-        call = f"call {s.vector} @llvm.masked.load.{s.mangled}.p0(ptr {pointer}, i32 {s.size}, {s.mask} {mask}, {s.vector} zeroinitializer)"
-        return self.op(call)
+            return self.load(s.vector, pointer)
+        return self.masked_load(s.vector, pointer, mask, s.size)
 
-    def set_vector(self, pointer: str, value: str, mask: str | None = None) -> None:
+    def masked_load(self, type_: str, pointer: Value, mask: Value, align: int) -> Value:
+        """A vector of any type from memory; lanes without the mask are 0 and not read."""
+        nothing = self.value("zeroinitializer", type_)
+        return self.call(type_, f"llvm.masked.load.{mangled(type_)}.p0", pointer, self.value(align, "i32"), mask, nothing)
+
+    def set_vector(self, pointer: Value, x: Value, mask: Value | None = None) -> None:
+        """Writes a vector, or its lanes within the mask."""
         s = self.shape
         if mask is None:
-            self.do(f"store {s.vector} {value}, ptr {pointer}, align {s.size}")
+            self.store(x, pointer)
         else:
-            self.do(f"call void @llvm.masked.store.{s.mangled}.p0({s.vector} {value}, ptr {pointer}, i32 {s.size}, {s.mask} {mask})")
+            self.call("void", f"llvm.masked.store.{s.mangled}.p0", x, pointer, self.value(s.size, "i32"), mask)
 
-    def everywhere(self, number: str) -> str:
+    def everywhere(self, number: Value) -> Value:
         """One number in all lanes."""
+        return self.splat(number, self.shape.vector)
+
+    def fused(self, a: Any, b: Any, c: Any) -> Value:
+        """a * b + c, rounded once."""
         s = self.shape
-        one = self.op(f"insertelement {s.vector} poison, {s.element} {number}, i32 0")
-        return self.op(f"shufflevector {s.vector} {one}, {s.vector} poison, <{s.width} x i32> zeroinitializer")
+        a, b, c = self.value(a, s.vector), self.value(b, s.vector), self.value(c, s.vector)
+        return self.call(s.vector, f"llvm.fma.{s.mangled}", a, b, c)
 
-    def fused(self, a: str, b: str, c: str) -> str:
-        """a * b + c."""
-        s = self.shape
-        return self.op(f"call {s.vector} @llvm.fma.{s.mangled}({s.vector} {a}, {s.vector} {b}, {s.vector} {c})")
+    def aligned(self, pointer: Value) -> Value:
+        """The next address that is a multiple of 64."""
+        return self.convert((self.convert(pointer, "i64") + 63) & -64, "ptr")
 
-    def pick(self, a: str, b: str, lanes: list[int], vector: str, width: int) -> str:
-        """The named lanes of two vectors laid end to end."""
-        order = ", ".join(f"i32 {i}" for i in lanes)
-        return self.op(f"shufflevector {vector} {a}, {vector} {b}, <{width} x i32> <{order}>")
-
-    def transposed(self, rows: list[str]) -> list[str]:
-        """`width` vectors as the columns of what they are the rows of."""
-        s, rows = self.shape, list(rows)
-        distance = 1
-        while distance < s.width:
-            for i in range(s.width):
-                if not i & distance:
-                    a, b = rows[i], rows[i + distance]
-                    low = [j if not j & distance else s.width + j - distance for j in range(s.width)]
-                    high = [j + distance if not j & distance else s.width + j for j in range(s.width)]
-                    rows[i] = self.pick(a, b, low, s.vector, s.width)
-                    rows[i + distance] = self.pick(a, b, high, s.vector, s.width)
-            distance *= 2
-        return rows
-
-    def test(self, relation: str, a: str | int, b: str | int, type_: str = "i64") -> str:
-        """A comparison: `eq`, `ne`, `slt`, `sle`, `sgt`, `sge`."""
-        return self.op(f"icmp {relation} {type_} {a}, {b}")
-
-    def both(self, a: str, b: str) -> str:
-        return self.op(f"and i1 {a}, {b}")
-
-    def either(self, a: str, b: str) -> str:
-        return self.op(f"or i1 {a}, {b}")
-
-    def no(self, a: str) -> str:
-        return self.op(f"xor i1 {a}, true")
-
-    def choose(self, condition: str, a: str | int, b: str | int, type_: str = "i64") -> str:
-        return self.op(f"select i1 {condition}, {type_} {a}, {type_} {b}")
-
-    def over(self, a: str | int, b: str | int) -> str:
-        """a / b, rounded down, of what is not negative."""
-        return self.op(f"sdiv i64 {a}, {b}")
-
-    def bits(self, a: str | int, b: str | int) -> str:
-        return self.op(f"and i64 {a}, {b}")
-
-    def wide(self, number: str) -> str:
-        """An i32 as i64."""
-        return self.op(f"sext i32 {number} to i64")
-
-    def flag(self, bit: int) -> str:
-        return self.test("ne", self.bits("%flags", bit), 0)
+    def flag(self, bit: int) -> Value:
+        """Whether a bit of the parameter `flags` is set."""
+        return (self["flags"] & bit).differs(0)

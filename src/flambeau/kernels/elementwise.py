@@ -170,6 +170,12 @@ def to_float32(x: Any) -> Any:
     return x.astype(F32) if hasattr(x, "dtype") else x
 
 
+def _wide(x: Any) -> Any:
+    """An array in float32."""
+    wide = memory.cast(x, F32) if x.size >= CHUNK else None
+    return x.astype(F32) if wide is None else wide
+
+
 def in_float32(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any) -> Any:
     """`compute(a, b)` in float32, rounded to `dtype`: at once for small arrays, else in chunks."""
     array = a if hasattr(a, "dtype") else b
@@ -180,8 +186,8 @@ def in_float32(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any) -
             target, x = result.reshape(-1), flat[0]
             y = flat[1] if array is a else a
             for i in range(0, array.size, CHUNK):
-                part = x[i : i + CHUNK].astype(F32)
-                other = y[i : i + CHUNK].astype(F32) if hasattr(y, "dtype") else y
+                part = _wide(x[i : i + CHUNK])
+                other = _wide(y[i : i + CHUNK]) if hasattr(y, "dtype") else y
                 write_rounded(target[i : i + CHUNK], compute(part, other) if array is a else compute(other, part))
             return result
     return cast(np.asarray(compute(to_float32(a), to_float32(b))), dtype)
@@ -189,6 +195,9 @@ def in_float32(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any) -
 
 def write_rounded(target: Any, source: Any) -> None:
     """Writes numbers into an array of fewer digits."""
+    if target.size >= CHUNK and source.__class__ is np.ndarray:
+        memory.copy_into(target, source)
+        return
     token = silence(SILENT)
     try:
         target[...] = source

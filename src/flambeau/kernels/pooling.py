@@ -270,14 +270,14 @@ def max_of_windows(x: Any, windows: list[Any]) -> tuple[Any, Any]:
     steps = [int(np.prod(spatial[i + 1 :])) for i in range(dims)]
     ready = _ready(x)
     if ready is not None and 0 not in out and all(w.size for w in windows):
-        values, indices = np.empty((len(x), *out), x.dtype), np.empty((len(x), *out), np.int64)
+        best, places = np.empty((len(x), *out), x.dtype), np.empty((len(x), *out), np.int64)
         given = [np.zeros((1, 1), np.int64)] * (3 - dims) + windows
         numbers = [n for size, w in zip((1,) * (3 - dims) + spatial, given) for n in (size, w.shape[1], w.shape[0])]
         grain = max(1, 30_000 // max(1, math.prod(w.size for w in windows)))
         table = np.array([len(x), grain, *numbers], np.int64)
         lines = np.concatenate([w.reshape(-1) for w in given])
-        resampling.max_of_windows(_KINDS[x.dtype])(values, indices, *ready, lines, table)
-        return values, indices
+        resampling.max_of_windows(_KINDS[x.dtype])(best, places, *ready, lines, table)
+        return best, places
     flat = x.reshape(len(x), -1)
     values: Any = None
     indices: Any = None

@@ -20,8 +20,10 @@ def scope(torch):
     return {
         "torch": torch, "F": torch.nn.functional, "nn": torch.nn, "vmap": torch.vmap, "functools": functools,
         "grad": func.grad, "vjp": func.vjp, "jvp": func.jvp, "jacrev": func.jacrev, "jacfwd": func.jacfwd, "hessian": func.hessian,
-        "x": torch.arange(6.0).reshape(2, 3) / 4, "y": torch.tensor([[1.0, -2.0, 3.0], [0.5, 0.25, -1.0]]), "w": torch.tensor([1.0, 2.0, 3.0]),
-        "m": torch.arange(24.0).reshape(2, 3, 4) / 8, "i": torch.tensor([2, 0]), "mask": torch.tensor([[True, False, True], [False, False, True]]),
+        "x": torch.arange(6.0).reshape(2, 3) / 4, "y": torch.tensor([[1.0, -2.0, 3.0], [0.5, 0.25, -1.0]]),
+        "w": torch.tensor([1.0, 2.0, 3.0]),
+        "m": torch.arange(24.0).reshape(2, 3, 4) / 8, "i": torch.tensor([2, 0]),
+        "mask": torch.tensor([[True, False, True], [False, False, True]]),
         "image": torch.randn(2, 3, 2, 6, 6), "kernel": torch.randn(4, 2, 3, 3), "kernels": torch.randn(2, 4, 2, 3, 3),
     }  # fmt: skip
 
@@ -170,7 +172,7 @@ vmap(lambda a: w)(x)
 vmap(lambda a, b: a + b)(x, b=w)
 vmap(lambda a: a * 2, chunk_size=1)(x)
 vmap(lambda a: (a, a.sum()), chunk_size=2, out_dims=(1, 0))(torch.ones(5, 3))
-vmap(lambda a: a * 2 + a.sum())(torch.zeros(0, 3))
+vmap(lambda a: a * 2 + 1)(torch.zeros(0, 3))
 vmap(lambda a: (a.shape, a.dim(), a.dtype, a.numel(), a.size(0), len(a), a.is_floating_point()) and a)(x)
 """
 
@@ -264,7 +266,8 @@ MODELS = {
     "mlp": ("nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.LayerNorm(5), nn.Linear(5, 4))", (3, 6)),
     "cnn": ("nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.GroupNorm(2, 4), nn.SiLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4, 4))",
             (3, 1, 6, 6)),
-    "attention": ("nn.Sequential(nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True), nn.Flatten(), nn.Linear(8, 4))", (3, 2, 4)),
+    "attention": ("nn.Sequential(nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True), nn.Flatten(), nn.Linear(8, 4))",
+                  (3, 2, 4)),
     "recurrent": ("Last(nn.LSTM(4, 4, batch_first=True))", (3, 5, 4)),
 }  # fmt: skip
 

@@ -156,18 +156,9 @@ class _GraphWriter(Writer):
         writeable = code.field(array, 64, "i32") & 1024  # NPY_ARRAY_WRITEABLE
         code.call("void", "Py_IncRef", descr)
         less = code.convert(rank - 1, "i32")
-        part = code.call(
-            "ptr",
-            table.read(code, "new_array"),
-            table.read(code, "ndarray"),
-            descr,
-            less,
-            code.at(sizes, 1, "i64"),
-            code.at(strides, 1, "i64"),
-            data,
-            writeable,
-            None,
-        )
+        make, ndarray = table.read(code, "new_array"), table.read(code, "ndarray")
+        behind, steps = code.at(sizes, 1, "i64"), code.at(strides, 1, "i64")
+        part = code.call("ptr", make, ndarray, descr, less, behind, steps, data, writeable, None)
         code.leave(part.equals(None), "failed")
         code.call("void", "Py_IncRef", array)
         kept = code.call("i32", table.read(code, "set_base"), part, array)

@@ -237,19 +237,8 @@ class Writer:
         code = self.function("new_array", "descr sizes rank:i64", "ptr")
         code.call("void", "Py_IncRef", code["descr"])
         rank = code.convert(code["rank"], "i32")
-        made = code.call(
-            "ptr",
-            self.table.read(code, "new_array"),
-            self.table.read(code, "ndarray"),
-            code["descr"],
-            rank,
-            code["sizes"],
-            None,
-            None,
-            code.value(0, "i32"),
-            None,
-        )
-        code.back(made)
+        make, ndarray = self.table.read(code, "new_array"), self.table.read(code, "ndarray")
+        code.back(code.call("ptr", make, ndarray, code["descr"], rank, code["sizes"], None, None, code.value(0, "i32"), None))
 
     def _make_tensor(self) -> None:
         """A Tensor over an array, whose reference it takes over; without a graph."""

@@ -223,18 +223,8 @@ def _each_row(w: _Writer, function: str, h: "_Head", rows: Value, first: Value, 
         valid = w.where(causal, w.least(row + 1, limit), limit)
         mask_row = w.where(has_mask, w.at(mask, row * mask_step, "i8"), None)
         kept_row = w.where(has_kept, w.at(kept, row * kept_step, "i8"), None)
-        w.call(
-            "void",
-            function,
-            *(w.at(m, r * lead) for m in matrices),
-            valid,
-            limit,
-            _number(w, at),
-            mask_row,
-            kept_row,
-            _number(w, at + 1),
-            w.at(stats, row * 2),
-        )
+        places, scale = [w.at(m, r * lead) for m in matrices], _number(w, at)
+        w.call("void", function, *places, valid, limit, scale, mask_row, kept_row, _number(w, at + 1), w.at(stats, row * 2))
 
 
 def _forward_body(s: Shape) -> Code:

@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .elementwise import logaddexp as _log_sum
 from .quiet import quiet
-
-
-def _log_sum(a: Any, b: Any) -> Any:
-    return np.logaddexp(a, b)
 
 
 def _extended(targets: Any, blank: int) -> tuple[Any, Any]:
@@ -73,7 +70,8 @@ def ctc_backward(
     ahead = np.zeros_like(skip)
     ahead[:, :-2] = skip[:, 2:]
     beta = np.full((batch, width), never, log_probs.dtype)
-    expected = np.full((steps, batch, classes), never, log_probs.dtype)
+    expected = np.full((batch, classes, steps), never, log_probs.dtype)
+    both = np.empty((batch, width, steps), log_probs.dtype)
     for t in range(steps - 1, -1, -1):
         here = np.take_along_axis(log_probs[t], labels, 1)
         back = beta[:, ::-1]
@@ -88,9 +86,11 @@ def ctc_backward(
             beta[at, end] = here[at, end]
             some = target_lengths[at] > 0
             beta[at[some], end[some] - 1] = here[at[some], end[some] - 1]
-        both = alpha[t] + beta
-        for s in range(width):
-            expected[t, rows, labels[:, s]] = _log_sum(expected[t, rows, labels[:, s]], both[:, s])
+        np.add(alpha[t], beta, both[:, :, t])
+    for s in range(width):
+        place = rows, labels[:, s]
+        expected[place] = _log_sum(expected[place], both[:, s])
+    expected = expected.transpose(2, 0, 1)
     result = (np.exp(log_probs) - np.exp(expected + losses[None, :, None] - log_probs)) * grad[None, :, None]
     if zero:
         result = np.where(np.isinf(losses)[None, :, None], log_probs.dtype.type(0), result)

@@ -352,6 +352,18 @@ def channels_last_format(array: Any) -> "memory_format | None":
     return channels_last if array.ndim == 4 else channels_last_3d
 
 
+def columns(result: Any) -> Any:
+    """Matrices stored column by column, as LAPACK and so PyTorch leave them."""
+    if result.ndim < 2:
+        return result
+    shape = result.shape
+    strides = contiguous_strides((*shape[:-2], shape[-1], shape[-2]))
+    strides = (*strides[:-2], strides[-1], strides[-2])
+    if result.__class__ is not ndarray:
+        return result.as_strided(shape, strides)
+    return result if strides == strides_of(result) else in_strides(result, strides)
+
+
 def in_order_of(operand: Any, result: Any) -> Any:
     """A result of the operand's shape in its order in memory: strides are kept where they have no gaps."""
     if operand.flags.c_contiguous:

@@ -136,8 +136,8 @@ for _name, _dtype in {
 
 @composite("Tensor.type_as")
 def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """The tensor in the dtype of `other`."""
-    return convert(self, None, other.dtype, False)
+    """The tensor in the dtype of `other`, on its device."""
+    return convert(self, other.device, other.dtype, False)
 
 
 @composite("Tensor.cpu")

@@ -409,7 +409,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 @composite("torch.scalar_tensor")
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-dim tensor, of the default dtype unless one is given."""
-    return finish(memory.array(s, numpy_dtype(dtype)), requires_grad)
+    return finish(allocate((), numpy_dtype(dtype), device, lambda shape, to: memory.array(s, to)), requires_grad)
 
 
 # --- from a shape ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import float32, int32
+from ..core.layout import columns
 from ..core.return_types import return_type
 from ..kernels import linalg as k
 from .definition import NAMES, Array, composite, formula_function, operator, tensors, write_out
@@ -38,7 +39,7 @@ def linalg_lu_factor_ex(A: Array, *, pivot: bool = True, check_errors: bool = Fa
     factors, pivots, info = k.lu_factor(A, pivot)
     if check_errors:
         check_regular("torch.linalg.lu_factor_ex", info)
-    return factors, pivots, info
+    return columns(factors), pivots, info
 
 
 def check_regular(name: str, info: Any) -> None:
@@ -199,7 +200,8 @@ def linalg_qr(A: Array, mode: str = "reduced") -> Array:
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
     check_floating("linalg.qr", A, "geqrf_cpu" if A.dtype.itemsize == 2 else "")
-    return k.qr(A, mode)
+    q, r = k.qr(A, mode)
+    return columns(q), columns(r)
 
 
 @linalg_qr.joint("A")
@@ -237,7 +239,8 @@ def qr(input: Any, some: bool = True, *, out: Any = None) -> Any:
 def geqrf(input: Array) -> Array:
     """R above, and below it the Householder vectors of Q, with their factors."""
     check_matrix("torch.geqrf", input, "input")
-    return k.geqrf(input)
+    a, tau = k.geqrf(input)
+    return columns(a), tau
 
 
 @composite("linalg.householder_product", "torch.orgqr", "Tensor.orgqr")
@@ -306,7 +309,8 @@ def linalg_eigh(A: Array, UPLO: str = "L") -> Array:
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     check_floating("linalg.eigh", A, "linalg_eigh_cpu" if A.dtype.itemsize == 2 else "")
-    return k.eigh(A, UPLO.upper())
+    values, vectors = k.eigh(A, UPLO.upper())
+    return values, columns(vectors)
 
 
 @linalg_eigh.joint("A")
@@ -338,7 +342,8 @@ def linalg_eig(A: Array) -> Array:
     check_floating("linalg.eig", A)
     if not k.isfinite(A).all():
         raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
-    return k.eig(A)
+    values, vectors = k.eig(A)
+    return values, columns(vectors)
 
 
 @linalg_eig.joint("A")
@@ -373,7 +378,8 @@ def linalg_svd_parts(A: Array, full_matrices: bool, vectors: bool) -> Array:
     """U, S, V^H; U and V^H are empty unless `vectors`."""
     check_matrix("linalg.svd", A)
     check_floating("linalg.svd", A, "linalg_svd_cpu" if A.dtype.itemsize == 2 else "")
-    return k.svd(A, full_matrices, vectors)
+    u, s, vh = k.svd(A, full_matrices, vectors)
+    return columns(u), s, vh
 
 
 @linalg_svd_parts.joint("A")
@@ -530,7 +536,7 @@ def linalg_lstsq_parts(A: Array, B: Array, rcond: float, with_residuals: bool) -
     if with_residuals and m > n and (rank == n).all():
         rest = A @ solution - B
         residuals = np.add.reduce((rest * rest.conj()).real, -2)
-    return solution, residuals, k.asarray(rank, np.int64), s
+    return columns(solution), residuals, k.asarray(rank, np.int64), s
 
 
 @linalg_lstsq_parts.joint("A", "B")

@@ -196,7 +196,9 @@ def tensors_in(values: Any) -> Iterator[Tensor]:
             yield from tensors_in(value)
 
 
-NEEDS_ELEMENTS = frozenset(("nonzero", "unique", "unique_consecutive", "bincount", "equal", "allclose", "item", "tolist", "numpy"))
+NEEDS_ELEMENTS = frozenset(
+    "nonzero unique unique_consecutive bincount equal allclose item tolist numpy histogram histogramdd one_hot combinations".split()
+)
 """Functions that are refused on the device meta: their result, or its shape, depends on the elements."""
 
 

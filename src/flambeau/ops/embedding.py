@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.grad_mode import grad_mode
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import embedding as k
-from .definition import Array, composite, explained_here, formula_function, operator, tensors
+from .definition import Array, composite, explained_here, formula_function, ndarray, operator, tensors
 
 
 @operator(node="EmbeddingBackward0", out=False)
@@ -91,7 +91,8 @@ def renormalize(weight: Any, indices: Any, max_norm: float, norm_type: float) ->
     """Scales the used rows down, in place, to a norm of at most `max_norm`."""
     from ..autograd.version import bump_version
 
-    k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
+    if weight._array.__class__ is ndarray:
+        k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
     bump_version(weight)
 
 
@@ -161,6 +162,8 @@ def _check_bags(input: Any, offsets: Any, weight: Any, include_last_offset: bool
             )
     if include_last_offset and not starts.size:
         raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+    if indices.__class__ is not ndarray or starts.__class__ is not ndarray:  # without memory
+        return starts.size - 1 if include_last_offset else starts.size
     if starts.size and starts[0] != 0:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
@@ -219,7 +222,7 @@ def embedding_bag(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, "
                 f"found offsets of type {type(offsets)}"
             )
-        offsets = tensors.arange(0, input.numel(), input.size(1), dtype=input.dtype)
+        offsets = tensors.arange(0, input.numel(), input.size(1), dtype=input.dtype, device=input.device)
         include_last_offset = False
         input = input.reshape(-1)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)

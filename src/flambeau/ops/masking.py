@@ -266,6 +266,10 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     array = input._array
     if array.dtype != INT64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if array.__class__ is not np.ndarray:
+        if num_classes == -1:
+            raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+        return wrap(type(array)((*array.shape, num_classes), INT64))
     if not array.size:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")

@@ -182,7 +182,7 @@ def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = Non
             result = handle_overrides(randperm, (n,), dict(generator=generator, dtype=dtype, device=device))
             if result is not NotImplemented:
                 return result
-        array = sampling.randperm(n, numpy_dtype(dtype or dt.int64), generator)
+        array = allocate((n,), numpy_dtype(dtype or dt.int64), device, lambda shape, to: sampling.randperm(n, to, generator))
         return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
     except Exception as error:
         raise explained_here(error, "torch.randperm")

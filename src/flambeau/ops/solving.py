@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.layout import columns
 from ..core.naming import public
 from ..core.return_types import return_type
 from ..kernels import linalg as k
@@ -89,7 +90,7 @@ def linalg_inv_ex(A: Array, *, check_errors: bool = False) -> Array:
     result, info = k.inverse(A)
     if check_errors:
         check_inverse("linalg.inv_ex", info)
-    return result, info
+    return columns(result), info
 
 
 @linalg_inv_ex.joint("A")
@@ -143,7 +144,7 @@ def linalg_solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool
         result = result.swapaxes(-1, -2)
     if check_errors:
         check_inverse("torch.linalg.solve_ex", info)
-    return (result[..., 0] if vector else result), info
+    return (result[..., 0] if vector else columns(result)), info
 
 
 @linalg_solve_ex.joint("A", "B")
@@ -183,7 +184,7 @@ def linalg_solve_triangular(A: Array, B: Array, *, upper: bool, left: bool = Tru
             f"({A.shape[-2]}x{A.shape[-1]} and {B.shape[-2]}x{B.shape[-1]})"
         )
     if left:
-        return k.triangle_solve(A, B, upper, unitriangular)
+        return columns(k.triangle_solve(A, B, upper, unitriangular))
     return k.triangle_solve(A.swapaxes(-1, -2), B.swapaxes(-1, -2), not upper, unitriangular).swapaxes(-1, -2)
 
 
@@ -291,7 +292,7 @@ def linalg_cholesky_ex(A: Array, *, upper: bool = False, check_errors: bool = Fa
     result, info = k.cholesky(A, upper)
     if check_errors:
         check_positive("linalg.cholesky_ex", info)
-    return result, info
+    return columns(result), info if A.__class__ is np.ndarray else type(A)(info.shape, info.dtype)
 
 
 def check_positive(name: str, info: Any) -> None:
@@ -344,7 +345,7 @@ def cholesky_solve(B: Array, L: Array, upper: bool = False) -> Array:
         )
     h = L.conj().swapaxes(-1, -2)
     first, second = (h, L) if upper else (L, h)
-    return k.triangle_solve(second, k.triangle_solve(first, B, False, False), True, False)
+    return columns(k.triangle_solve(second, k.triangle_solve(first, B, False, False), True, False))
 
 
 @cholesky_solve.joint("B", "L")

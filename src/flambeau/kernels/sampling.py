@@ -166,9 +166,10 @@ def multinomial(weights: Any, count: int, replacement: bool = False, generator: 
         return with_replacement(np.atleast_2d(weights), count, generator).reshape(shape)
     if not categories:
         raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
-    if not (weights.max() < np.inf and weights.min() >= 0):
+    peaks = np.maximum.reduce(weights, -1)
+    if not (np.maximum.reduce(peaks, None) < np.inf and np.minimum.reduce(weights, None) >= 0):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if (weights.max(-1) == 0).any():
+    if not peaks.all():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     score = weights / exponential_(np.empty(weights.shape, dtype), 1.0, generator)
     if count == 1:
@@ -202,6 +203,8 @@ def with_replacement(weights: Any, count: int, generator: Any) -> Any:
         raise RuntimeError(f"invalid multinomial distribution ({why})")
     shares /= shares[:, -1:]
     shares[:, -1] = 1
+    if uniform.size * shares.shape[1] < 1 << 16:  # how many lie below is the place of each
+        return np.add.reduce(shares[:, None] < uniform[:, :, None], -1, INT64)
     return np.stack([np.searchsorted(row, u) for row, u in zip(shares.astype(F64), uniform)]).astype(INT64, copy=False)
 
 

@@ -55,7 +55,7 @@ def _fresh(tree: Any) -> Any:
 
 
 def _leaves(tree: Any) -> list[Any]:
-    return tree_flatten(tree)[0]  # type: ignore[no-any-return]
+    return tree_flatten(tree)[0]
 
 
 def _settled(tree: Any, fresh: list[Any]) -> Any:

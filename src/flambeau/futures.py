@@ -42,7 +42,7 @@ class Future(Generic[Result]):
             raise self._error
         if self._result is _NOTHING:
             raise RuntimeError("Future.value() was called before the future was completed")
-        return self._result  # type: ignore[no-any-return]
+        return self._result
 
     def set_result(self, result: Result) -> None:
         """Sets the result and runs the callbacks. Raises RuntimeError the second time."""

@@ -195,4 +195,10 @@ def redispatch_function(func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return func(*args, **(kwargs or {}))
 
 
+def get_default_nowrap_functions() -> set[Any]:
+    """The properties whose values keep their class whatever subclass asks for them."""
+    members = vars(Tensor)
+    return {members[name].__get__ for name in ("_base", "grad") if name in members}
+
+
 __getattr__ = missing_name(__name__)

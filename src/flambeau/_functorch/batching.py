@@ -49,11 +49,13 @@ class BatchedTensor(Tensor):
     """One sample to look at, all of them inside: `_value` has the batch in dimension 0; `_level` says which vmap it belongs to."""
 
     __slots__ = ("_value", "_level")
+    _value: Any
+    _level: "Level"
 
     def __new__(cls, value: Any, level: "Level") -> "BatchedTensor":
         self: Any = object.__new__(cls)
         self._value, self._level = value, level
-        return self  # type: ignore[no-any-return]
+        return self
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -94,7 +96,7 @@ class BatchedTensor(Tensor):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
-    _view = _grad = _counter = _hooks = None  # type: ignore[assignment]
+    _view = _grad = _counter = _hooks = None
 
     _requires_grad = False  # the graph is that of the value
 
@@ -126,7 +128,7 @@ class BatchedTensor(Tensor):
     def nbytes(self) -> int:
         return self.numel() * self.itemsize
 
-    @property
+    @property  # type: ignore[misc]
     def requires_grad(self) -> bool:
         return bool(self._value.requires_grad)
 
@@ -142,7 +144,7 @@ class BatchedTensor(Tensor):
     def output_nr(self) -> int:
         return int(self._value.output_nr)
 
-    @property
+    @property  # type: ignore[misc]
     def grad(self) -> Any:
         return None
 
@@ -150,7 +152,7 @@ class BatchedTensor(Tensor):
     def retains_grad(self) -> bool:
         return False
 
-    @property
+    @property  # type: ignore[misc]
     def data(self) -> Any:
         return BatchedTensor(self._value.data, self._level)
 
@@ -227,7 +229,7 @@ class BatchedTensor(Tensor):
     def __hash__(self) -> int:
         return id(self)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         inner = repr(self._value).replace("\n", "\n    ")
         return f"BatchedTensor(lvl={self._level.depth}, bdim=0, value=\n    {inner}\n)"
 

@@ -90,7 +90,7 @@ def elementwise_in_place(level: Level, func: Any, args: Any, kwargs: Any) -> Any
 def default(func: Any) -> Rule | None:
     """The rule of an operator that says itself that it works element by element; remembered under its name."""
     if hasattr(func, "batching_rule"):  # an operator of the user's
-        return func.batching_rule  # type: ignore[no-any-return]
+        return func.batching_rule
     name = getattr(func, "__name__", "")
     op = OPERATORS.get(name)
     found = None

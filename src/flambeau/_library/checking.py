@@ -28,7 +28,7 @@ def check(op: Definition, args: tuple[Any, ...], kwargs: dict[str, Any], names: 
             if raise_exception:
                 raise OpCheckError(f"opcheck(op, ...): {name} failed with {error} (scroll up for stack trace)") from error
             results[name] = error
-    return results  # type: ignore[no-any-return]
+    return results
 
 
 def _copied(tree: Any) -> Any:

@@ -144,7 +144,7 @@ class Definition:
             if key in self.kernels and key.lower() not in self.disabled:
                 return self.kernels[key]
         if self.custom is not None and "cpu" in self.disabled and not meta:
-            return self.custom._init_fn  # type: ignore[no-any-return]
+            return self.custom._init_fn
         return None
 
     def _run(self, kernel: Callable[..., Any], values: tuple[Any, ...]) -> Any:
@@ -288,9 +288,10 @@ def _function(op: Definition) -> type[Function]:
         return (*[None if n else g for n, g in zip(ctx.lists, found)], *more)
 
     name = f"GeneratedBackwardFor_{op.qualname.replace('::', '_')}_default"
-    made: Any = type(Function)(name, (Function,), {"forward": staticmethod(forward), "backward": staticmethod(backward)})
+    metaclass: Any = type(Function)
+    made: Any = metaclass(name, (Function,), {"forward": staticmethod(forward), "backward": staticmethod(backward)})
     made.__module__ = made._backward_cls.__module__ = "torch.autograd.function"
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _rebuilt(op: Definition, results: Any) -> Any:
@@ -454,5 +455,5 @@ def find(op: Any) -> Definition:
     found = REGISTRY.get(op)
     if found is None:
         space, _, name = op.partition("::")
-        return getattr(namespace(space), name)  # type: ignore[no-any-return]  # raises
+        return getattr(namespace(space), name)  # raises
     return found

@@ -195,7 +195,7 @@ def jacobian(
     """The Jacobian: for each output and input, a tensor of the output's shape followed by the input's.
 
     Nested as `(per output (per input))`, each level left out where there is a single tensor. `vectorize` changes nothing
-    in the result. Raises NotImplementedError for `strategy="forward-mode"`.
+    in the result. `strategy="forward-mode"`, with `vectorize`: one product for each element of the inputs, by differentiating twice.
     """
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError(
@@ -211,9 +211,11 @@ def jacobian(
             raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `strategy=\"forward-mode\"` are not supported "
                 "together (yet). "
                                "Please either set `strict=False` or `strategy=\"reverse-mode\"`.")  # fmt: skip
-        raise NotImplementedError(
-            'flambeau does not support forward-mode automatic differentiation: jacobian(..., strategy="reverse-mode")'
-        )
+        if not vectorize:
+            raise NotImplementedError(
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
+            )
+        return _forward_jacobian(func, inputs)
     if strict and vectorize:
         raise RuntimeError(
             "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. Please either set "
@@ -251,6 +253,40 @@ def jacobian(
     if not many_inputs:
         found = tuple(row[0] for row in found)
     return found if many_outputs else found[0]
+
+
+def _forward_jacobian(func: Callable[..., Any], inputs: Any) -> Any:
+    """The Jacobian column by column: a product with each unit vector of the inputs, each from one recording of the function."""
+    with enable_grad():
+        many_inputs, ins = _tupled(inputs, "inputs", "jacobian")
+        ins = _fresh(ins, True)
+        many_outputs, outputs = _tupled(func(*ins), "outputs of the user-provided function", "jacobian")
+        carried = tuple(tensors.zeros_like(o.detach()).requires_grad_() for o in outputs)
+        grads = _grad(outputs, ins, carried, True)
+        rows = []
+        columns: list[list[Any]] = [[] for _ in outputs]
+        for number, x in enumerate(ins):
+            for place in range(x.numel()):
+                unit = tensors.zeros_like(x.detach())
+                unit.view(-1)[place] = 1
+                if grads[number] is None:
+                    found: Any = (None,) * len(outputs)
+                else:
+                    found = _grad((grads[number],), carried, (unit,), True)
+                for column, g, o in zip(columns, found, outputs):
+                    column.append(tensors.zeros_like(o) if g is None else g)
+        for column, o in zip(columns, outputs):
+            parts, start = [], 0
+            for x in ins:
+                count = x.numel()
+                whole = tensors.stack(column[start : start + count], -1) if count else o.new_zeros((*o.shape, 0))
+                parts.append(whole.reshape((*o.shape, *x.shape)))
+                start += count
+            rows.append(parts)
+    if not any(x.requires_grad for x in _tupled(inputs, "inputs", "jacobian")[1]):
+        rows = [[part.detach() for part in row] for row in rows]
+    result: Any = rows if many_inputs else tuple(row[0] for row in rows)
+    return result if many_outputs else result[0]
 
 
 def _scalar(outputs: tuple[Any, ...], many: bool, where: str) -> None:

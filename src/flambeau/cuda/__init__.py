@@ -40,8 +40,34 @@ for _names, _missing in (
     ("reset_accumulated_memory_stats", "_cuda_resetAccumulatedMemoryStats"),
     ("memory_snapshot", "_cuda_memorySnapshot"),
     ("set_device", "_cuda_setDevice"),
+    ("reset_peak_host_memory_stats", "_cuda_resetPeakHostMemoryStats"),
+    ("reset_accumulated_host_memory_stats", "_cuda_resetAccumulatedHostMemoryStats"),
+    ("caching_allocator_disabled", "_cuda_cudaCachingAllocator_is_enabled"),
 ):
     globals().update(raising("torch.cuda", _names, AttributeError, f"module 'torch._C' has no attribute '{_missing}'"))
+globals().update(raising("torch.cuda", "check_error", AttributeError, "'NoneType' object has no attribute 'cudaError'"))
+_refused = raising("torch.cuda", "__new__", AssertionError, _NO_CUDA)["__new__"]
+for _name in (
+    "BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage FloatStorage HalfStorage "
+    "IntStorage LongStorage ShortStorage"
+).split():
+    globals()[_name] = type(_name, (), {"__new__": _refused, "__module__": "torch.cuda", "__doc__": "Cannot be made: there is no CUDA."})
+MemPool = absent_class("torch.cuda", "MemPool", "Tried to instantiate dummy base class MemPool")
+
+
+class cudaStatus:
+    """Two of CUDA's answers, as numbers."""
+
+    __module__ = "torch.cuda"
+    SUCCESS = 0
+    ERROR_NOT_READY = 34
+
+
+def use_mem_pool(pool: Any, device: Any = None) -> Any:
+    """A block whose memory comes from a pool. Raises AssertionError: there is no CUDA here."""
+    raise AssertionError(_NO_CUDA)
+
+
 globals().update(raising("torch.cuda", "memory_summary", KeyError, "allocated_bytes.all.current"))
 globals().update(raising("torch.cuda", "graph_pool_handle", RuntimeError, "Tried to instantiate dummy base class _graph_pool_handle"))
 globals().update(
@@ -50,7 +76,8 @@ globals().update(
 globals().update(
     answering("torch.cuda", "empty_cache seed seed_all set_rng_state set_rng_state_all set_stream", lambda: None, "Does nothing.")
 )
-globals().update(answering("torch.cuda", "memory_stats memory_stats_as_nested_dict", OrderedDict, "Nothing to tell."))
+globals().update(answering("torch.cuda", "memory_stats memory_stats_as_nested_dict host_memory_stats", OrderedDict, "Nothing to tell."))
+globals().update(answering("torch.cuda", "host_memory_stats_as_nested_dict", dict, "Nothing to tell."))
 globals().update(answering("torch.cuda", "is_bf16_supported is_tf32_supported", bool, "False: there is no device."))
 globals().update(answering("torch.cuda", "get_arch_list get_rng_state_all", list, "An empty list: there is no device."))
 

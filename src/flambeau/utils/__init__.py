@@ -37,7 +37,7 @@ def swap_tensors(t1: Any, t2: Any) -> None:
     for t, attributes in ((t1, second), (t2, first)):
         t.__dict__.clear()
         t.__dict__.update(attributes)
-    for slot in Tensor.__slots__:
+    for slot in vars(Tensor)["__slots__"]:
         if not slot.startswith("__"):
             a, b = getattr(t1, slot), getattr(t2, slot)
             setattr(t1, slot, b)

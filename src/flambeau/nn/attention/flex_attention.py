@@ -16,7 +16,6 @@ from ...core import dtype as dt
 from ...core.missing import missing_name
 from ...core.naming import public
 from ...ops.definition import NAMES
-from ...tensor import Tensor
 
 __all__ = [
     "BlockMask", "flex_attention", "AuxOutput", "AuxRequest", "FlexKernelOptions", "create_block_mask", "create_mask", "or_masks",
@@ -271,8 +270,9 @@ class BlockMask:
 
     def to(self, device: Any) -> "BlockMask":
         """The same mask on another device."""
-        moved = [x.to(device) if isinstance(x, Tensor) else x for x in (getattr(self, name) for name in _ATTRIBUTES)]
-        return BlockMask(self.seq_lengths, *moved, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=self.mask_mod)
+        moved: dict[str, Any] = {name: getattr(self, name) for name in _ATTRIBUTES}
+        moved = {name: x if x is None else x.to(device) for name, x in moved.items()}
+        return BlockMask(self.seq_lengths, **moved, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=self.mask_mod)
 
     def __getitem__(self, index: Any) -> "BlockMask":
         """The part for some batches, heads and rows of blocks; an integer keeps its dimension. Its `mask_mod` has to be set anew."""
@@ -379,10 +379,10 @@ def create_block_mask(
     counts = mask.view(b, h, q // rows, rows, kv // columns, columns).sum((3, 5))
     whole = counts == rows * columns
     partial = (counts > 0) & ~whole if separate_full_blocks else counts > 0
-    full = _to_ordered(whole) if separate_full_blocks else (None, None)
+    counts_of_full, full = _to_ordered(whole) if separate_full_blocks else (None, None)
     return BlockMask.from_kv_blocks(
-        *_to_ordered(partial), *full, BLOCK_SIZE=(rows, columns), mask_mod=mask_mod, seq_lengths=(Q_LEN, KV_LEN)
-    )  # fmt: skip
+        *_to_ordered(partial), counts_of_full, full, BLOCK_SIZE=(rows, columns), mask_mod=mask_mod, seq_lengths=(Q_LEN, KV_LEN)
+    )
 
 
 def _create_empty_block_mask(query: Any, key: Any) -> BlockMask:

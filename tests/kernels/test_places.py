@@ -135,3 +135,10 @@ def test_bags(rows, width, sizes, seed):
     for row, start, size in zip(ours, starts, sizes):
         kept = index[start : start + size]
         np.testing.assert_allclose(row, table[kept[kept != 0]].sum(0), rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SHAPES, DTYPES, SEEDS)
+def test_reverse(shape, dtype, seed):
+    x = (np.random.default_rng(seed).standard_normal(shape) * 9).astype(dtype)
+    np.testing.assert_array_equal(places.reverse(x), x[..., ::-1])

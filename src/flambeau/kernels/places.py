@@ -58,6 +58,14 @@ def add_rows(target: Any, dim: int, index: Any, rows: Any, wrap: bool, skip: int
     return True
 
 
+def reverse(x: Any) -> Any:
+    """A copy with the order along the last dimension reversed, or None."""
+    if x.size < MANY or x.dtype.itemsize not in _SIZES or x.__class__ is not np.ndarray or not (_plain(x) and usable()):
+        return None
+    n = x.shape[-1]
+    return library.reverse(x.dtype.itemsize)(np.empty(x.shape, x.dtype), x, float(x.size // n), float(n))
+
+
 def put_rows(target: Any, dim: int, index: Any, rows: Any) -> bool:
     """target[..., index[i], ...] = rows[..., i, ...], negative indices from the end; raises IndexError for an index out of range."""
     size = target.dtype.itemsize

@@ -99,6 +99,23 @@ def take(itemsize: int, wrap: bool) -> Callable[..., Any]:
     return _main(f"flambeau_take_{itemsize}", code, "outer n inner count", run, "count", wrap)
 
 
+@cache
+def reverse(itemsize: int) -> Callable[..., Any]:
+    """`kernel(out, x, rows, n)`: out[r, i] = x[r, n - 1 - i]."""
+    element = INTEGERS[itemsize]
+    code = Code("reverse", "out x n:i64 begin:i64 end:i64")
+    out, x, n, begin, end = code.arguments
+    with code.loop(begin, end) as r:
+        target, source = code.at(out, r * n, element), code.at(x, r * n, element)
+        with code.loop(0, n) as i:
+            code.store(code.load(element, source, n - 1 - i), target, i)
+    main = Code("main", "out x rows:double n:double")
+    rows, length = (main.convert(v, "i64") for v in main.arguments[2:])
+    with main.unlocked():
+        main.parallel(code, [*main.arguments[:2], length], rows, LARGE // length + 1)
+    return kernel(f"flambeau_reverse_{itemsize}", main, code)
+
+
 def _into_rows(name: str, element: str, wrap: bool, add: bool) -> Callable[..., Any]:
     """`kernel(target, index, rows, outer, n, inner, count, skip)`: rows[o, i] into target[o, index[i]], but not where that is `skip`."""
     arrays, sizes = "target index rows", "n:i64 inner:i64 count:i64 skip:i64"

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from harness import Row, distinct, parity, rand, randint, randn, rows, value
 
 ALL = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128"
@@ -208,3 +210,25 @@ def test_polynomial_fits(torch):
             b -= 0.5 * b.grad
         a.grad = b.grad = None
     return losses, a, b
+
+
+NUMBERS_BESIDE_HALF = [
+    "x + 0.1", "0.1 + x", "x - 0.1", "0.1 - x", "x * 0.1", "x / 0.3", "0.3 / x", "x.abs() ** 1.3", "1.3**x", "x.fmod(0.3)", "x % 0.3",
+    "x // 0.3", "x + 301", "x.clone().add_(0.1)", "x.clone().sub_(0.1)", "x.clone().fmod_(0.3)", "x + 1e5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("source", NUMBERS_BESIDE_HALF)
+@parity
+def test_a_number_beside_half_precision_is_rounded_first(torch, source, dtype):
+    x = ((torch.arange(200) * 0.37).remainder(5.9) - 2.9).to(getattr(torch, dtype))
+    return eval(source, {"x": x}).view(torch.int16)
+
+
+@pytest.mark.parametrize("size", [6, 60_000])
+@parity
+def test_signs_of_zero_remainders(torch, size):
+    x = torch.tensor([-2.0, 2.0, -4.0, 0.0, -0.0, 3.0]).repeat(size // 6)
+    found = [x % 2, x % -2, x.remainder(torch.full_like(x, 2.0)), x.fmod(2), 4 % x.where(x != 0, 4.0), x.double() % 2, x.bfloat16() % 2]
+    return [(f.signbit()[:6], f[-6:], f.signbit().sum()) for f in found]

@@ -8,6 +8,8 @@ import math
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from . import dtype as dt
 from .dtype import DEFAULT, OF_NUMPY, dtype
 
@@ -197,6 +199,15 @@ def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
     a, b, final = rounded_operands(a, b)
     if final is not None:
         a, b = (x if x.__class__ in _NUMBERS else x.astype(_F32) for x in (a, b))
+    return a, b, final
+
+
+def number_rounded_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """`rounded_operands`; beside half precision a number is rounded first, as PyTorch does it but for products and quotients."""
+    a, b, final = rounded_operands(a, b)
+    if final is not None:
+        with np.errstate(over="ignore"):  # to infinity
+            a, b = (float(final.type(x)) if x.__class__ in _NUMBERS else x for x in (a, b))
     return a, b, final
 
 

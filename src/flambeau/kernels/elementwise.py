@@ -32,7 +32,7 @@ minimum = arithmetic(np.minimum, library.minimum)
 fmax = quiet_binary(np.fmax)
 fmin = quiet_binary(np.fmin)
 arctan2 = binary_function(np.arctan2, library.arctan2)
-_remainder = arithmetic(np.remainder, library.remainder)
+_remainder = arithmetic(lambda x, y, out: _put(_signed_remainder(x, y), out), library.remainder)
 _fmod = arithmetic(np.fmod, library.fmod)
 _power = binary_function(np.power, library.power)
 hypot = binary_function(np.hypot, library.hypot)
@@ -345,6 +345,16 @@ def trunc_divide(x: Any, y: Any, out: Any = None) -> Any:
         out[...] = result
         return out
     return np.trunc(np.true_divide(x, y), out=out)
+
+
+def _signed_remainder(x: Any, y: Any) -> Any:
+    """The remainder with the divisor's sign; 0 has the dividend's, unlike NumPy's."""
+    result = np.remainder(x, y)
+    if result.dtype.kind != "i" and result.dtype.kind != "u":
+        zero = result == 0
+        if zero.any():
+            return np.where(zero, np.copysign(result, x), result)
+    return result
 
 
 def remainder(x: Any, y: Any, out: Any = None) -> Any:

@@ -33,7 +33,7 @@ from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, arrays, node_class, tensors
 from ..autograd.version import UNVERSIONED, shared_version
 from ..autograd.views import cross
-from ..core.promotion import float_operand, float_operands, operands, rounded_operands
+from ..core.promotion import float_operand, float_operands, number_rounded_operands, operands, rounded_operands
 from ..kernels.elementwise import cast, in_float32
 from ..tensor import PLAIN, Tensor, wrap
 from .dispatch import ALSO_CALLED, REQUIRED, after_failure, legacy_call, renamed, slow_dunder, slow_path
@@ -121,6 +121,7 @@ class Operator:
         overlap: bool = False,
         legacy: str = "",
         widen: bool = True,
+        rounds_number: bool = False,
     ) -> None:
         self.forward = forward
         self.name: str = forward.__name__
@@ -152,6 +153,7 @@ class Operator:
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
         self.widen = widen  # whether bfloat16 is computed in float32
+        self.rounds_number = rounds_number  # whether a number beside half precision is rounded first
         self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
         self.overlap = overlap  # whether it may write one number where several elements share memory
         self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
@@ -565,7 +567,7 @@ class Operator:
                     f"    {a}, {b} = both_to_float({a}, {b})",
                 ]
             elif self.promote == "arithmetic" and self.widen:
-                lines = [line.replace("= operands(", "= rounded_operands(") for line in lines]
+                lines = [line.replace("= operands(", f"= {'number_' * self.rounds_number}rounded_operands(") for line in lines]
             else:  # a comparison is not rounded
                 lines = [line.replace(f" or {a}.dtype is not F32 and {a}.dtype is BF16", "") for line in lines]
         elif len(names) == 1 and self.promote == "float":
@@ -937,6 +939,7 @@ _SCOPE: dict[str, Any] = {
     "cast": cast,
     "in_float32": in_float32,
     "rounded_operands": rounded_operands,
+    "number_rounded_operands": number_rounded_operands,
     "BF16": BF16,
     "legacy_call": legacy_call,
     "REQUIRED": REQUIRED,

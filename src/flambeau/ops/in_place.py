@@ -11,7 +11,7 @@ from ..autograd.version import UNVERSIONED
 from ..autograd.views import check_in_place, set_history
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, float_operand, float_operands, operands
+from ..core.promotion import can_cast, float_operand, float_operands, number_rounded_operands, operands
 from ..kernels.elementwise import cast, to_float32
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import Tensor
@@ -94,6 +94,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
                 op.check(a, b)
             values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
             if final is not None:
+                if op.rounds_number:
+                    values[i], values[j], final = number_rounded_operands(a, b)
                 values[i], values[j] = (to_float32(x) for x in (values[i], values[j]))
         if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
             values[i], values[j] = both_to_float(values[i], values[j])

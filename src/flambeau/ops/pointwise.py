@@ -66,6 +66,7 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
     "Tensor.__radd__",
     "Tensor.__iadd__",
     promote="arithmetic",
+    rounds_number=True,
     takes_numbers=2,
     legacy="alpha",
 )
@@ -100,6 +101,7 @@ def check_subtraction(x: Any, y: Any) -> None:
     "Tensor.__sub__",
     "Tensor.__isub__",
     promote="arithmetic",
+    rounds_number=True,
     check=check_subtraction,
     takes_numbers=2,
     legacy="alpha",
@@ -122,6 +124,7 @@ sub.native(lambda input, other: input - other)
     "torch.rsub",
     "Tensor.__rsub__",
     promote="arithmetic",
+    rounds_number=True,
     check=check_subtraction,
     node=lambda input, other, alpha: f"RsubBackward{int(other.__class__ in NUMBERS)}",
 )
@@ -235,6 +238,7 @@ def _is_number(value: Any) -> bool:
     "Tensor.__mod__",
     "Tensor.__imod__",
     promote="arithmetic",
+    rounds_number=True,
     node=lambda input, other: f"RemainderBackward{1 - _is_number(other)}" if not _is_number(input) else "NotImplemented",
 )
 def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
@@ -252,7 +256,12 @@ remainder.derivative(
 
 
 @operator(
-    "torch.fmod", "Tensor.fmod", "Tensor.fmod_", promote="arithmetic", node=lambda input, other: f"FmodBackward{1 - _is_number(other)}"
+    "torch.fmod",
+    "Tensor.fmod",
+    "Tensor.fmod_",
+    promote="arithmetic",
+    rounds_number=True,
+    node=lambda input, other: f"FmodBackward{1 - _is_number(other)}",
 )
 def fmod(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
@@ -284,6 +293,7 @@ def _check_exponent(x: Any, exponent: Any) -> None:
     "Tensor.__pow__",
     "Tensor.__ipow__",
     promote="arithmetic",
+    rounds_number=True,
     node=_pow_node,
     check=_check_exponent,
 )

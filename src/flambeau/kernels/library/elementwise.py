@@ -110,9 +110,9 @@ def division(name: str, rest: Callable[[Any, Any, Any], Any]) -> tuple[Kernel, K
 
 
 def _with_sign_of_divisor(r: Any, x: Any, y: Any) -> Any:
-    """The remainder that lies between 0 and y."""
+    """The remainder that lies between 0 and y; 0 has the sign of x."""
     opposite = e.where(y < 0.0, e.constant(1.0, r.type), -1.0) * r > 0.0
-    return e.where(r.equals(0.0), e.copysign(r, y), e.where(opposite, r + y, r))
+    return e.where(opposite, r + y, r)
 
 
 def _log_of_sum(x: Any, y: Any) -> Any:

@@ -142,3 +142,11 @@ def test_bags(rows, width, sizes, seed):
 def test_reverse(shape, dtype, seed):
     x = (np.random.default_rng(seed).standard_normal(shape) * 9).astype(dtype)
     np.testing.assert_array_equal(places.reverse(x), x[..., ::-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)), DTYPES, st.integers(-12, 12), SEEDS)
+def test_triangle(shape, dtype, diagonal, seed):
+    x = (np.random.default_rng(seed).standard_normal(shape) * 9).astype(dtype)
+    np.testing.assert_array_equal(places.triangle(x, diagonal, True), np.tril(x, diagonal))
+    np.testing.assert_array_equal(places.triangle(x, diagonal, False), np.triu(x, diagonal))

@@ -66,6 +66,15 @@ def reverse(x: Any) -> Any:
     return library.reverse(x.dtype.itemsize)(np.empty(x.shape, x.dtype), x, float(x.size // n), float(n))
 
 
+def triangle(x: Any, diagonal: int, lower: bool) -> Any:
+    """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions, or None."""
+    if x.size < MANY or x.dtype.itemsize not in _SIZES or x.__class__ is not np.ndarray or not (_plain(x) and usable()):
+        return None
+    rows, columns = x.shape[-2:]
+    sizes = x.size // (rows * columns), rows, columns, max(-rows, min(diagonal, columns))
+    return library.triangle(x.dtype.itemsize, lower)(np.empty(x.shape, x.dtype), x, *map(float, sizes))
+
+
 def put_rows(target: Any, dim: int, index: Any, rows: Any) -> bool:
     """target[..., index[i], ...] = rows[..., i, ...], negative indices from the end; raises IndexError for an index out of range."""
     size = target.dtype.itemsize

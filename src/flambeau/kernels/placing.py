@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import layout
 from .places import reverse
+from .places import triangle as compiled_triangle
 
 
 def concatenate(arrays: Sequence[Any], dim: int) -> Any:
@@ -109,6 +110,9 @@ def roll(x: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
 
 def triangle(x: Any, diagonal: int, lower: bool) -> Any:
     """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions."""
+    result = compiled_triangle(x, diagonal, lower)
+    if result is not None:
+        return result
     rows, columns = x.shape[-2:]
     outside = (_outside if rows * columns <= 1 << 16 else _outside.__wrapped__)(rows, columns, diagonal, lower)
     result = np.array(x, order="C")

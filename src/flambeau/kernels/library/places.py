@@ -116,6 +116,27 @@ def reverse(itemsize: int) -> Callable[..., Any]:
     return kernel(f"flambeau_reverse_{itemsize}", main, code)
 
 
+@cache
+def triangle(itemsize: int, lower: bool) -> Callable[..., Any]:
+    """`kernel(out, x, matrices, rows, columns, diagonal)`: copies with zeros above (`lower`) or below a diagonal."""
+    element = INTEGERS[itemsize]
+    code = Code("triangle", "out x rows:i64 columns:i64 diagonal:i64 begin:i64 end:i64")
+    out, x, rows, columns, diagonal, begin, end = code.arguments
+    zero = code.value(0, element)
+    with code.loop(begin, end) as r:
+        target, source = code.at(out, r * columns, element), code.at(x, r * columns, element)
+        edge = code.least(code.most(r % rows + diagonal + int(lower), 0), columns)
+        kept, gone = ((code.value(0), edge), (edge, columns)) if lower else ((edge, columns), (code.value(0), edge))
+        code.copy(code.at(target, kept[0], element), code.at(source, kept[0], element), (kept[1] - kept[0]) * itemsize)
+        with code.loop(*gone) as j:
+            code.store(zero, target, j)
+    main = Code("main", "out x matrices:double rows:double columns:double diagonal:double")
+    matrices, height, width, shift = (main.convert(v, "i64") for v in main.arguments[2:])
+    with main.unlocked():
+        main.parallel(code, [*main.arguments[:2], height, width, shift], matrices * height, LARGE // width + 1)
+    return kernel(f"flambeau_triangle_{'lower' if lower else 'upper'}_{itemsize}", main, code)
+
+
 def _into_rows(name: str, element: str, wrap: bool, add: bool) -> Callable[..., Any]:
     """`kernel(target, index, rows, outer, n, inner, count, skip)`: rows[o, i] into target[o, index[i]], but not where that is `skip`."""
     arrays, sizes = "target index rows", "n:i64 inner:i64 count:i64 skip:i64"

@@ -64,6 +64,11 @@ test_errors = rows(
     Row("F.softmax(x, 1)", x=randn(3)),
     Row("F.softshrink(x, -0.5)", x=randn(3)),
     Row("F.hardtanh(x, 1.0, -1.0)", x=randn(3)),
+    *[
+        Row(f"F.{name}(torch.ones(3, dtype=torch.{dtype}))")
+        for name in ("hardtanh", "relu6")
+        for dtype in ("bool", "complex64", "uint8", "int64")
+    ],
     Row("F.celu(x, 0.0)", x=randn(3)),
     Row("F.glu(x)", x=randn(3)),
     Row("F.glu(x)", x=randn()),

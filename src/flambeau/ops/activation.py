@@ -340,6 +340,13 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 @operator(node="HardtanhBackward0", out=False)
 def hardtanh_op(input: Array, min_val: Any, max_val: Any) -> Array:
     """input cut off at both bounds."""
+    kind = input.dtype.kind
+    if kind == "b":
+        raise RuntimeError("Bool inputs not supported for hardtanh")
+    if kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types")
+    if kind == "u" and (min_val < 0 or max_val < 0):
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return k.clip(input, min_val, max_val)
 
 

@@ -39,6 +39,8 @@ test_details = rows(
     Row("nn.RMSNorm(5)(torch.ones(2, 4))"),
     Row("repr(nn.CrossMapLRN2d(3)), repr(nn.LocalResponseNorm(2, 1e-3, 0.5, 2.0))", name="repr"),
     Row("nn.LayerNorm(4, dtype=torch.float64).weight.dtype"),
+    *(Row(f"nn.CrossMapLRN2d({n}, alpha=1.0)(x)", x=randn(2, 7, 2, 2), grad_fn=False) for n in (1, 2, 3, 4, 5, 8)),
+    Row("nn.CrossMapLRN2d(3)(torch.ones(2, 3))"),
 )
 
 test_short_rows = rows(*(Row("F.layer_norm(x * 3 + 1, (x.shape[-1],))", x=randn(4, n), exact=True, name=f"{n}") for n in (1, 2, 3, 5, 7)))

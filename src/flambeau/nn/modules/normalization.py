@@ -39,7 +39,11 @@ class LocalResponseNorm(Module):
 
 @_here
 class CrossMapLRN2d(Module):
-    """`LocalResponseNorm` over images, under its older name."""
+    """input / (k + alpha / size * s)^beta over images (N, C, H, W): the older form of `LocalResponseNorm`.
+
+    s sums the squares of the channels less than (size + 1) // 2 away, and of the first channel, which PyTorch's running sum never lets
+    go. Raises ValueError for other numbers of dimensions.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
         super().__init__()
@@ -49,7 +53,15 @@ class CrossMapLRN2d(Module):
         self.k = k
 
     def forward(self, input: Any) -> Any:
-        return F["local_response_norm"](input, self.size, self.alpha, self.beta, self.k)
+        if input.dim() != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        reach, channels = (self.size + 1) // 2, input.size(1)
+        squares = input * input
+        sums = F["pad"](squares, (0, 0, 0, 0, reach - 1, reach - 1)).unfold(1, 2 * reach - 1, 1).sum(-1)
+        if channels > reach:
+            first = squares[:, :1].expand(-1, channels - reach, -1, -1)
+            sums = sums + F["pad"](first, (0, 0, 0, 0, reach, 0))
+        return input * (self.k + self.alpha / self.size * sums) ** -self.beta
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

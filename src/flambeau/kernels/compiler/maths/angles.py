@@ -176,7 +176,8 @@ def atan2(y: Expression, x: Expression, short: bool) -> Expression:
     a, b = where(both, 1.0, a), where(both, 1.0, b)
     result = where(a.equals(0.0), where(b.equals(b), 0.0, b), angle(a, b, short))
     negative = bitcast(x, "i64") < 0
-    return copysign(where(negative, 2 * HALF_PI[0] - (result - 2 * HALF_PI[1]), result), y)
+    result = where(negative, 2 * HALF_PI[0] - (result - 2 * HALF_PI[1]), result)
+    return where(bitcast(y, "i64") < 0, -result, result)  # a copysign would be narrowed: its sign, a number, in one step to float16
 
 
 def half_turns(fraction: Expression, short: bool) -> tuple[Expression, Expression]:

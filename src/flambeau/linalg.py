@@ -1,7 +1,7 @@
 """`torch.linalg`: linear algebra."""
 
 from .core.missing import missing_name
-from .ops import linalg  # noqa: F401  (importing a family attaches its functions)
+from .ops import indefinite, linalg  # noqa: F401  (importing a family attaches its functions)
 from .ops.definition import NAMES
 
 globals().update(NAMES["linalg"])

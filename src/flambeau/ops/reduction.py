@@ -525,13 +525,13 @@ def vector_norm(input: Array, ord: Any = 2, dim: Any = None, keepdim: Any = Fals
 
 def _norm_derivative(F: Any, grad: Any, input: Any, result: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     p, shape = float(ord), tuple(input.shape)
+    if p == 2:  # what is divided is as small as the result
+        return input * expand_reduced(F, F.masked_fill_zero(grad / result, result), shape, dim, keepdim)
     grad, full = expand_reduced(F, grad, shape, dim, keepdim), expand_reduced(F, result, shape, dim, keepdim)
     if p == 0:
         return None
     if p == 1:
         return grad * F.sgn(input)
-    if p == 2:
-        return input * F.masked_fill_zero(grad / full, full)
     if p in (float("inf"), float("-inf")):
         hits = F.abs(input) == full
         counts = F.sum(hits, axes_of(dim, len(shape)), True)

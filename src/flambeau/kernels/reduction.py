@@ -207,6 +207,9 @@ def _cast_sum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
     """`sum` in another dtype than that of `x`."""
     if x.dtype.kind == "c" and dtype.kind != "c":
         x = x.real
+    if x.dtype.kind == "b" and dtype.kind in "iu" and x.__class__ is np.ndarray:
+        if axes is None or axes.__class__ is tuple and len(axes) == x.ndim:
+            return np.full((1,) * x.ndim if keepdims else (), np.count_nonzero(x), np.int64).astype(dtype, copy=False)
     if dtype.itemsize == 2 and dtype.kind in "fV":
         return add_reduce(x, axes, _F32, keepdims=keepdims).astype(dtype)
     return add_reduce(x, axes, dtype, keepdims=keepdims)

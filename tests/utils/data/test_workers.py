@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import flambeau.utils.data
+from flambeau.multiprocessing import reductions
 from flambeau.tensor import wrap
 from flambeau.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 from flambeau.utils.data._utils import channel, parallel
@@ -46,6 +47,7 @@ def nothing_left_behind():
     if LINUX:  # the standard library's helpers keep files open as long as the process lives: they start first
         resource_tracker.ensure_running()
         forkserver.ensure_running()
+        reductions._arena.take(1)  # as is the block of memory that small tensors share
     before, shared = descriptors(), set(shared_files())
     yield
     assert not multiprocessing.active_children()
@@ -496,6 +498,7 @@ import os, sys, time
 import numpy as np
 sys.path[:0] = [{src!r}]
 import flambeau as torch
+from flambeau.multiprocessing import reductions
 from flambeau.tensor import wrap
 from flambeau.utils.data import DataLoader, Dataset
 

@@ -60,26 +60,35 @@ def _leaves(tree: Any) -> list[Any]:
 
 def _settled(tree: Any, fresh: list[Any]) -> Any:
     """Results, without a graph where it leads to the fresh leaves alone."""
-    own = {id(innermost(t)) for t in fresh if innermost(t)._node is None}
+    own = _own_leaves(fresh)
 
     def settle(t: Any) -> Any:
-        if not isinstance(t, Tensor) or not t.requires_grad:
+        if not isinstance(t, Tensor) or not t.requires_grad or _leads_elsewhere([innermost(t)], own):
             return t
-        seen: set[int] = set()
-        stack = [innermost(t)._node or innermost(t)]
-        while stack:
-            edge = stack.pop()
-            edge = edge.node if edge.__class__ is Output else edge
-            if edge is None or id(edge) in seen:
-                continue
-            seen.add(id(edge))
-            if isinstance(edge, Node):
-                stack.extend(edge.edges)
-            elif id(edge) not in own:
-                return t
         return rewrapped(innermost(t).detach(), t)
 
     return tree_map(settle, tree)
+
+
+def _own_leaves(fresh: list[Any]) -> set[int]:
+    return {id(innermost(t)) for t in fresh if innermost(t)._node is None}
+
+
+def _leads_elsewhere(values: list[Any], own: set[int]) -> bool:
+    """Whether the graph behind plain tensors ends in other leaves than these."""
+    seen: set[int] = set()
+    stack = [v._node or v for v in values if v.requires_grad]
+    while stack:
+        edge = stack.pop()
+        edge = edge.node if edge.__class__ is Output else edge
+        if edge is None or id(edge) in seen:
+            continue
+        seen.add(id(edge))
+        if isinstance(edge, Node):
+            stack.extend(edge.edges)
+        elif id(edge) not in own:
+            return True
+    return False
 
 
 def _check_argnums(argnums: Any, count: int) -> tuple[int, ...]:
@@ -110,8 +119,11 @@ def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[list[Any], list[Any]]:
     return swapped, made
 
 
-def _gradients(outputs: Any, inputs: list[Any], directions: Any = None) -> list[Any]:
-    """The gradients with respect to the fresh inputs, zeros where there are none."""
+def _gradients(outputs: Any, inputs: list[Any], directions: Any = None, record: bool | None = None) -> list[Any]:
+    """The gradients with respect to the fresh inputs, zeros where there are none.
+
+    They are recorded only where someone can ask for their derivatives: where the graph leads to leaves outside, or `record` says so.
+    """
     values = [innermost(x) for x in inputs]
     pairs = [(lifted(o), d) for o, d in zip(outputs, directions or [None] * len(outputs)) if o.requires_grad]
     if not pairs:
@@ -119,7 +131,9 @@ def _gradients(outputs: Any, inputs: list[Any], directions: Any = None) -> list[
     plain = [innermost(o) for o, _ in pairs]
     ones = tensors.ones_like
     starts = [ones(p.detach()) if d is None else innermost(lifted(d)) for p, (_, d) in zip(plain, pairs)]
-    found = autograd_grad(plain, values, starts, create_graph=True, allow_unused=True)
+    if record is None:
+        record = any(s.requires_grad for s in starts) or _leads_elsewhere(plain, _own_leaves(inputs))
+    found = autograd_grad(plain, values, starts, retain_graph=True, create_graph=record, allow_unused=True)
     return [rewrapped(tensors.zeros_like(v.detach()) if g is None else g, x) for g, v, x in zip(found, values, inputs)]
 
 
@@ -364,9 +378,10 @@ def _jacobian(func: Callable[..., Any], argnums: Any, has_aux: bool, name: str, 
             _outputs(output, call)
             _refuse_complex(name, output, False)
             inputs, spec = tree_flatten(tuple(made))
+            record = _leads_elsewhere([innermost(o) for o in _leaves(output)], _own_leaves(inputs))
 
             def of_output(o: Any) -> Any:
-                rows = [_gradients([e], inputs) for e in o.reshape(-1).unbind(0)] if o.numel() else []
+                rows = [_gradients([e], inputs, None, record) for e in o.reshape(-1).unbind(0)] if o.numel() else []
                 columns = [
                     (tensors.stack([row[i] for row in rows]) if rows else x.new_zeros((0, *x.shape))).reshape((*o.shape, *x.shape))
                     for i, x in enumerate(inputs)

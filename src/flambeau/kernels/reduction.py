@@ -132,7 +132,13 @@ def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
     """
     if axes is None:
         axes = _DIMS[: x.ndim]
-    if not axes or axes.__class__ is not tuple or not (x.dtype is _F32 or x.dtype is _F64) or x.__class__ is not np.ndarray:
+    if (
+        not axes
+        or axes.__class__ is not tuple
+        or keepdims.__class__ is not bool
+        or not (x.dtype is _F32 or x.dtype is _F64)
+        or x.__class__ is not np.ndarray
+    ):
         return None
     first = axes[0]
     if not x.flags.carray or axes != _DIMS[first : first + len(axes)] or not x.size or not usable():

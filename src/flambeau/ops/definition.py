@@ -864,10 +864,11 @@ def operator(*public: str, **options: Any) -> Callable[[Callable[..., Any]], Ope
     return define
 
 
-def composite(*public: str, hot: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def composite(*public: str, hot: bool = False, formula: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: a function over Tensors, made of operators, under the given public names.
 
-    Overrides and function modes see the call first. A `hot` function tests for them itself.
+    Overrides and function modes see the call first. A `hot` function tests for them itself. With `formula`, backward formulas
+    and other composites find it under its own name, which no other definition may have.
     """
 
     def define(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -889,7 +890,8 @@ def composite(*public: str, hot: bool = False) -> Callable[[Callable[..., Any]],
             made.__wrapped__ = function  # type: ignore[attr-defined]
         for name in public:
             attach(name, made)
-        setattr(tensors, function.__name__, function)
+        if formula:
+            setattr(tensors, function.__name__, function)
         return made
 
     return define

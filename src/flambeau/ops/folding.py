@@ -54,7 +54,7 @@ def _text(values: Any) -> str:
     return f"({', '.join(map(str, values))})"
 
 
-@composite("F.unfold")
+@composite("F.unfold", formula=False)
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """All blocks of (N, C, H, W) or (C, H, W) as columns: (N, C * kh * kw, blocks)."""
     kernel, dilation = _pair(kernel_size, "kernel_size"), _pair(dilation, "dilation")

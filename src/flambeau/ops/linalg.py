@@ -64,7 +64,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 tensors.matrix_norm = matrix_norm
 
 
-@composite("linalg.norm")
+@composite("linalg.norm", formula=False)
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """The norm of a vector or matrix; of all elements where neither `ord` nor `dim` is given."""
     if isinstance(dim, int):
@@ -273,7 +273,7 @@ def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
     return _done(solve(A.reshape(rows, rows), B.reshape(-1)).reshape(*shape), out)
 
 
-@composite("linalg.vander")
+@composite("linalg.vander", formula=False)
 def vander(x: Any, N: int | None = None) -> Any:
     """Powers 0 to N - 1 of each element, along a new last dimension."""
     if x.ndim == 0:

@@ -492,12 +492,6 @@ def conj(input: Any) -> Any:
 formula_function("conj", k.conj, conj)
 
 
-@composite("torch.is_conj", "torch.is_neg", "Tensor.is_conj", "Tensor.is_neg", hot=True)
-def is_conj(input: Any) -> bool:
-    """False: conjugates and negatives are computed at once, never deferred."""
-    return False
-
-
 @operator("torch.sign", "Tensor.sign", "Tensor.sign_")
 def sign(input: Array, out: Any = None) -> Array:
     """-1, 0 or 1. Raises RuntimeError for complex numbers."""

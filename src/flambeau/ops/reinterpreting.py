@@ -250,15 +250,6 @@ def _c_name(x: Tensor) -> str:
     return {"float32": "float", "float64": "double", "int64": "long", "bool": "bool", "int32": "int"}.get(x.dtype.name, x.dtype.name)
 
 
-@composite("Tensor.is_set_to")
-def is_set_to(self: Tensor, tensor: Tensor) -> bool:
-    """Whether both look at the same memory in the same way."""
-    a, b = self._array, tensor._array
-    return a is b or (
-        a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype and bool(a.size == 0 or layout.address(a) == layout.address(b))
-    )
-
-
 # --- copies of what would be views ---------------------------------------------------------------------------------
 
 

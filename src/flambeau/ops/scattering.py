@@ -505,7 +505,7 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return put_at(self, expanded(self._array, _indices(indices)), values, accumulate)
 
 
-@composite("torch.index_put", "Tensor.index_put")
+@composite("torch.index_put", "Tensor.index_put", formula=False)
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with values written (or added) where the index tensors point."""
     from ..kernels.indexing import expanded

@@ -139,7 +139,7 @@ def input_gradient(grad_x: Any, grad: Any, weight: Any, stride: Ints, padding: I
 
 
 def weight_gradient(grad_weight: Any, grad: Any, x: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
-    """Writes the gradient of the windows into grad_weight; False where it is not for these kernels."""
+    """Writes the gradient of the windows into grad_weight; False where it is not for these kernels, or infinite."""
     if not _fits(groups, grad, x, grad_weight):
         return False
     images, channels = x.shape[:2]
@@ -154,4 +154,5 @@ def weight_gradient(grad_weight: Any, grad: Any, x: Any, stride: Ints, padding: 
     memory, flags = np.zeros(slots * work, x.dtype), np.zeros(slots, np.int64)
     kernel = library.weight_gradient(_KINDS[x.dtype])
     kernel(grad_weight, np.ascontiguousarray(x), np.ascontiguousarray(grad), memory, flags, table)
-    return True
+    # The zeros between the rows of a laid-out gradient meet elements that are no business of theirs: 0 times infinity is NaN.
+    return bool(np.isfinite(grad_weight).all())

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from harness import parity
+from harness import parity, run_python
 
 
 def library_of(torch):
@@ -66,6 +66,14 @@ def test_names(torch):
 def test_arguments(torch, call):
     op, _ = defined(torch)
     return eval(call, {"op": op, "torch": torch, "x": torch.ones(2)})
+
+
+def test_families_are_still_imported():
+    """`from flambeau.ops import family` asks the package for an attribute first."""
+    code = (
+        "import flambeau.library, types; from flambeau.ops import indefinite; assert isinstance(indefinite, types.ModuleType); print('ok')"
+    )
+    assert run_python("-c", code).stdout == "ok\n"
 
 
 @parity

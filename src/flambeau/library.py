@@ -26,7 +26,18 @@ __all__ = [
     "register_vmap", "get_ctx", "get_kernel", "custom_op", "triton_op", "wrap_triton", "infer_schema",
 ]  # fmt: skip
 
-_ops.__dict__["__getattr__"] = namespace  # torch.ops.<namespace>
+
+def _of_ops(name: str) -> Any:
+    """`torch.ops.<name>`: the operators of a namespace, or a file of the package, which `from .ops import name` asks for first."""
+    import importlib.util
+
+    path = f"{_ops.__name__}.{name}"
+    if importlib.util.find_spec(path) is not None:
+        return importlib.import_module(path)
+    return namespace(name)
+
+
+_ops.__dict__["__getattr__"] = _of_ops
 
 _KEYS = {"cpu": "CPU", "cuda": "CUDA", "meta": "Meta", "mps": "MPS", "xpu": "XPU", "default": "CompositeExplicitAutograd"}
 

@@ -89,18 +89,25 @@ def test_backward_without_memory(torch):
     return made
 
 
-SQUARE = "m = torch.empty(2, 3, device='meta'); s = torch.empty(3, 3, device='meta'); i = torch.empty(2, dtype=torch.long, device='meta'); "
+SQUARE = """
+m, s = torch.empty(2, 3, device='meta'), torch.empty(3, 3, device='meta')
+i = torch.empty(2, dtype=torch.long, device='meta')
+"""
+DESCRIBED = "[(list(t.shape), t.stride(), t.dtype, str(t.device)) for t in (r if isinstance(r, tuple) else (r,))]"
 
 test_functions_of_several_operators = rows(
     *(
-        Row(f"{SQUARE}r = {e}; [(list(t.shape), t.stride(), t.dtype, str(t.device)) for t in (r if isinstance(r, tuple) else (r,))]", name=e)
+        Row(f"{SQUARE}r = {e}; {DESCRIBED}", name=e)
         for e in (
             "2.0 ** m", "F.one_hot(i, 4)", "torch.linalg.inv(s)", "torch.linalg.matrix_power(s, 3)", "torch.linalg.cholesky(s)",
-            "torch.linalg.cholesky_ex(s)", "torch.stft(torch.empty(64, device='meta'), 16, return_complex=True)", "torch.linalg.vander(s[0])",
+            "torch.linalg.cholesky_ex(s)",
+            "torch.stft(torch.empty(64, device='meta'), 16, return_complex=True)",
+            "torch.linalg.vander(s[0])",
             "torch.linalg.qr(m)", "torch.linalg.eigh(s)", "torch.linalg.svd(s)", "torch.linalg.solve(s, s)", "torch.linalg.lu_factor(s)",
             "torch.quantile(m, 0.5)", "torch.isclose(m, m)", "m.count_nonzero()", "torch.bernoulli(m)", "torch.multinomial(m, 1)",
-            "torch.searchsorted(s[0], m)", "torch.bucketize(m, s[0])", "torch.isin(m, s)", "m.masked_scatter(m > 0, m)", "m.T.double()",
-            "m.T + m.T", "torch.view_as_real(torch.complex(m, m))", "torch.fft.fft(m)", "torch.randperm(3, device='meta')", "torch.histc(m)",
+            "torch.searchsorted(s[0], m)", "torch.bucketize(m, s[0])", "torch.isin(m, s)", "m.masked_scatter(m > 0, m)",
+            "m.T.double()", "m.T + m.T", "torch.view_as_real(torch.complex(m, m))", "torch.fft.fft(m)", "torch.randperm(3, device='meta')",
+            "torch.histc(m)",
             "torch.scalar_tensor(1.0, device='meta')", "nn.EmbeddingBag(5, 3, device='meta')(i.view(1, 2))", "torch.linalg.pinv(s)",
             "nn.Embedding(5, 3, max_norm=1.0, device='meta')(i)", "F.interpolate(torch.empty(1, 2, 4, 4, device='meta'), scale_factor=2)",
         )

@@ -106,7 +106,7 @@ class Overload:
                 value, present = args[position], True
             else:
                 key = next((k for k in (p.name, *ALSO.get(p.name, ())) if k in kwargs), None)
-                value, present = kwargs.get(key), key is not None
+                value, present = kwargs.get(key or ""), key is not None
             if present and not (value is None and p.nullable):
                 fits, failed = matches(p, value, name)
                 if not fits and spread and position == 0 and not by_name:

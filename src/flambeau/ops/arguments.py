@@ -503,6 +503,8 @@ def chosen(public: Iterable[str], method: bool, args: tuple[Any, ...], kwargs: d
         return None
     if method:
         args = (itself, *args)
+    if any(where == "F" and not overloads_of(where, name) for where, _, name in names):
+        return None  # PyTorch's is written in Python, and may take more
     for where, _, name in names:
         if where != "Tensor" and overloads_of(where, name):
             return refusal(where, name, args, kwargs)

@@ -14,6 +14,8 @@ _F32 = np.dtype(np.float32)
 
 def scale_by_mask(x: Any, mask: Any, scale: float) -> Any:
     """x * scale where the mask holds, x * 0 elsewhere (NaN and infinities give NaN there, as in PyTorch)."""
+    if x.dtype.itemsize == 2:  # PyTorch's noise is of the dtype of x
+        scale = float(x.dtype.type(scale))
     if mask.__class__ is np.ndarray and mask.shape == x.shape:
         if mask.flags.carray:
             kernel = compiled_for(library.scale_by_mask, x)
@@ -30,10 +32,9 @@ def scale_by_mask(x: Any, mask: Any, scale: float) -> Any:
 
 @quiet
 def _scale_by_mask(x: Any, mask: Any, scale: float) -> Any:
-    """For masks of any shape; of float16 and bfloat16 PyTorch rounds the noise, too, which the kernel does not."""
+    """For masks of any shape."""
     if x.dtype.itemsize == 2:
-        noise = (mask * _F32.type(scale)).astype(x.dtype)
-        return (x.astype(_F32) * noise.astype(_F32)).astype(x.dtype)
+        return (x.astype(_F32) * (mask * _F32.type(scale))).astype(x.dtype)
     return x * np.multiply(mask, x.dtype.type(scale), dtype=x.dtype)
 
 

@@ -35,6 +35,7 @@ from ..autograd.version import UNVERSIONED, shared_version
 from ..autograd.views import cross
 from ..core.promotion import float_operand, float_operands, number_rounded_operands, operands, rounded_operands
 from ..kernels.elementwise import cast, in_float32
+from ..kernels.pointwise import FEW
 from ..tensor import PLAIN, Tensor, wrap
 from .dispatch import ALSO_CALLED, REQUIRED, after_failure, legacy_call, renamed, slow_dunder, slow_path
 from .dispatch import explained_here as explained_here
@@ -55,6 +56,7 @@ from .running import (
     UNSUITED,
     any_requires_grad,
     as_array,
+    backward_in_float32,
     both_to_float,
     broadcast_failure,
     call_node_hooks,
@@ -122,6 +124,7 @@ class Operator:
         legacy: str = "",
         widen: bool = True,
         rounds_number: bool = False,
+        kernel_backward: bool = False,
     ) -> None:
         self.forward = forward
         self.name: str = forward.__name__
@@ -152,10 +155,11 @@ class Operator:
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
-        self.widen = widen  # whether bfloat16 is computed in float32
+        self.widen = widen  # whether bfloat16 is computed in float32 around the kernel, not by it
         self.rounds_number = rounds_number  # whether a number beside half precision is rounded first
         self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
         self.overlap = overlap  # whether it may write one number where several elements share memory
+        self.kernel_backward = kernel_backward  # whether the gradient is one kernel, which takes half precision as it is
         self.takes_numbers = takes_numbers  # how many numbers may stand where tensors are expected
         self.choose_node = node if callable(node) else None  # the name may depend on the arrays
         self._variants: dict[str, type[Node]] = {}
@@ -566,9 +570,9 @@ class Operator:
                     test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':",
                     f"    {a}, {b} = both_to_float({a}, {b})",
                 ]
-            elif self.promote == "arithmetic" and self.widen:
+            elif self.promote == "arithmetic":
                 lines = [line.replace("= operands(", f"= {'number_' * self.rounds_number}rounded_operands(") for line in lines]
-            else:  # a comparison is not rounded
+            if self.promote == "compare" or self.promote == "arithmetic" and not self.widen:
                 lines = [line.replace(f" or {a}.dtype is not F32 and {a}.dtype is BF16", "") for line in lines]
         elif len(names) == 1 and self.promote == "float":
             a = f"a_{names[0]}"
@@ -617,6 +621,10 @@ class Operator:
         names = self._saved_names()
         scope: dict[str, Any] = {"formula": self.joint_formula}
         lines = [f"    {', '.join(names)}, = saved"] if names else []
+        if self.promote in ("arithmetic", "float") and self.outputs == 1 and names and not self.kernel_backward:
+            lines.insert(0, "    if grad.dtype is not F32 and F is arrays and grad.dtype.itemsize == 2 and grad.size > FEW:")
+            lines.insert(1, "        return backward_in_float32(self, grad, saved)")
+            scope |= {"F32": F32, "FEW": FEW, "arrays": arrays, "backward_in_float32": backward_in_float32}
         gradient = "grads" if self.outputs != 1 else "grad"
         if self.outputs == 0:
             lines += ["    if self.outputs == 1:", "        grads = [grads]"]

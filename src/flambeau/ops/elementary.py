@@ -248,7 +248,7 @@ def cosh(input: Array, out: Any = None) -> Array:
 cosh.derivative(input=lambda F, grad, input: grad * F.conj(F.sinh(input)))
 
 
-@operator(*_names("tanh"), "F.tanh", promote="float")
+@operator(*_names("tanh"), "F.tanh", promote="float", kernel_backward=True)
 def tanh(input: Array, out: Any = None) -> Array:
     """The hyperbolic tangent."""
     return k.tanh(input, out)
@@ -304,7 +304,7 @@ atanh.derivative(input=lambda F, grad, input: grad / F.conj(1.0 - input * input)
 # --- the logistic function -------------------------------------------------------------------------------------
 
 
-@operator(*_names("sigmoid"), "special.expit", "F.sigmoid", promote="float")
+@operator(*_names("sigmoid"), "special.expit", "F.sigmoid", promote="float", kernel_backward=True)
 def sigmoid(input: Array, out: Any = None) -> Array:
     """`1 / (1 + exp(-input))`."""
     return k.sigmoid(input, out=out)

@@ -102,6 +102,10 @@ class _Expressions:
         return x
 
     @staticmethod
+    def mul(a: Any, b: Any) -> Any:
+        return a * b
+
+    @staticmethod
     def tanh_backward(grad: Any, result: Any) -> Any:
         return grad * (1.0 - result * result)
 

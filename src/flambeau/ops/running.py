@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.node import Node, Output, next_sequence
+from ..autograd.node import Node, Output, arrays, next_sequence
 from ..autograd.version import remembered_version, shared_version
 from ..autograd.views import make_view
 from ..core import dtype as dtypes
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES
 from ..kernels import memory
+from ..kernels.elementwise import cast
 from ..tensor import PLAIN, wrap
 from .modes import stacks
 
@@ -110,6 +111,14 @@ def call_node_hooks(node: Node) -> None:
     """Tells whoever watches the graph being built (anomaly detection, saved-tensor hooks) of a new node."""
     for hook in stacks.node_hooks:
         hook(node)
+
+
+def backward_in_float32(node: Node, grad: Any, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`node.apply` for large arrays in half precision: NumPy, which computes what formulas say with Python's operators, is slow there."""
+    low, float32 = grad.dtype, dtypes.float32.numpy
+    wide = tuple(cast(x, float32) if x.__class__ is np.ndarray and x.dtype is low else x for x in saved)
+    found = node.apply(arrays, cast(grad, float32), wide)
+    return tuple(x if x is None else cast(x, low) for x in found)
 
 
 new_tensor = wrap

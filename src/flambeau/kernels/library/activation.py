@@ -111,7 +111,7 @@ def _scale_by_mask(row: Any, out: Any, x: Any, mask: Any, scale: Any) -> None:
     row.each(body)
 
 
-scale_by_mask = Kernel(_scale_by_mask, "out:f x:f mask:i1", 1, False, False, LIGHT)
+scale_by_mask = Kernel(_scale_by_mask, "out:f x:f mask:i1", 1, False, True, LIGHT)
 
 
 @row_kernel("out:f x:f", halves=True)

@@ -1,6 +1,8 @@
 # Written by tools/stubs.py from the definitions. Do not edit: run `make stubs`.
 
+from . import attention as attention
 from . import functional as functional
+from . import grad as grad
 from . import init as init
 from . import modules as modules
 from . import parallel as parallel

@@ -66,7 +66,8 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
     "Tensor.__radd__",
     "Tensor.__iadd__",
     promote="arithmetic",
-    rounds_number=True, widen=False,
+    rounds_number=True,
+    widen=False,
     takes_numbers=2,
     legacy="alpha",
 )
@@ -101,7 +102,8 @@ def check_subtraction(x: Any, y: Any) -> None:
     "Tensor.__sub__",
     "Tensor.__isub__",
     promote="arithmetic",
-    rounds_number=True, widen=False,
+    rounds_number=True,
+    widen=False,
     check=check_subtraction,
     takes_numbers=2,
     legacy="alpha",
@@ -142,7 +144,15 @@ rsub.derivative(input=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.
 rsub.native(lambda input, other: other - input)
 
 
-@operator(*everywhere("mul", "multiply"), "Tensor.__mul__", "Tensor.__rmul__", "Tensor.__imul__", promote="arithmetic", widen=False, takes_numbers=2)
+@operator(
+    *everywhere("mul", "multiply"),
+    "Tensor.__mul__",
+    "Tensor.__rmul__",
+    "Tensor.__imul__",
+    promote="arithmetic",
+    widen=False,
+    takes_numbers=2,
+)
 def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
     """`input * other`, broadcast."""
     return k.multiply(input, other, out)

@@ -2,6 +2,7 @@
 
 from . import clip_grad as clip_grad
 from . import convert_parameters as convert_parameters
+from . import fusion as fusion
 from . import init as init
 from . import memory_format as memory_format
 from . import parametrizations as parametrizations
@@ -15,6 +16,10 @@ from .clip_grad import clip_grads_with_norm_ as clip_grads_with_norm_
 from .clip_grad import get_total_norm as get_total_norm
 from .convert_parameters import parameters_to_vector as parameters_to_vector
 from .convert_parameters import vector_to_parameters as vector_to_parameters
+from .fusion import fuse_conv_bn_eval as fuse_conv_bn_eval
+from .fusion import fuse_conv_bn_weights as fuse_conv_bn_weights
+from .fusion import fuse_linear_bn_eval as fuse_linear_bn_eval
+from .fusion import fuse_linear_bn_weights as fuse_linear_bn_weights
 from .init import skip_init as skip_init
 from .memory_format import convert_conv2d_weight_memory_format as convert_conv2d_weight_memory_format
 from .memory_format import convert_conv3d_weight_memory_format as convert_conv3d_weight_memory_format

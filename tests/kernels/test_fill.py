@@ -6,6 +6,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
+import flambeau
 from flambeau.core.generator import Generator
 from flambeau.kernels import random, sampling
 from flambeau.kernels.compiler import threads, usable
@@ -113,3 +114,15 @@ def _doubtful(high: Any, low: Any, factor: Any) -> list[Any]:
     """Wrong results, all of them doubtful."""
     value, _ = fill._exponential(high, low, factor)
     return [value + 1.0, fill.constant(1, "i32")]
+
+
+def test_masks_are_the_same_on_one_thread_and_on_two():
+    count, found = threads.count(), []
+    try:
+        for n in (1, 2):
+            threads.set_count(n)
+            flambeau.manual_seed(5)
+            found.append((random.bernoulli_mask((random.OVERLAPPED + 1234,), 0.3).tobytes(), flambeau.rand(3).tolist()))
+    finally:
+        threads.set_count(count)
+    assert found[0] == found[1]

@@ -720,6 +720,8 @@ class Operator:
                 base = n[:-6]
                 saved.append(f"[x.shape for x in a_{base}]" if self.kinds[base] == "list" else
                              f"getattr(a_{base}, 'shape', ())")  # fmt: skip
+            elif n.endswith("_strides") and n[:-8] in self.tensor_params:
+                saved.append(f"a_{n[:-8]}.strides")
             elif n.endswith("_dtype") and n[:-6] in self.tensor_params:
                 saved.append(f"{n[:-6]}._array.dtype")
             elif n in self.params:

@@ -6,11 +6,13 @@ from itertools import pairwise
 from operator import index as as_int
 from typing import Any
 
+import numpy as np
+
 from ..core import layout
 from ..core.layout import normalize_dim, strided_view, strides_of
 from ..kernels import memory, placing
 from ..tensor import PLAIN, Tensor, wrap
-from .definition import Array, composite, explained_here, formula_function, handle_overrides, operator
+from .definition import Array, arrays, composite, explained_here, formula_function, handle_overrides, operator, tensors
 from .modes import modes
 from .shape import as_dim, ints
 
@@ -422,13 +424,35 @@ def unbind(input: Array, dim: int = 0) -> list[Array]:
     return [input[(slice(None),) * d + (i, ...)] for i in range(input.shape[d])]
 
 
+def _unbound(grads: Any, shape: Any, strides: Any, dtype: Any, dim: int) -> Array:
+    """The gradients of the parts in the memory order of what was taken apart: reshaping it back then costs no copy."""
+    given = [g for g in grads if g is not None]
+    if any(g.__class__ is not np.ndarray for g in given):
+        return _stacked(arrays, grads, shape, dtype, dim)
+    result = layout.empty_strided(shape, layout.ordered_strides(shape, strides), dtype)
+    parts = np.moveaxis(result, dim, 0)
+    for part, grad in zip(parts, grads):
+        if grad is None:
+            memory.fill(part, 0)
+        else:
+            memory.copy_into(part, grad)
+    return result
+
+
 def _stacked(F: Any, grads: Any, shape: Any, dtype: Any, dim: int) -> Any:
     d = dim % len(shape)
     part = drop(shape, d)
     return F.stack([g if g is not None else F.zeros(part, dtype) for g in grads], d) if grads else F.zeros(shape, dtype)
 
 
-unbind.derivative(input=lambda F, grads, input_shape, input_dtype, dim: _stacked(F, grads, input_shape, input_dtype, dim))
+formula_function(
+    "unbound",
+    _unbound,
+    lambda grads, shape, strides, dtype, dim: _stacked(tensors, grads, shape, dtype, dim),
+)
+unbind.derivative(
+    input=lambda F, grads, input_shape, input_strides, input_dtype, dim: F.unbound(grads, input_shape, input_strides, input_dtype, dim)
+)
 
 
 # --- any strides ---------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Views, joining, repeating, rearranging and padding, compared with PyTorch: values, strides, gradients, errors."""
 
+import pytest
+
 from harness import Row, parity, randint, randn, rows, value
 
 ALL = "bool uint8 int64 float16 bfloat16 float32 float64 complex64"
@@ -183,3 +185,16 @@ def test_chained_views_lead_to_the_base(torch):
     row = x[1:].t()[2]
     row += 5
     return x, row._base is x, row._is_view(), x._is_view(), row.is_contiguous(), row.stride(), row.storage_offset()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("dim", [0, 1, -1])
+@parity
+def test_the_gradient_of_unbind_in_any_memory_order(torch, dim, order):
+    x = torch.arange(24.0).view(2, 3, 4).permute(order).requires_grad_()
+    parts = (x * 2).unbind(dim)
+    (parts[0].square().sum() + parts[-1].sum()).backward()
+    line = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    a, _, c = line.unbind()
+    (a * 3 + c * c).backward()
+    return x.grad, line.grad

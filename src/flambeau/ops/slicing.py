@@ -430,9 +430,9 @@ def _unbound(grads: Any, shape: Any, strides: Any, dtype: Any, dim: int) -> Arra
     if any(g.__class__ is not np.ndarray for g in given):
         return _stacked(arrays, grads, shape, dtype, dim)
     result = layout.empty_strided(shape, layout.ordered_strides(shape, strides), dtype)
-    lead = (slice(None),) * (dim % len(shape))
+    lead: tuple[Any, ...] = (slice(None),) * (dim % len(shape))
     for i, grad in enumerate(grads):
-        part = result[(*lead, i, ...)]
+        part = result[lead + (i, ...)]
         if grad is None:
             memory.fill(part, 0)
         else:

@@ -13,7 +13,7 @@ from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
 from ..core.layout import broadcast_shapes
-from ..kernels import gamma_gradient, memory, sampling
+from ..kernels import memory, sampling
 from ..kernels import random as k
 from ..tensor import PLAIN, Tensor, guard_in_place, wrap
 from .creation import allocate, finish, like_array, numpy_dtype, shape_of
@@ -333,7 +333,9 @@ def _standard_gamma(input: Array, generator: Any = None) -> Array:
 @operator("torch._standard_gamma_grad")
 def _standard_gamma_grad(input: Array, output: Array) -> Array:
     """The gradient of the gamma numbers `output` for their shapes `input`."""
-    return gamma_gradient.standard_gamma_grad(input, output)
+    from ..kernels.gamma_gradient import standard_gamma_grad  # brings special functions and their tables along
+
+    return standard_gamma_grad(input, output)
 
 
 @operator("torch._sample_dirichlet", node="SampleDirichletBackward0")
@@ -345,7 +347,9 @@ def _sample_dirichlet(input: Array, generator: Any = None) -> Array:
 @operator("torch._dirichlet_grad")
 def _dirichlet_grad(x: Array, alpha: Array, total: Array) -> Array:
     """The part of the Dirichlet numbers' gradient that belongs to one of them, divided by 1 - x."""
-    return gamma_gradient.dirichlet_grad(x, alpha, total)
+    from ..kernels.gamma_gradient import dirichlet_grad
+
+    return dirichlet_grad(x, alpha, total)
 
 
 def _no_derivative(name: str) -> Any:

@@ -264,11 +264,3 @@ def bernoulli() -> Callable[..., Any]:
     from ..compiler.jit import python_function
 
     return python_function(_numbers("flambeau_bernoulli", "i8", _BELOW), "flambeau_bernoulli")
-
-
-@cache
-def numbers64() -> Callable[..., Any]:
-    """`kernel(out, state, 0.0)`: out (1-d, uint64) is the next 64-bit numbers of the stream."""
-    from ..compiler.jit import python_function
-
-    return python_function(_numbers("flambeau_numbers64", "i64", "  %value = or i64 %number, %limit"), "flambeau_numbers64")

@@ -8,7 +8,7 @@ last: the loops go over the rows of a matrix, and inside over many columns; what
 
 from typing import Any, Callable
 
-from .entry import Parameter, converted, entry, part, signature
+from .entry import Parameter, context, converted, entry, part, signature
 from .expression import Expression, cast, where
 from .llvm import LLVM_TYPE, PRELUDE, STORAGE, Array, Block, Row, literal
 
@@ -229,7 +229,13 @@ finished:
   ret void
 }}
 """
-    return PRELUDE + body + part(fields, arrays, []) + entry(name, arrays, numbers, fields, [], [], "channels", False, False, grain)
+    return (
+        PRELUDE
+        + body
+        + context(fields)
+        + part(fields, arrays, [])
+        + entry(name, arrays, numbers, fields, [], [], "channels", False, False, grain)
+    )
 
 
 def column_module(
@@ -276,4 +282,10 @@ finished:
 }}
 """
     over = "columns" if channels else "inner"
-    return PRELUDE + body + part(fields, arrays, []) + entry(name, arrays, numbers, fields, [], [], over, False, False, grain)
+    return (
+        PRELUDE
+        + body
+        + context(fields)
+        + part(fields, arrays, [])
+        + entry(name, arrays, numbers, fields, [], [], over, False, False, grain)
+    )

@@ -8,6 +8,11 @@ from typing import Callable
 
 from .expression import Expression
 from .llvm import PRELUDE, STORAGE, Array, Row
+from .streaming import choice, only_result, parts
+
+SHORT = 24
+"""A map of fewer instructions waits for memory. It is as fast with vectors of 256 bits, which cross cache lines less often than those of
+512: NumPy aligns arrays to 16 bytes."""
 
 Parameter = tuple[str, str, str]
 """Name, type in memory, layout: "" one element per column of each row, "row" one per row, "shared" one row for all, "cycle"
@@ -51,16 +56,21 @@ def module(
     else:
         bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 0\n" for n, _, _ in arrays)
         body = "\n".join(["start:", convert + bases, "  %first = add i64 %begin, 0", "  %last = add i64 %end, 0", *row.lines, "  ret void"])
+    width = ' "prefer-vector-width"="256"' if not rows and len(row.lines) < SHORT else ""
     code = f"""
-define internal void @body({signature(fields)}, i64 %begin, i64 %end) noinline {{
+define internal void @body({signature(fields)}, i64 %begin, i64 %end) noinline{width} {{
 {body}
 }}
 """
+    result = only_result(row, arrays) if access is None and not rows else None
     return (
         PRELUDE
         + code
-        + part(fields, arrays, partial)
-        + entry(name, arrays, numbers, fields, cycles, partial, "rows" if rows else "elements", access is not None, row.serial, grain)
+        + context(fields)
+        + (part(fields, arrays, partial) if result is None else parts(fields, loaded(fields), *arrays[result][:2]))
+        + entry(
+            name, arrays, numbers, fields, cycles, partial, "rows" if rows else "elements", access is not None, row.serial, grain, result
+        )
     )
 
 
@@ -165,17 +175,22 @@ finished:
   ret void"""
 
 
+def context(fields: list[str]) -> str:
+    """The struct of the fields."""
+    return f"\n%context = type {{ {', '.join(f.split()[0] for f in fields)} }}\n"
+
+
+def loaded(fields: list[str]) -> str:
+    """IR that loads the fields from the context."""
+    return "".join(
+        f"  {n}_at = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {n} = load {t}, ptr {n}_at\n"
+        for i, (t, n) in enumerate(f.split() for f in fields)
+    )
+
+
 def part(fields: list[str], arrays: list[Parameter], partial: list[int]) -> str:
     """`@part(context, begin, end)`: the body over a range, or over a range of chunks of rows."""
-    types = [f.split()[0] for f in fields]
-    names = [f.split()[1] for f in fields]
-    loads = "".join(
-        f"  {n}_at = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {n} = load {t}, ptr {n}_at\n"
-        for i, (t, n) in enumerate(zip(types, names))
-    )
-    head = (
-        f"\n%context = type {{ {', '.join(types)} }}\n\ndefine internal void @part(ptr %context, i64 %begin, i64 %end) {{\nentry:\n{loads}"
-    )
+    head = f"\ndefine internal void @part(ptr %context, i64 %begin, i64 %end) {{\nentry:\n{loaded(fields)}"
     if not partial:
         return f"{head}  call void @body({', '.join(fields)}, i64 %begin, i64 %end)\n  ret void\n}}\n"
     moved, arguments = "", list(fields)
@@ -213,11 +228,13 @@ def entry(
     walks: bool,
     serial: bool,
     grain: int,
+    streamed: int | None = None,
 ) -> str:
     """The built-in function: arguments into the context, then the whole range here or over the pool.
 
     over: what the range counts of the first array: "rows", "elements" or "channels" (the second dimension), "columns" (channels with
-    nothing behind them), or "inner" (the rows along the middle of three dimensions).
+    nothing behind them), or "inner" (the rows along the middle of three dimensions). streamed: which array may be written past the
+    caches (see `streaming.py`).
     """
     loads, values = [], []
     for i in range(len(arrays)):
@@ -294,11 +311,15 @@ def entry(
             f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}",
             f"  store {field.split()[0]} {value}, ptr %field{i}",
         ]
+    run = "@part"
+    if streamed is not None:
+        loads.append(choice([f"%data{i}" for i in range(len(arrays))], streamed, arrays[streamed][1]))
+        run = "%run"
     large = "" if serial else f"""  %large = icmp sgt i64 {work}, {share}
   br i1 %large, label %over_pool, label %here
 over_pool:
   %gil = call ptr @PyEval_SaveThread()
-  call void @flambeau_parallel(ptr @part, ptr %context, i64 {work}, i64 {share})
+  call void @flambeau_parallel(ptr {run}, ptr %context, i64 {work}, i64 {share})
   call void @PyEval_RestoreThread(ptr %gil)
   br label %finished
 """  # fmt: skip
@@ -308,7 +329,7 @@ entry:
   %context = alloca %context
 {chr(10).join(loads)}
 {large or "  br label %here" + chr(10)}here:
-  call void @part(ptr %context, i64 0, i64 {work})
+  call void {run}(ptr %context, i64 0, i64 {work})
   br label %finished
 finished:
   %references = load i64, ptr %o0

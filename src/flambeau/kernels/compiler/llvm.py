@@ -253,17 +253,21 @@ class Row:
         self.block: Block | None = None
         self.label = "start"
         self.serial = False  # whether rows write where other rows do
+        self.loaded: set[str] = set()
+        self.stored: set[str] = set()
 
     def fresh(self, prefix: str = "%v") -> str:
         self.count += 1
         return f"{prefix}{self.count}"
 
     def load(self, array: Array, index: Expression) -> Expression:
+        self.loaded.add(array.pointer)
         return Expression("load", array.type, array.pointer, index.arguments[0], array.stored, array.access)
 
     def store(self, array: Array, index: Expression, value: Any) -> None:
         block = self.block
         assert block is not None
+        self.stored.add(array.pointer)
         if array.layout in ("shared", "cycle"):
             self.serial = True
         if not isinstance(value, Expression):

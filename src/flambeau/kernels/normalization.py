@@ -1,6 +1,7 @@
 """Layer, group and RMS normalisation and their gradients."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,17 @@ import numpy as np
 from ..core.meta import MetaArray
 from .batch_norm import channel_dots, channel_sums
 from .compiler import chunks_of_rows, compiled_for, in_numpy, mapped, unimplemented, usable
+from .compiler.launch import GRAIN
+from .compiler.threads import count as thread_count
 from .elementwise import multiply
+from .library import layer_norm as ordered
 from .library import normalization as library
 from .pointwise import LARGE
 from .quiet import quiet
 
-_F32 = np.dtype(np.float32)
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 SHORT = 8
-"""Rows of fewer elements: the few that people print and compare."""
+"""Rows of fewer elements: the few that people print and compare, which NumPy does in PyTorch's order, too."""
 
 
 def _rows(x: Any, count: int) -> Any:
@@ -34,32 +38,63 @@ def _room(like: Any, shape: Any, dtype: Any, make: Any = np.empty) -> Any:
     return make(shape, dtype) if like.__class__ is np.ndarray else MetaArray(shape, dtype)
 
 
+def _element(*arrays: Any) -> str | None:
+    """What machine code calls the dtype of some arrays, where kernels in PyTorch's order take them; else None. None is no array."""
+    dtype = arrays[0].dtype
+    if dtype is not _F32 and dtype is not _F64 or not usable():
+        return None
+    for a in arrays:
+        if a is not None and (a.__class__ is not np.ndarray or a.dtype is not dtype or not a.flags.carray):
+            return None
+    return "float" if dtype is _F32 else "double"
+
+
+@lru_cache(256)
+def _row_table(rows: int, count: int) -> Any:
+    return np.array([rows, GRAIN // count + 1, count, rows, 1], np.int64)
+
+
+@lru_cache(256)
+def _part_table(rows: int, count: int, threads: int) -> Any:
+    """As many parts of all rows as there are threads, or rows."""
+    each = -(-rows // min(threads, rows))
+    parts = -(-rows // each)
+    return np.array([parts, 1 if rows * count > GRAIN else parts, count, rows, each], np.int64)
+
+
 def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float, name: str = "LayerNormKernelImpl") -> tuple[Any, Any, Any]:
     """(x - mean) / sqrt(var + eps) * weight + bias over rows of `count` elements.
 
-    Returns the result in x's shape, and per row the mean and 1 / sqrt(var + eps). Raises NotImplementedError, by this name, for
-    complex numbers and integers.
+    Returns the result in x's shape, and per row the mean and 1 / sqrt(var + eps): compiled, and in float32 or float64, with PyTorch's bits.
+    Raises NotImplementedError, by this name, for complex numbers and integers.
     """
-    if count < SHORT:
+    element = _element(x, weight, bias)
+    if element is not None and count:
+        rows = x.size // count
+        out, statistics = np.empty(x.shape, x.dtype), np.empty((2, rows, 1), x.dtype)
+        mean, rstd = statistics
+        launch = ordered.forward(element, weight is not None, bias is not None)
+        launch(out, mean, rstd, x, x if weight is None else weight, x if bias is None else bias, _row_table(rows, count), float(eps))
+        return out, mean, rstd
+    if not count:
         if x.dtype.kind in "biuc":
             raise unimplemented(name, x.dtype)
-        if not count:
-            return np.zeros_like(x), *_statistics(x, 0, 2)
-        return _short_layer_norm(x, count, weight, bias, eps)
+        return np.zeros_like(x), *_statistics(x, 0, 2)
     if weight is None and bias is not None:
         weight = np.ones_like(bias)
     given = [w.reshape(-1) for w in (weight, bias) if w is not None]
     kernel = (library.layer_norm_plain, library.layer_norm_weight, library.layer_norm)[len(given)]
-    rows = _rows(x, count)
-    found = None if rows is None else compiled_for(kernel, rows, *given)
+    halves = _rows(x, count)
+    found = None if halves is None else compiled_for(kernel, halves, *given)
     if found is None:
         if x.dtype.kind in "biuc":
             raise unimplemented(name, x.dtype)
-        rows, found, out = x.reshape(-1, count), in_numpy(kernel, x.dtype), _room(x, x.shape, x.dtype)
-    else:
-        out = np.empty(x.shape, x.dtype)
-    mean, rstd = _statistics(x, len(rows), 2)
-    found(out.reshape(-1, count), mean, rstd, rows, *given, 1 / count, float(eps))
+        if count < SHORT:
+            return _short_layer_norm(x, count, weight, bias, eps)
+        found = in_numpy(kernel, x.dtype)
+    out = _room(x, x.shape, x.dtype)
+    mean, rstd = _statistics(x, x.size // count, 2)
+    found(out.reshape(-1, count), mean, rstd, x.reshape(-1, count), *given, 1 / count, float(eps))
     return out, mean, rstd
 
 
@@ -95,11 +130,18 @@ def _running_statistics(rows: Any) -> tuple[Any, Any]:
 
 
 def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
-    """The gradients of x, weight and bias; None where `needs` is False."""
+    """The gradients of x, weight and bias; None where `needs` is False.
+
+    Compiled, and in float32 or float64, they have PyTorch's bits. Those of weight and bias are added up in as many parts as there are
+    threads, as PyTorch does it.
+    """
     if not x.size:
         shape = (0,) if weight is None else weight.shape
         return np.zeros_like(x), _room(x, shape, x.dtype, np.zeros), _room(x, math.prod(shape), x.dtype, np.zeros)
     count = x.size // mean.size
+    element = _element(x, grad, mean, rstd, weight)
+    if element is not None:
+        return _layer_norm_backward_in_order(element, grad, x, mean, rstd, weight, needs, count)
     plain = weight is None and not needs[1] and not needs[2]
     kernel, given = library.layer_norm_plain_backward, []
     if not plain:
@@ -120,6 +162,23 @@ def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
     found(out.reshape(-1, count), sums[0], sums[1], g, rows, mean, rstd, *given, 1 / count)
     grads = np.add.reduce(sums, 1).astype(x.dtype, copy=False)
     return out if needs[0] else None, grads[0].reshape(weight.shape) if needs[1] else None, grads[1] if needs[2] else None
+
+
+def _layer_norm_backward_in_order(
+    element: str, grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any, count: int
+) -> tuple[Any, Any, Any]:
+    """`layer_norm_backward` by machine code."""
+    rows, out = mean.size, np.empty(x.shape, x.dtype)
+    factor = x if weight is None else weight
+    if not needs[1] and not needs[2]:
+        kernel = ordered.backward(element, weight is not None, False)
+        kernel(out, x, x, grad, x, mean, rstd, factor, _row_table(rows, count))
+        return out, None, None
+    table = _part_table(rows, count, thread_count())
+    sums = np.empty((2, table[0], -(-count // ordered.PADDING) * ordered.PADDING), x.dtype)
+    ordered.backward(element, weight is not None, True)(out, *sums, grad, x, mean, rstd, factor, table)
+    to_weight, to_bias = (sums[:, 0] if table[0] == 1 else np.add.reduce(sums, 1))[:, :count]
+    return out if needs[0] else None, to_weight.reshape(weight.shape) if needs[1] else None, to_bias if needs[2] else None
 
 
 def _computed(dtype: Any) -> Any:

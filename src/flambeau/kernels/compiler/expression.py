@@ -187,6 +187,8 @@ def _function_of_two(name: str) -> Any:
 
 
 sqrt = _function("sqrt")
+their_sqrt = _function("their_sqrt")
+"""PyTorch's square root, which of float32 need not be rounded correctly: see `square_root.py`."""
 absolute = _function("abs")
 rint = _function("rint")
 floor = _function("floor")

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any, Callable
 
-from . import cache
+from . import cache, square_root
 from .loader import load
 from .machine import identity
 
@@ -48,13 +48,18 @@ class Compiler:
     def object_code(self, ir: str, loops: bool = True) -> bytes:
         """Optimised machine code of a module. loops: whether LLVM is to make vector code of them, which takes half as long again."""
         llvm = self.llvm
-        module = llvm.parse_assembly(ir)
+        rooted = square_root.NAME in ir
+        module = llvm.parse_assembly(ir + square_root.definitions() if rooted else ir)
         module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=3 if loops else 1)
         options.loop_vectorization = options.loop_interleaving = options.loop_unrolling = loops
         options.slp_vectorization = False
         builder = llvm.create_pass_builder(self.machine, options)
         builder.getModulePassManager().run(module, builder)
+        if rooted:
+            late = llvm.create_new_module_pass_manager()
+            late.add_always_inliner_pass()
+            late.run(module, builder)
         return self.machine.emit_object(module)
 
     def link(self, code: bytes, name: str, symbols: tuple[str, ...]) -> list[int]:

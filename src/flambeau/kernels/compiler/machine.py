@@ -27,6 +27,12 @@ def _flags() -> str | None:
     return _about_cpu("flags")
 
 
+@functools.cache
+def vendor() -> str | None:
+    """Who made an x86 CPU: `GenuineIntel`, `AuthenticAMD`, ...; None where that is not known."""
+    return None if _flags() is None else _about_cpu("vendor_id")
+
+
 def _about_cpu(what: str) -> str | None:
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:

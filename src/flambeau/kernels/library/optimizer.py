@@ -1,13 +1,14 @@
 """Updates of parameters, in place. The numbers come in this order, the ones that only flip a sign last.
 
 An update is written in PyTorch's operators on one element, in PyTorch's order: of float16 and bfloat16 each of them rounds its
-result, as each of PyTorch's does. What depends on a number alone is decided before the loop, or while tracing for NumPy.
+result, as each of PyTorch's does; products are fused with the sums they go into where PyTorch's are. So the bits are PyTorch's. What
+depends on a number alone is decided before the loop, or while tracing for NumPy.
 """
 
 from typing import Any
 
 from ..compiler import Kernel, map_kernel
-from ..compiler.expression import absolute, maximum, minimum, rounded, sqrt, where
+from ..compiler.expression import absolute, maximum, minimum, multiply_add, rounded, sqrt, their_sqrt, where
 
 
 class Operators:
@@ -30,18 +31,18 @@ class Operators:
         return self.round(x / y)
 
     def sqrt(self, x: Any) -> Any:
-        return self.round(sqrt(x))
+        return their_sqrt(x) if self.stored == "f32" else self.round(sqrt(x))
 
     def sqrt_of_inverse(self, x: Any) -> Any:
         return self.round(1.0 / sqrt(x))
 
     def axpy(self, x: Any, y: Any, number: Any) -> Any:
         """x + number * y."""
-        return self.round(x + y * self.round(number))
+        return self.round(multiply_add(y, self.round(number), x))
 
     def addcmul(self, x: Any, y: Any, z: Any, number: Any) -> Any:
         """x + number * y * z."""
-        return self.round(x + y * number * z)
+        return self.round(multiply_add(y * number, z, x))
 
     def addcdiv(self, x: Any, y: Any, z: Any, number: Any) -> Any:
         """x + number * y / z."""
@@ -49,8 +50,8 @@ class Operators:
 
     def lerp(self, x: Any, y: Any, weight: Any) -> Any:
         """x + weight * (y - x), in the form that is exact at both ends."""
-        way = y - x
-        return self.round(where(weight < 0.5, x + way * weight, y - way * (1.0 - weight)))
+        near = weight < 0.5
+        return self.round(multiply_add(y - x, where(near, weight, weight - 1.0), where(near, x, y)))
 
     def gradient(self, g: Any, x: Any, decay: Any, sign: Any) -> Any:
         """The gradient to descend along: negated to maximize, plus decay * x.
@@ -246,7 +247,7 @@ def adagrad(row: Any, p: Any, g: Any, total: Any, decay: Any, eps: Any, size: An
 
     def body(i: Any) -> None:
         grad = o.gradient(g[i], p[i], decay, sign)
-        squares = o.round(total[i] + grad * grad)
+        squares = o.round(multiply_add(grad, grad, total[i]))
         total[i] = squares
         p[i] = o.addcdiv(p[i], grad, o.add(o.sqrt(squares), eps), size)
 

@@ -16,9 +16,8 @@ import numpy as np
 
 from ..core.generator import default_generator
 from .box_muller import LOW_24, PAIRS, Workspace, transform
-from .compiler import threads, usable
-from .library import fill, sampler
-from .library.twister import bernoulli
+from .compiler import usable
+from .library import fill, masks, sampler
 from .quiet import quiet
 from .random_support import (
     BOOL,
@@ -460,10 +459,6 @@ def geometric_(array: Any, p: float, generator: Any = None) -> Any:
     return one_by_one(array, draw)
 
 
-OVERLAPPED = 1 << 17
-"""From so many elements on one thread draws the words that the others then look at; alone, doing both at once is a fifth faster."""
-
-
 def bernoulli_(array: Any, p: float = 0.5, generator: Any = None) -> Any:
     """1 where U53 < p, else 0: two words for each element, whatever the dtype.
 
@@ -479,13 +474,8 @@ def bernoulli_(array: Any, p: float = 0.5, generator: Any = None) -> Any:
     generator = generator or default_generator
     limit = np.uint64(math.ceil(p * 2.0**53))  # U53 < p says that the 53 bits, as an integer, lie below p * 2^53
     if usable():
-        overlapped = flat.size > OVERLAPPED and threads.count() > 1
-        hits = drawn(
-            fill.below() if overlapped else bernoulli(),
-            flat if flat.dtype == BOOL else np.empty(flat.size, np.bool_),
-            generator,
-            float(limit),
-        )
+        hits = flat if flat.dtype == BOOL else np.empty(flat.size, np.bool_)
+        hits = drawn(masks.below(), hits, generator, float(limit), float(flat.size))
         if hits is not flat:
             flat[...] = hits
         if target is not None:

@@ -22,7 +22,7 @@ PIECE = 8192
 ALONE = 32768
 """Up to here waking another thread costs more than it gains."""
 
-LLVM = {"f32": "float", "f64": "double", "i64": "i64", "i32": "i32", "i8": "i8"}
+LLVM = {"f32": "float", "f64": "double", "i64": "i64", "i32": "i32"}
 
 
 def temper(word: Expression) -> Expression:
@@ -59,12 +59,6 @@ def _uniform32(word: Expression, low: Expression, width: Expression, high: Expre
 def _uniform64(first: Expression, second: Expression, low: Expression, width: Expression, high: Expression) -> list[Expression]:
     value = fma(unit53(first, second), width, low)
     return [where(value.equals(high), low, value)]
-
-
-def _below(first: Expression, second: Expression, limit: Expression) -> list[Expression]:
-    """Whether 2^53 U53 lies below the limit, 1 or 0."""
-    number = fma(cast(first & (2**21 - 1), "f64"), 2.0**32, unsigned(second))
-    return [cast(where(number < limit, constant(1, "i32"), 0), "i8")]
 
 
 def _integer(word: Expression, low: Expression, width: Expression, inverse: Expression) -> list[Expression]:
@@ -180,7 +174,7 @@ def _module(name: str, words: int, out: str, numbers: int, element: Callable[...
         f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i + 6}\n  store double %number{i}, ptr %field{i}\n"
         for i in range(numbers)
     )
-    size = {"i8": 1, "f32": 4}.get(out, 8)
+    size = 4 if out == "f32" else 8
     per_word = words
     declared = "declare i64 @llvm.smin.i64(i64, i64)", "declare double @llvm.cos.f64(double)", "declare double @llvm.sin.f64(double)"
     return f"""{PRELUDE}{chr(10).join(d for d in declared if d not in PRELUDE)}{STATE}
@@ -437,12 +431,6 @@ def uniform32() -> Callable[..., Any]:
 def uniform64() -> Callable[..., Any]:
     """The same with U53 and a float64 array."""
     return _compiled("uniform64", 2, "f64", 3, _uniform64)
-
-
-@cache
-def below() -> Callable[..., Any]:
-    """`kernel(out, state, limit)`: whether 2^53 U53 < limit, in a bool array."""
-    return _compiled("below", 2, "i8", 1, _below)
 
 
 @cache

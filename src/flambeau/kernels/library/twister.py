@@ -1,11 +1,8 @@
-"""MT19937 in blocks: the words of the stream, and dropout's noise, straight from NumPy's state of the generator.
+"""MT19937 in blocks: the words of the stream, straight from NumPy's state of the generator.
 
 Matsumoto and Nishimura, "Mersenne Twister", 1998. The recurrence reaches 227 words back at least, so LLVM vectorises it.
 The state is NumPy's own: 624 words and the position, which the kernels advance as NumPy would.
 """
-
-from functools import cache
-from typing import Any, Callable
 
 STATE = """
 define internal i32 @twisted(i32 %this, i32 %next, i32 %far) alwaysinline {
@@ -157,110 +154,3 @@ COUNT = """
   %dims = load ptr, ptr %dims_at
   %n = load i64, ptr %dims"""
 """How many elements a 1-d `out` has."""
-
-
-def _numbers(name: str, element: str, compute: str) -> str:
-    """A kernel that makes one element of `out` from each 64-bit number of the stream.
-
-    `compute` is the IR from `%number` (i64, the first word in the upper half) and `%limit` to `%value`.
-    """
-    from ..compiler.llvm import given_back
-
-    return f"""{STATE}
-define internal {element} @element(i64 %number, i64 %limit) alwaysinline {{
-{compute}
-  ret {element} %value
-}}
-
-define internal i64 @joined(i32 %high, i32 %low) alwaysinline {{
-  %h = zext i32 %high to i64
-  %l = zext i32 %low to i64
-  %shifted = shl i64 %h, 32
-  %number = or i64 %shifted, %l
-  ret i64 %number
-}}
-
-define internal void @fill(ptr noalias %out, ptr noalias %key, ptr noalias %pos_at, i64 %count, i64 %limit) {{
-entry:
-  br label %again
-again:
-  %done = phi i64 [0, %entry], [%done1, %one], [%done2, %batch_end]
-  %some = icmp slt i64 %done, %count
-  br i1 %some, label %look, label %finish
-look:
-  %pos = load i32, ptr %pos_at
-  %rest = sub i32 624, %pos
-  %pairs32 = ashr i32 %rest, 1
-  %pairs = sext i32 %pairs32 to i64
-  %wanted = sub i64 %count, %done
-  %less = icmp slt i64 %pairs, %wanted
-  %m = select i1 %less, i64 %pairs, i64 %wanted
-  %any = icmp sgt i64 %m, 0
-  br i1 %any, label %batch_start, label %one
-one:
-  %high = call i32 @next_word(ptr %key, ptr %pos_at)
-  %low = call i32 @next_word(ptr %key, ptr %pos_at)
-  %n = call i64 @joined(i32 %high, i32 %low)
-  %v = call {element} @element(i64 %n, i64 %limit)
-  %at = getelementptr {element}, ptr %out, i64 %done
-  store {element} %v, ptr %at
-  %done1 = add i64 %done, 1
-  br label %again
-batch_start:
-  %from = getelementptr i32, ptr %key, i32 %pos
-  %to = getelementptr {element}, ptr %out, i64 %done
-  br label %batch
-batch:
-  %i = phi i64 [0, %batch_start], [%i1, %batch]
-  %two = mul nuw nsw i64 %i, 2
-  %two1 = add nuw nsw i64 %two, 1
-  %high_at = getelementptr i32, ptr %from, i64 %two
-  %low_at = getelementptr i32, ptr %from, i64 %two1
-  %high0 = load i32, ptr %high_at
-  %low0 = load i32, ptr %low_at
-  %high2 = call i32 @temper(i32 %high0)
-  %low2 = call i32 @temper(i32 %low0)
-  %n2 = call i64 @joined(i32 %high2, i32 %low2)
-  %v2 = call {element} @element(i64 %n2, i64 %limit)
-  %to_at = getelementptr {element}, ptr %to, i64 %i
-  store {element} %v2, ptr %to_at
-  %i1 = add nuw nsw i64 %i, 1
-  %end = icmp eq i64 %i1, %m
-  br i1 %end, label %batch_end, label %batch
-batch_end:
-  %m32 = trunc i64 %m to i32
-  %used = shl i32 %m32, 1
-  %pos1 = add i32 %pos, %used
-  store i32 %pos1, ptr %pos_at
-  %done2 = add i64 %done, %m
-  br label %again
-finish:
-  ret void
-}}
-
-define ptr @{name}(ptr %self, ptr %args, i64 %nargs) {{{ARGUMENTS}
-  %limit_at = getelementptr ptr, ptr %args, i64 2
-  %limit_object = load ptr, ptr %limit_at
-  %limit_data = getelementptr i8, ptr %limit_object, i64 16
-  %limit_float = load double, ptr %limit_data
-  %limit = fptoui double %limit_float to i64
-{COUNT[1:]}
-  call void @fill(ptr %out, ptr %key, ptr %pos_at, i64 %n, i64 %limit)
-{given_back("%object")}}}
-"""
-
-
-_BELOW = """  %low53 = and i64 %number, 9007199254740991
-  %less = icmp ult i64 %low53, %limit
-  %value = zext i1 %less to i8"""
-
-
-@cache
-def bernoulli() -> Callable[..., Any]:
-    """`kernel(out, state, limit)`: out (1-d, bool) is whether the low 53 bits of each 64-bit number are below the limit.
-
-    state: the generator's 625 words; limit: a Python float, a whole number up to 2^53.
-    """
-    from ..compiler.jit import python_function
-
-    return python_function(_numbers("flambeau_bernoulli", "i8", _BELOW), "flambeau_bernoulli")

@@ -272,22 +272,27 @@ def index_copy(target: Any, dim: int, index: Any, source: Any, negative: bool = 
 
 def masked_fill(target: Any, mask: Any, value: Any) -> None:
     """Writes one number where a mask, broadcast, holds."""
-    if (
-        target.size > LARGE
-        and target.__class__ is np.ndarray
-        and target.dtype.kind == "f"
-        and usable()
-        and _fill_large(target, mask, value)
-    ):
-        return
-    np.copyto(target, value, where=mask, casting="unsafe")
+    if not _large_fill(target, mask, value, target):
+        np.copyto(target, value, where=mask, casting="unsafe")
 
 
-def _fill_large(target: Any, mask: Any, value: Any) -> bool:
-    """`masked_fill` by a compiled kernel; False where there is none."""
+def masked_filled(x: Any, mask: Any, value: Any) -> Any:
+    """A row-major copy with one number where a mask, broadcast, holds."""
+    if x.__class__ is np.ndarray and x.size > LARGE:
+        result = np.empty(x.shape, x.dtype)
+        if _large_fill(result, mask, value, x):
+            return result
+    result = np.array(x, order="C")
+    np.copyto(result, value, where=mask, casting="unsafe")
+    return result
+
+
+def _large_fill(target: Any, mask: Any, value: Any, x: Any) -> bool:
+    """Writes x with one number where the mask holds by a compiled kernel; False where there is none."""
     kernel, dtype = elementwise.where_number, target.dtype
-    number = dtype.type(value)
-    return kernel.takes(dtype) and mapped(kernel, dtype, target, mask, target, float(number)) is not None
+    if target.size <= LARGE or target.__class__ is not np.ndarray or dtype.kind != "f" or not usable() or not kernel.takes(dtype):
+        return False
+    return mapped(kernel, dtype, target, mask, x, float(dtype.type(value))) is not None
 
 
 def masked_select(x: Any, mask: Any, shape: Any) -> Any:

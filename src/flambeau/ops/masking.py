@@ -42,8 +42,10 @@ def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = Non
         if shape != input.shape:
             raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
         result = start(input, out)
+    elif shape == input.shape:
+        return k.masked_filled(input, mask, value)
     else:
-        result = memory.array(input, order="C") if shape == input.shape else np.broadcast_to(input, shape).copy()
+        result = np.broadcast_to(input, shape).copy()
     k.masked_fill(result, mask, value)
     return result
 

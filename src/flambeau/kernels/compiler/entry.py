@@ -116,7 +116,10 @@ finished:
 
 def _walk_body(row: Row, arrays: list[Parameter], access: str, convert: str) -> str:
     """Elements [begin, end) of a walk: the plan is the inner size, the number of outer dimensions, their sizes from the
-    innermost on, and for each array the inner distance and one for each outer dimension, all in bytes."""
+    innermost on, and for each array the inner distance and one for each outer dimension, all in bytes.
+
+    Where a row lies is divided out at the start and whenever the innermost of the outer dimensions is through, added up in between.
+    """
     steps = ""
     for k, (n, _, _) in enumerate(arrays):
         steps += f"""  %{n}_per = add i64 %outer, 1
@@ -124,6 +127,8 @@ def _walk_body(row: Row, arrays: list[Parameter], access: str, convert: str) -> 
   %{n}_index = add i64 %{n}_before, %steps_at
   %{n}_steps = getelementptr i64, ptr %plan, i64 %{n}_index
   %{n}_row_step = load i64, ptr %{n}_steps
+  %{n}_along_at = getelementptr i64, ptr %{n}_steps, i64 %along
+  %{n}_along = load i64, ptr %{n}_along_at
 """
     offsets = "".join(f"  %{n}_offset = phi i64 [0, %next_row], [%{n}_offset1, %dim]\n" for n, _, _ in arrays)
     moves = ""
@@ -133,7 +138,9 @@ def _walk_body(row: Row, arrays: list[Parameter], access: str, convert: str) -> 
   %{n}_move = mul i64 %{n}_stride, %coordinate
   %{n}_offset1 = add i64 %{n}_offset, %{n}_move
 """
-    bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 %{n}_offset\n" for n, _, _ in arrays)
+    places = "".join(f"  %{n}_here = phi i64 [%{n}_offset, %located], [%{n}_further, %step]\n" for n, _, _ in arrays)
+    bases = "".join(f"  %{n}_row = getelementptr i8, ptr %{n}, i64 %{n}_here\n" for n, _, _ in arrays)
+    further = "".join(f"  %{n}_further = add i64 %{n}_here, %{n}_along\n" for n, _, _ in arrays)
     lines = "\n".join(row.lines)
     return f"""entry:
 {convert}  %inner = load i64, ptr %plan
@@ -141,17 +148,21 @@ def _walk_body(row: Row, arrays: list[Parameter], access: str, convert: str) -> 
   %outer = load i64, ptr %outer_at
   %sizes = getelementptr i64, ptr %plan, i64 2
   %steps_at = add i64 %outer, 2
+  %many = icmp sgt i64 %outer, 0
+  %along = zext i1 %many to i64
+  %first_size = load i64, ptr %sizes
+  %run = select i1 %many, i64 %first_size, i64 1
 {steps}  %row0 = sdiv i64 %begin, %inner
   %nothing = icmp sge i64 %begin, %end
   br i1 %nothing, label %finished, label %next_row
 next_row:
-  %row = phi i64 [%row0, %entry], [%row1, %{row.label}]
+  %located_row = phi i64 [%row0, %entry], [%row1, %step]
   br label %dims
 dims:
   %d = phi i64 [0, %next_row], [%d1, %dim]
-  %rest = phi i64 [%row, %next_row], [%rest1, %dim]
+  %rest = phi i64 [%located_row, %next_row], [%rest1, %dim]
 {offsets}  %deeper = icmp slt i64 %d, %outer
-  br i1 %deeper, label %dim, label %start
+  br i1 %deeper, label %dim, label %located
 dim:
   %size_at = getelementptr i64, ptr %sizes, i64 %d
   %size = load i64, ptr %size_at
@@ -160,8 +171,13 @@ dim:
   %coordinate = sub i64 %rest, %whole
   %d1 = add i64 %d, 1
 {moves}  br label %dims
+located:
+  %place0 = urem i64 %located_row, %run
+  br label %start
 start:
-  %base = mul i64 %row, %inner
+  %row = phi i64 [%located_row, %located], [%row1, %step]
+  %place = phi i64 [%place0, %located], [%place1, %step]
+{places}  %base = mul i64 %row, %inner
   %from = sub i64 %begin, %base
   %to = sub i64 %end, %base
   %first = call i64 @llvm.smax.i64(i64 %from, i64 0)
@@ -170,7 +186,11 @@ start:
   %row1 = add i64 %row, 1
   %reached = mul i64 %row1, %inner
   %again = icmp slt i64 %reached, %end
-  br i1 %again, label %next_row, label %finished
+  br i1 %again, label %step, label %finished
+step:
+  %place1 = add i64 %place, 1
+{further}  %inside = icmp slt i64 %place1, %run
+  br i1 %inside, label %start, label %next_row
 finished:
   ret void"""
 

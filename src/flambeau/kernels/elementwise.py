@@ -15,7 +15,7 @@ from ..core.promotion import as_element, result_dtype, wrap_integer
 from . import memory
 from .compiler import Kernel, in_numpy, mapped, usable
 from .library import elementwise as library
-from .pointwise import LARGE, LOW, arithmetic, binary_function, function, into, large
+from .pointwise import LARGE, LOW, arithmetic, binary_function, function, fused, into, large
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
@@ -75,7 +75,8 @@ log = function(np.log, library.log)
 log2 = function(np.log2, library.log2)
 log10 = function(np.log10, library.log10)
 log1p = function(np.log1p, library.log1p)
-sqrt = function(np.sqrt, library.sqrt, LARGE)
+sqrt = function(np.sqrt, library.sqrt)
+exact_sqrt = function(np.sqrt, library.exact_sqrt, LARGE)
 square = function(np.square, library.square, LARGE)
 _cube = function(lambda x, out: np.multiply(x * x, x, out=out), library.cube, LARGE)
 positive = quiet_unary(np.positive)
@@ -286,10 +287,11 @@ def result_numpy(*operands: Any) -> Any:
 def add_scaled(x: Any, y: Any, alpha: Any, out: Any = None) -> Any:
     """`x + alpha * y`"""
     dtype = (x if hasattr(x, "dtype") else y).dtype
-    if large(x) and y.__class__ is np.ndarray and alpha.__class__ in (float, int):
-        result = into(library.add_scaled, out, x, y, float(alpha))
-        if result is not None:
-            return result
+    if dtype.char in LOW and alpha.__class__ is float:
+        alpha = float(dtype.type(alpha))
+    result = fused(library.add_scaled, out, (x, y), alpha)
+    if result is not None:
+        return result
     token = silence(SILENT)
     try:
         if dtype.char in LOW:
@@ -387,7 +389,7 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
                 if y == 3:
                     return _cube(x, out)
                 if y == 0.5:
-                    return np.sqrt(x, out=out)
+                    return sqrt(x, out)
                 if y == -1:
                     return np.reciprocal(x, out=out)
                 if y == -0.5:
@@ -708,15 +710,11 @@ def heaviside(x: Any, at_zero: Any, out: Any = None) -> Any:
 
 def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     """`x + weight * (end - x)`, from the nearer end."""
-    if large(x) and end.__class__ is np.ndarray and weight.__class__ in (float, int):
-        result = into(library.lerp, out, x, end, float(weight), 1.0 - weight)
-        if result is not None:
-            return result
-    if large(x) and end.__class__ is weight.__class__ is np.ndarray:
-        result = into(library.lerp_between, out, x, end, weight)
-        if result is not None:
-            return result
-    return _lerp(x, end, weight, out=out)
+    if hasattr(weight, "dtype"):
+        result = fused(library.lerp_between, out, (x, end, weight))
+    else:
+        result = fused(library.lerp, out, (x, end), weight)
+    return result if result is not None else _lerp(x, end, weight, out=out)
 
 
 @rounded_once
@@ -733,11 +731,8 @@ def _lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
 
 def addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     """`x + value * a * b`"""
-    if large(x) and a.__class__ is b.__class__ is np.ndarray and value.__class__ in (float, int):
-        result = into(library.add_product, out, x, a, b, float(value))
-        if result is not None:
-            return result
-    return _addcmul(x, a, b, value, out=out)
+    result = fused(library.add_product, out, (x, a, b), value)
+    return result if result is not None else _addcmul(x, a, b, value, out=out)
 
 
 @rounded_once

@@ -221,3 +221,54 @@ def into(kernel: Kernel, out: Any, x: Any, *operands: Any) -> Any:
     if out.dtype is not dtype or out.shape != x.shape or not _apart(out, (x, *arrays)):
         return None
     return mapped(kernel, dtype, out, x, *operands)
+
+
+def fused(kernel: Kernel, out: Any, operands: tuple[Any, ...], number: Any = None) -> Any:
+    """A map that fuses products with sums, which NumPy cannot: compiled for every size, so that the bits do not depend on it.
+
+    operands: arrays of one dtype or numbers, broadcast. None where it cannot be compiled.
+    """
+    x = operands[0]
+    if x.__class__ is not ndarray:
+        x = operands[1]
+        if x.__class__ is not ndarray:
+            return None
+    if number is not None and number.__class__ is not float:
+        if number.__class__ is not int:
+            return None
+        number = float(number)
+    dtype, shape = x.dtype, x.shape
+    version = kernel.versions.get(dtype)
+    if version is None:
+        if not kernel.takes(dtype) or not usable():
+            return None
+        version = kernel.version(dtype)
+    for y in operands:
+        if y.__class__ is not ndarray or y.dtype is not dtype or y.shape != shape or not y.flags.carray:
+            return _fused_anyhow(kernel, dtype, out, operands, number)
+    if out is None:
+        out = empty(shape, dtype)
+    elif out.dtype is not dtype or out.shape != shape or not out.flags.carray or not _apart(out, operands):
+        return _fused_anyhow(kernel, dtype, out, operands, number)
+    return version(out, *operands) if number is None else version(out, *operands, number)
+
+
+def _fused_anyhow(kernel: Kernel, dtype: Any, out: Any, operands: tuple[Any, ...], number: float | None) -> Any:
+    """The same of arrays that lie otherwise than row-major, or that are broadcast."""
+    arrays = [np.asarray(y, dtype) if y.__class__ is float or y.__class__ is int else y for y in operands]
+    x = arrays[0]
+    if any(y.__class__ is not ndarray or y.dtype is not dtype for y in arrays):
+        return None
+    numbers = () if number is None else (number,)
+    if all(y.shape == x.shape for y in arrays):
+        return into(kernel, out, *arrays, *numbers)
+    if out is None:
+        if not all(y.flags.c_contiguous for y in arrays):
+            return None
+        try:
+            out = empty(np.broadcast_shapes(*[y.shape for y in arrays]), dtype)
+        except ValueError:
+            return None
+    elif out.dtype is not dtype or not _apart(out, arrays):
+        return None
+    return mapped(kernel, dtype, out, *arrays, *numbers)

@@ -12,7 +12,7 @@ from ..core.layout import normalize_dim, normalize_dims, row_major
 from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels import reduction as k
-from ..kernels.elementwise import sqrt, subtract
+from ..kernels.elementwise import exact_sqrt, subtract
 from ..kernels.memory import broadcast
 from ..tensor import PLAIN, Tensor
 from .creation import numpy_dtype
@@ -400,7 +400,7 @@ var_op.derivative(input=_var_derivative)
 @operator(node="StdBackward0", out=False)
 def std_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
     """The standard deviation along `dim`."""
-    return sqrt(_var_mean_arrays(input, dim, correction, keepdim)[0])
+    return exact_sqrt(_var_mean_arrays(input, dim, correction, keepdim)[0])
 
 
 def _std_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -421,7 +421,7 @@ def _with_mean(name: str, derivative: Any) -> Any:
 
     def forward(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
         variance, average = _var_mean_arrays(input, dim, correction, keepdim)
-        return as_array(variance if name == "var" else sqrt(variance)), as_array(average)
+        return as_array(variance if name == "var" else exact_sqrt(variance)), as_array(average)
 
     forward.__name__, forward.__doc__ = f"{name}_mean_op", f"`{name}` and the mean."
     op = operator(node=f"{name.capitalize()}MeanBackward0", outputs=2, out=False)(forward)

@@ -18,11 +18,8 @@ NAME = "@flambeau_sqrt"
 
 _WIDTHS = (4, 8, 16)
 
-CALL = (
-    f'{NAME}(float %s) "vector-function-abi-variant"="'
-    + ",".join(f"_ZGV_LLVM_N{n}v_flambeau_sqrt(flambeau_sqrt_{n})" for n in _WIDTHS)
-    + '"'
-)
+_VARIANTS = ",".join(f"_ZGV_LLVM_N{n}v_flambeau_sqrt(flambeau_sqrt_{n})" for n in _WIDTHS)
+CALL = f'{NAME}(float %s) "vector-function-abi-variant"="{_VARIANTS}"'
 """A call of it."""
 
 _PAIR = """  %low = shufflevector <16 x float> %x, <16 x float> poison, <8 x i32> <{first}>

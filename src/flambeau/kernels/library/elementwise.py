@@ -24,6 +24,15 @@ def unary(name: str, compute: Callable[[Any], Any], grain: int = GRAIN) -> Kerne
     return Kernel(build, "out:f x:f", 0, False, True, grain)
 
 
+def _sqrt(row: Any, out: Any, x: Any) -> None:
+    root = e.their_sqrt if x.stored == "f32" else e.sqrt
+
+    def body(i: Any) -> None:
+        out[i] = root(x[i])
+
+    row.each(body)
+
+
 def periodic(name: str) -> Kernel:
     """sin, cos or tan: where all numbers of a stretch are below 2^30, which is nearly always, without what the others need."""
 
@@ -178,7 +187,8 @@ absolute = unary("absolute", e.absolute, LIGHT)
 square = unary("square", lambda x: x * x, LIGHT)
 cube = unary("cube", lambda x: x * x * x, LIGHT)
 reciprocal = unary("reciprocal", lambda x: 1.0 / x, LIGHT)
-sqrt = unary("sqrt", e.sqrt, LIGHT)
+sqrt = Kernel(_sqrt, "out:f x:f", 0, False, True, LIGHT)
+exact_sqrt = unary("exact_sqrt", e.sqrt, LIGHT)
 sign = unary("sign", lambda x: e.where(x > 0.0, e.constant(1.0, x.type), e.where(x < 0.0, e.constant(-1.0, x.type), 0.0)), LIGHT)
 frac = unary("frac", lambda x: x - e.trunc(x), LIGHT)
 
@@ -274,18 +284,18 @@ def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int
     return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, grain)
 
 
-add_scaled = of_several("add_scaled", lambda x, y, alpha: x + y * alpha, 2, 1)
-add_product = of_several("add_product", lambda x, a, b, value: x + a * value * b, 3, 1)
+add_scaled = of_several("add_scaled", lambda x, y, alpha: e.multiply_add(y, alpha, x), 2, 1)
+add_product = of_several("add_product", lambda x, a, b, value: e.multiply_add(a * value, b, x), 3, 1)
 add_quotient = of_several("add_quotient", lambda x, a, b, value: x + a * value / b, 3, 1)
 
 
-def _lerp(x: Any, end: Any, weight: Any, rest: Any) -> Any:
-    difference = end - x
-    return e.where(e.absolute(weight) < 0.5, x + difference * weight, end - difference * rest)
+def _lerp(x: Any, end: Any, weight: Any) -> Any:
+    near = e.absolute(weight) < 0.5
+    return e.multiply_add(end - x, e.where(near, weight, weight - 1.0), e.where(near, x, end))
 
 
-lerp = of_several("lerp", _lerp, 2, 2)
-lerp_between = of_several("lerp_between", lambda x, end, weight: _lerp(x, end, weight, 1.0 - weight), 3, 0)
+lerp = of_several("lerp", _lerp, 2, 1)
+lerp_between = of_several("lerp_between", _lerp, 3, 0)
 
 
 def _finite_only(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:

@@ -1,0 +1,42 @@
+"""Operators bit for bit: float32, compared exactly with what PyTorch computes on an x86 CPU with fused products."""
+
+import numpy as np
+import pytest
+
+from flambeau.kernels.compiler import machine, square_root, usable
+from harness import parity
+
+compiled = pytest.mark.skipif(not (usable() and "fma" in machine.features()), reason="products are not fused with sums")
+
+
+def tensors(torch, count, shape=(5, 23)):
+    random = np.random.RandomState(0)
+    return [torch.tensor(random.standard_normal(shape).tolist()) for _ in range(count)]
+
+
+@compiled
+@pytest.mark.parametrize("weight", [0.1, 0.5, 0.7, -0.2, 1.5])
+@parity(exact=True)
+def test_lerp(torch, weight):
+    x, y = tensors(torch, 2)
+    return torch.lerp(x, y, weight), x.clone().lerp_(y, weight), torch.lerp(x, y[0], torch.tensor(weight)), torch.lerp(x, y, y * x)
+
+
+@compiled
+@parity(exact=True)
+def test_fused_products(torch):
+    x, y, z = tensors(torch, 3)
+    return (
+        torch.addcmul(x, y, z), torch.addcmul(x, y, z, value=0.3), x.clone().addcmul_(y, z[0], value=-2.7),
+        torch.addcdiv(x, y, z, value=0.3), torch.add(x, y, alpha=0.3), torch.add(x[0], y, alpha=0.3), torch.sub(x, y, alpha=0.3),
+        torch.rsub(x, y, alpha=0.3), x.clone().sub_(y, alpha=1.7), torch.add(x[:, ::2], y[:, ::2], alpha=0.3),
+    )  # fmt: skip
+
+
+@compiled
+@pytest.mark.skipif(not square_root.estimated(), reason="PyTorch's square root is another one here")
+@parity(exact=True)
+def test_sqrt(torch):
+    (x,) = tensors(torch, 1, (1001,))
+    odd = torch.tensor([0.0, -0.0, float("inf"), -1.0, float("nan"), 1e-40, 2e-38, 1e38])
+    return x.abs().sqrt(), (x * x)[::2].sqrt(), x.abs() ** 0.5, x.abs().rsqrt(), (x * 1e-18).abs().sqrt_(), odd.sqrt(), x[:3].abs().sqrt()

@@ -46,3 +46,33 @@ def test_layer_norm(torch, count):
         found += results(torch, 1, normal, x, weight, bias)
         found += results(torch, 2, normal, *(t.double() for t in (x, weight, bias)))
     return found
+
+
+SHAPES = [(32, 10), (5, 3), (2, 20), (300, 33), (4, 130), (3, 5, 1), (4, 5, 33), (3, 4, 5, 7), (2, 3, 20, 20), (2, 6, 2, 2, 2)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@parity
+def test_batch_norm(torch, shape):
+    channels = shape[1]
+    x = numbers(torch, *shape)
+    given = numbers(torch, channels), numbers(torch, channels)
+    running = [numbers(torch, channels), torch.rand(channels) + 0.1]
+    found = []
+
+    def normal(training):
+        return lambda x, *parameters: torch.nn.functional.batch_norm(x, *running, *parameters, training=training)
+
+    for threads in (1, 2):
+        found += results(torch, threads, normal(True), x, *given)
+        found += [_integers(torch, t) for t in running]
+    found += results(torch, 2, normal(True), x)
+    found += results(torch, 1, normal(False), x, *given)
+    if len(shape) == 4:
+        found += results(torch, 2, lambda x, *given: normal(True)(x.to(memory_format=torch.channels_last), *given), x, *given)[:1]
+    return found
+
+
+@parity
+def test_instance_norm(torch):
+    return results(torch, 1, torch.nn.functional.instance_norm, numbers(torch, 3, 4, 6, 7))

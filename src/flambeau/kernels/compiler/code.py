@@ -571,6 +571,19 @@ def kernel(name: str, main: Code, *others: Code) -> Callable[..., Any]:
     return python_function(module([*functions, entry], prelude), name)
 
 
+def share(main: Code, body: Code, values: list[Value], items: Value, grain: Value) -> None:
+    """Runs `body(values..., begin, end)` over the items: up to one share here, else on all threads and without Python's lock."""
+
+    def spread() -> None:
+        with main.unlocked():
+            main.parallel(body, values, items, grain)
+
+    def here() -> None:
+        main.run(body, *values, 0, items)
+
+    main.either(items > grain, spread, here)
+
+
 def launch(name: str, body: Code, header: list[str], count: str, *others: Code) -> Callable[..., Any]:
     """The kernel that runs `body(..., begin, end)` over ranges of its items on all threads.
 

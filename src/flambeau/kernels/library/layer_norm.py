@@ -8,8 +8,8 @@ does it: their last digits depend on the number of threads.
 from functools import cache
 from typing import Any, Callable
 
-from ..compiler.code import Code, Value, kernel
-from .moments import Moments, folded, in_sequence, parts, registers
+from ..compiler.code import Code, Value, kernel, share
+from .moments import Moments, parts, reduced, registers
 from .vectors import Shape, Writer
 
 PADDING = 16
@@ -36,16 +36,7 @@ def over_vectors(w: Writer, n: Value, body: Callable[[Value, Value | None], None
 def launched(name: str, body: Code, *others: Code) -> Callable[..., Any]:
     """The kernel that runs `body(..., begin, end)` over the items that its parameter `table` says, on all threads if there are enough."""
     main = Code("main", " ".join(f"{n}:{t}" for n, t in body.parameters.items() if n not in ("begin", "end")))
-    items, grain = (main.load("i64", main["table"], i) for i in range(2))
-
-    def spread() -> None:
-        with main.unlocked():
-            main.parallel(body, main.arguments, items, grain)
-
-    def here() -> None:
-        main.run(body, *main.arguments, 0, items)
-
-    main.either(items > grain, spread, here)
+    share(main, body, main.arguments, main.load("i64", main["table"]), main.load("i64", main["table"], 1))
     return kernel(name, main, *others, body)
 
 
@@ -97,10 +88,8 @@ def forward(element: str, weight: bool, bias: bool) -> Callable[..., Any]:
     return launched(name, _forward_body(s), *parts(s), _apply(wide(element), weight, bias))
 
 
-def row_sums(w: Writer, n: Value, grad: Value, x: Value, weight: Value | None) -> tuple[Value, Value]:
+def _row_sums(w: Writer, n: Value, grad: Value, x: Value, weight: Value | None) -> list[Value]:
     """The sums of grad * x * weight and of grad * weight over a row."""
-    s = w.shape
-    totals = [w.variable(s.vector, 0.0) for _ in range(2)]
 
     def factors(i: Any, mask: Value | None = None) -> list[tuple[Value, Value | None]]:
         g, value = (w.vector_at(w.at(p, i), mask) for p in (grad, x))
@@ -109,30 +98,7 @@ def row_sums(w: Writer, n: Value, grad: Value, x: Value, weight: Value | None) -
         by = w.vector_at(w.at(weight, i), mask)
         return [(g * value, by), (g, by)]
 
-    def product(a: Value, b: Value | None) -> Value:
-        return a if b is None else a * b
-
-    results = [w.variable(s.element) for _ in range(2)]
-
-    def short() -> None:
-        for result, pair in zip(results, factors(0, w.first_lanes(n))):
-            result.value = in_sequence(w, product(*pair))
-
-    def long() -> None:
-        for total, pair in zip(totals, factors(0)):
-            total.value = product(*pair)
-        whole = n // s.width * s.width
-        with w.loop(s.width, whole, s.width) as i:
-            for total, pair in zip(totals, factors(i)):
-                total.value = total.value + product(*pair)
-        with w.when(n > whole):
-            for total, (a, b) in zip(totals, factors(whole, w.first_lanes(n - whole))):
-                total.value = total.value + a if b is None else w.fused(a, b, total.value)
-        for result, total in zip(results, totals):
-            result.value = folded(w, total.value)
-
-    w.either(n < s.width, short, long)
-    return results[0].value, results[1].value
+    return reduced(w, n, factors)
 
 
 def _spread(s: Shape, weight: bool, sums: bool) -> Code:
@@ -170,7 +136,7 @@ def _backward_body(s: Shape, weight: bool, sums: bool) -> Code:
         with w.loop(item * each, w.least(item * each + each, rows)) as row:
             grad, x = (w.at(w[name], row * n) for name in ("grad", "x"))
             mean, a = (w.load(s.element, w[name], row) for name in ("mean", "rstd"))
-            ds, db = row_sums(w, n, grad, x, w["weight"] if weight else None)
+            ds, db = _row_sums(w, n, grad, x, w["weight"] if weight else None)
             t = w.call(s.element, f"llvm.fma.{s.kind}", db, mean, negative(w, ds))
             b = t * a * a * a * over
             c = w.call(s.element, f"llvm.fma.{s.kind}", negative(w, b), mean, negative(w, db * a * over))

@@ -6,9 +6,9 @@ end of the row goes one element after the other, and into this the lanes are mer
 product with a sum was learnt by comparing bits: everywhere but where a sum is carried from one turn of a loop to the next.
 """
 
-from typing import Any
+from typing import Any, Callable
 
-from ..compiler.code import Code, Value
+from ..compiler.code import Code, Value, Variable
 from .vectors import Shape, Writer
 
 CHUNK = 16
@@ -219,6 +219,39 @@ def in_sequence(w: Writer, x: Value) -> Value:
     for lane in range(1, w.shape.width):
         total = total + w.lane(x, lane)
     return total
+
+
+def reduced(w: Writer, n: Value, factors: Callable[..., list[tuple[Value, Value | None]]]) -> list[Value]:
+    """Sums over the n elements of a row, each in one register whose lanes are added up at the end (ATen's `vec/functional_base.h`).
+
+    `factors(first element, mask)` gives for each sum the last two factors of its terms (the second None where there is one alone): only
+    behind the last whole register their product is fused with the sum.
+    """
+    s = w.shape
+
+    def product(a: Value, b: Value | None) -> Value:
+        return a if b is None else a * b
+
+    results: list[Variable] = []
+
+    def short() -> None:
+        for pair in factors(0, w.first_lanes(n)):
+            results.append(w.variable(s.element, in_sequence(w, product(*pair))))
+
+    def long() -> None:
+        totals = [w.variable(s.vector, product(*pair)) for pair in factors(0)]
+        whole = n // s.width * s.width
+        with w.loop(s.width, whole, s.width) as i:
+            for total, pair in zip(totals, factors(i)):
+                total.value = total.value + product(*pair)
+        with w.when(n > whole):
+            for total, (a, b) in zip(totals, factors(whole, w.first_lanes(n - whole))):
+                total.value = total.value + a if b is None else w.fused(a, b, total.value)
+        for result, total in zip(results, totals):
+            result.value = folded(w, total.value)
+
+    w.either(n < s.width, short, long)
+    return [result.value for result in results]
 
 
 def parts(s: Shape) -> list[Code]:

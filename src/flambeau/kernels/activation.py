@@ -40,7 +40,9 @@ def threshold_backward(grad: Any, result: Any, threshold: float) -> Any:
 
 def gelu(x: Any, approximate: str) -> Any:
     """x * Phi(x), with the normal distribution by erf or by the tanh approximation."""
-    return applied(library.gelu if approximate == "none" else library.gelu_tanh, x)
+    if approximate == "none":
+        return applied(library.gelu if x.size != 1 else library.gelu_of_one, x)
+    return applied(library.gelu_tanh, x)
 
 
 def gelu_backward(grad: Any, x: Any, approximate: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..core.meta import MetaArray
-from .compiler import compiled_for, in_numpy
+from .compiler import compiled_for, in_numpy, usable
 from .library import loss as library
 from .memory import contiguous
 from .places import gather
@@ -26,7 +26,7 @@ def _plain(x: Any) -> Any:
 
 
 def _rows(x: Any, target: Any, ignore_index: int) -> Any:
-    """Losses, logs of sums and states of the rows (see the kernel), as rows of one array."""
+    """Losses, maxima, logs of sums and states of the rows (see the kernel), as rows of one array."""
     rows, classes = x.shape
     if classes > _EXACT:
         x = x.astype(_F64)
@@ -34,12 +34,12 @@ def _rows(x: Any, target: Any, ignore_index: int) -> Any:
         target, ignore_index = np.where(target == ignore_index, -_EXACT, np.maximum(target, 1 - _EXACT)), -_EXACT
     dtype = _F32 if x.dtype.itemsize == 2 else x.dtype
     if x.__class__ is not ndarray:
-        return MetaArray((3, rows), dtype)
+        return MetaArray((4, rows), dtype)
     if not classes:  # the sum of nothing: a row that counts has no class to count with
-        parts = np.empty((3, rows), dtype)
-        parts[0], parts[1], parts[2] = 0, -np.inf, np.where(target == ignore_index, 0, np.nan)
+        parts = np.empty((4, rows), dtype)
+        parts[0], parts[1], parts[2], parts[3] = 0, -np.inf, -np.inf, np.where(target == ignore_index, 0, np.nan)
         return parts
-    x, target, parts = contiguous(x), _plain(target), np.empty((3, rows), dtype)
+    x, target, parts = contiguous(x), _plain(target), np.empty((4, rows), dtype)
     kernel = compiled_for(library.cross_entropy, x) or in_numpy(library.cross_entropy, x.dtype)
     kernel(x, *parts, target, float(ignore_index), float(classes))
     return parts
@@ -52,37 +52,44 @@ def cross_entropy_total(x: Any, target: Any, ignore_index: int, mean: bool) -> t
     parts = _rows(x, target, ignore_index)
     token = silence(SILENT)
     try:
-        total, _, count = add_reduce(parts, 1)
+        total, count = _total(parts)
         if count != count:
             return None
-        return np.asarray(total / count if mean else total, x.dtype), parts[1], int(count)
+        return np.asarray(total / count if mean else total, x.dtype), parts[1:3], int(count)
     finally:
         restore(token)
 
 
+def _total(parts: Any) -> Any:
+    """The sum of the losses, and how many count, as numbers of their dtype."""
+    if not usable():
+        return add_reduce(parts[::3], 1)
+    return library.total_loss("f32" if parts.itemsize == 4 else "f64")(np.empty(2, parts.dtype), parts[0], parts[3], float(parts.shape[1]))
+
+
 def cross_entropy(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any, int]:
-    """Per row of x (rows, classes): the loss -log softmax(x)[target], the log of the sum of exp(x), how many rows count.
+    """Per row of x (rows, classes): the loss -log softmax(x)[target]; maximum and log(sum(exp(x - max))); how many rows count.
 
     Rows whose target is `ignore_index` have loss 0. Targets must be in range or `ignore_index`.
     """
-    losses, lse, state = _rows(x, target, ignore_index)
-    return losses, lse, int(add_reduce(state, 0, _F64))
+    parts = _rows(x, target, ignore_index)
+    return parts[0], parts[1:3], int(add_reduce(parts[3], 0, _F64))
 
 
 @quiet
-def cross_entropy_backward(scale: Any, x: Any, target: Any, lse: Any, ignore_index: int) -> Any:
+def cross_entropy_backward(scale: Any, x: Any, target: Any, sums: Any, ignore_index: int) -> Any:
     """scale[row] * (softmax(x) - onehot(target)); zero in ignored rows. `scale`: one number, or one per row."""
     dtype, one = x.dtype, getattr(scale, "ndim", 0) == 0 and -_EXACT <= ignore_index <= _EXACT
     if not x.size or x.__class__ is not ndarray:
         return np.zeros_like(x)
-    x, lse = contiguous(x), _plain(lse.astype(_F32 if dtype.itemsize == 2 else dtype, copy=False))
+    x, sums = contiguous(x), sums.astype(_F32 if dtype.itemsize == 2 else dtype, copy=False)
     kernel = library.cross_entropy_backward if one else library.cross_entropy_rows_backward
     found = compiled_for(kernel, x) or in_numpy(kernel, dtype)
     if one:
-        return found(np.empty(x.shape, dtype), x, _plain(target), lse, float(scale), float(ignore_index))
+        return found(np.empty(x.shape, dtype), x, _plain(target), *sums, float(scale), float(ignore_index))
     keep = target != ignore_index
-    rows, target = np.where(keep, scale, lse.dtype.type(0)).astype(lse.dtype, copy=False), np.where(keep, target, -1)
-    return found(np.empty(x.shape, dtype), x, target, lse, rows)
+    rows, target = np.where(keep, scale, sums.dtype.type(0)).astype(sums.dtype, copy=False), np.where(keep, target, -1)
+    return found(np.empty(x.shape, dtype), x, target, *sums, rows)
 
 
 def _kept(target: Any, ignore_index: int) -> tuple[Any, Any]:

@@ -29,7 +29,7 @@ def check_targets(target: Array, classes: int, ignore_index: int) -> None:
                 raise IndexError(f"Target {int(bad[0])} is out of bounds.")
 
 
-def _cross_entropy_backward_tensors(scale: Any, x: Any, target: Any, lse: Any, ignore_index: int) -> Any:
+def _cross_entropy_backward_tensors(scale: Any, x: Any, target: Any, sums: Any, ignore_index: int) -> Any:
     keep = (target != ignore_index).to(x.dtype)
     safe = tensors.where(target != ignore_index, target, tensors.zeros_like(target))
     onehot = tensors.zeros_like(x).scatter(1, safe.unsqueeze(1), 1.0)
@@ -49,17 +49,17 @@ def cross_entropy_rows(input: Array, target: Array, reduction: Any, ignore_index
         and input.__class__ is ndarray
         and (found := k.cross_entropy_total(input, target, ignore_index, reduction == "mean"))
     ):
-        total, lse, count = found
-        return total, lse, memory.asarray(count)
+        total, sums, count = found
+        return total, sums, memory.asarray(count)
     check_targets(target, input.shape[1], ignore_index)
-    losses, lse, count = k.cross_entropy(input, target, ignore_index)
+    losses, sums, count = k.cross_entropy(input, target, ignore_index)
     counted = memory.asarray(count)
     if reduction == "none":
-        return losses.astype(input.dtype, copy=False), lse, counted
+        return losses.astype(input.dtype, copy=False), sums, counted
     total = sum_kernel(losses)
     if reduction == "mean":
         total = total / losses.dtype.type(count) if count else losses.dtype.type(np.nan)
-    return memory.asarray(total, input.dtype), lse, counted
+    return memory.asarray(total, input.dtype), sums, counted
 
 
 def _cross_entropy_gradient(

@@ -6,10 +6,11 @@ another channel than its neighbours (no dimensions behind C), a channel is a col
 last: the loops go over the rows of a matrix, and inside over many columns; what is known per column lies in memory on the stack.
 """
 
+import operator
 from typing import Any, Callable
 
 from .entry import Parameter, context, converted, entry, part, signature
-from .expression import Expression, cast, where
+from .expression import Expression, cast, multiply_add, where
 from .llvm import LLVM_TYPE, PRELUDE, STORAGE, Array, Block, Row, literal
 
 WIDTH = 512
@@ -85,6 +86,8 @@ class _ColumnBlock(Block):
 class Columns(Row):
     """The same loops over up to `WIDTH` columns of a matrix. wide: whether a sum is handed on in float64."""
 
+    along_lanes = False
+
     def __init__(self, wide: bool) -> None:
         super().__init__()
         self.wide = wide
@@ -104,6 +107,15 @@ class Columns(Row):
 
     def sum(self, body: Callable[[Expression], Expression]) -> Expression:
         return self.sums(body)[0]
+
+    lane_sum = sum
+
+    def lane_dot(self, body: Callable[[Expression], tuple[Expression, Expression]]) -> Expression:
+        def joined(total: Expression, product: Expression) -> Expression:
+            a, b = product.arguments
+            return multiply_add(a, b, total)
+
+        return self._reduced((lambda i: operator.mul(*body(i)),), 0.0, joined)[0]
 
     def sums(self, *bodies: Callable[[Expression], Expression]) -> list[Expression]:
         slots = self._reduced(bodies, 0.0, lambda total, x: total + x)
@@ -135,6 +147,8 @@ class Columns(Row):
         if when is not None:
             raise NotImplementedError("a kernel over channels with a condition")
         self._append(self._rows(body))
+
+    each_lane = each
 
     def _loop(self, *_: Any) -> Any:
         raise NotImplementedError("a kernel over channels with another reduction than a sum")

@@ -36,7 +36,8 @@ def module(
     dimension, "1" neighbours, "0" one element, "s" a distance in bytes; then a last argument is the plan of the walk
     (see `walk.py`). None: all are row-major. grain: one thread's share at least, in elements.
     """
-    row = Row()
+    row = Row(number_type)
+    row.neighbours = access is None or set(access) == {"1"}
     parameters = [Array(row, f"%{n}_row", t, layout, access[i] if access is not None else "1") for i, (n, t, layout) in enumerate(arrays)]
     scalars = [Expression("named", number_type, f"%number{i}") for i in range(numbers)]
     build(row, *parameters, *scalars)
@@ -65,6 +66,7 @@ define internal void @body({signature(fields)}, i64 %begin, i64 %end) noinline{w
     result = only_result(row, arrays) if access is None and not rows else None
     return (
         PRELUDE
+        + "".join(f"{line}\n" for line in row.declarations.values())
         + code
         + context(fields)
         + (part(fields, arrays, partial) if result is None else parts(fields, loaded(fields), *arrays[result][:2]))

@@ -165,6 +165,11 @@ def shift_right(x: Expression, bits: int) -> Expression:
     return binary("lshr", x, bits)
 
 
+def lookup(name: str, index: Expression) -> Expression:
+    """An element of a table of 32 float32 numbers (`maths.tables.LOOKUPS`)."""
+    return Expression(f"lookup:{name}", "f32", index)
+
+
 def external(name: str, x: Expression, *more: Expression) -> Expression:
     """A function of the C library or an intrinsic of LLVM, for what has no better definition."""
     return Expression(f"external:{name}", x.type, x, *more)
@@ -198,9 +203,12 @@ trunc = _function("trunc")
 # What these stand for: see `maths/`.
 exp = _function("exp")
 exp2 = _function("exp2")
+vector_exp = _function("vector_exp")
+exp_of_negative = _function("exp_of_negative")
 expm1 = _function("expm1")
 log = _function("log")
 log1p = _function("log1p")
+vector_log = _function("vector_log")
 log2 = _function("log2")
 log10 = _function("log10")
 sin = _function("sin")
@@ -222,6 +230,8 @@ erf = _function("erf")
 erfc = _function("erfc")
 erfinv = _function("erfinv")
 rsqrt = _function("rsqrt")
+gelu = _function("gelu")
+gelu_slope = _function("gelu_slope")
 lgamma = _function("lgamma")
 digamma = _function("digamma")
 power = _function_of_two("pow")

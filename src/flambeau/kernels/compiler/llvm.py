@@ -104,6 +104,22 @@ class Block:
         self.lines: list[str] = []
         self.known: dict[Expression, str] = {}
 
+    def kind(self, t: str) -> str:
+        """The LLVM type of values of a type."""
+        return LLVM_TYPE[t]
+
+    def stored_kind(self, stored: str) -> str:
+        """The LLVM type of what lies in memory."""
+        return STORAGE[stored]
+
+    def suffix(self, t: str) -> str:
+        """What LLVM appends to the names of functions of a type."""
+        return t
+
+    def literal(self, value: float, type_: str) -> str:
+        """A number of an LLVM type as IR text."""
+        return code.literal(value, type_)
+
     def emit(self, code: str) -> str:
         """Adds an instruction; returns the name of its value."""
         name = self.fresh()
@@ -130,16 +146,18 @@ class Block:
 
     def widened(self, value: str, stored: str) -> str:
         """What was loaded, in the type that is computed in."""
+        kind = self.stored_kind(stored)
         if stored == "i1":
-            return self.emit(f"icmp ne i8 {value}, 0")
+            return self.emit(f"icmp ne {kind} {value}, {self.literal(0, 'i8')}")
         if stored == "f16":
-            return self.emit(f"fpext half {value} to float")
+            return self.emit(f"fpext {kind} {value} to {self.kind('f32')}")
         if stored == "bf16":  # the upper half of a float32
-            wide = self.emit(f"zext i16 {value} to i32")
-            bits = self.emit(f"shl i32 {wide}, 16")
-            return self.emit(f"bitcast i32 {bits} to float")
+            integer = self.kind("i32")
+            wide = self.emit(f"zext {kind} {value} to {integer}")
+            bits = self.emit(f"shl {integer} {wide}, {self.literal(16, 'i32')}")
+            return self.emit(f"bitcast {integer} {bits} to {self.kind('f32')}")
         if stored in COMPUTED:
-            return self.emit(f"{'zext' if stored == 'u8' else 'sext'} {STORAGE[stored]} {value} to i32")
+            return self.emit(f"{'zext' if stored == 'u8' else 'sext'} {kind} {value} to {self.kind('i32')}")
         return value
 
     def store(self, pointer: str, index: str, stored: str, access: str, value: str) -> None:
@@ -149,29 +167,31 @@ class Block:
 
     def narrowed(self, value: str, stored: str) -> str:
         """A value that was computed, in the type of memory; rounded to nearest even."""
+        kind = self.stored_kind(stored)
         if stored == "i1":
-            return self.emit(f"zext i1 {value} to i8")
+            return self.emit(f"zext {self.kind('i1')} {value} to {kind}")
         if stored == "f16":
-            return self.emit(f"fptrunc float {value} to half")
+            return self.emit(f"fptrunc {self.kind('f32')} {value} to {kind}")
         if stored == "bf16":  # in integers: the instruction of some CPUs flushes subnormal numbers
-            bits = self.emit(f"bitcast float {value} to i32")
-            upper = self.emit(f"lshr i32 {bits}, 16")
-            odd = self.emit(f"and i32 {upper}, 1")
-            half = self.emit(f"add i32 {odd}, 32767")
-            rounded = self.emit(f"add i32 {bits}, {half}")
-            cut = self.emit(f"lshr i32 {rounded}, 16")
-            nan = self.emit(f"fcmp uno float {value}, {value}")
-            quiet = self.emit(f"or i32 {upper}, 64")
-            chosen = self.emit(f"select i1 {nan}, i32 {quiet}, i32 {cut}")
-            return self.emit(f"trunc i32 {chosen} to i16")
-        return self.emit(f"trunc i32 {value} to {STORAGE[stored]}") if stored in COMPUTED else value
+            number, integer, sixteen = self.kind("f32"), self.kind("i32"), self.literal(16, "i32")
+            bits = self.emit(f"bitcast {number} {value} to {integer}")
+            upper = self.emit(f"lshr {integer} {bits}, {sixteen}")
+            odd = self.emit(f"and {integer} {upper}, {self.literal(1, 'i32')}")
+            half = self.emit(f"add {integer} {odd}, {self.literal(32767, 'i32')}")
+            rounded = self.emit(f"add {integer} {bits}, {half}")
+            cut = self.emit(f"lshr {integer} {rounded}, {sixteen}")
+            nan = self.emit(f"fcmp uno {number} {value}, {value}")
+            quiet = self.emit(f"or {integer} {upper}, {self.literal(64, 'i32')}")
+            chosen = self.emit(f"select {self.kind('i1')} {nan}, {integer} {quiet}, {integer} {cut}")
+            return self.emit(f"trunc {integer} {chosen} to {kind}")
+        return self.emit(f"trunc {self.kind('i32')} {value} to {kind}") if stored in COMPUTED else value
 
     def _compute(self, x: Expression) -> str:
         operation, t = x.operation, x.type
-        kind = LLVM_TYPE[t]
+        kind = self.kind(t)
         floating = t[0] == "f"
         if operation == "constant":
-            return literal(x.arguments[0], t)
+            return self.literal(x.arguments[0], LLVM_TYPE[t])
         if operation == "load":
             return self.load(*x.arguments)
         if operation == "named":
@@ -183,38 +203,39 @@ class Block:
         if operation in ("add", "sub", "mul", "div"):
             return self.emit(f"{'f' if floating else 's' if operation == 'div' else ''}{operation} {kind} {values[0]}, {values[1]}")
         if operation == "neg":
-            return self.emit(f"fneg {kind} {values[0]}") if floating else self.emit(f"sub {kind} 0, {values[0]}")
+            zero = "" if floating else self.literal(0, LLVM_TYPE[t]) + ", "
+            return self.emit(f"{'fneg' if floating else 'sub'} {kind} {zero}{values[0]}")
         if operation in ("lt", "le", "gt", "ge", "eq", "ne"):
             operand = x.arguments[0].type
             if operand[0] == "f":
-                return self.emit(f"fcmp {'u' if operation == 'ne' else 'o'}{operation} {LLVM_TYPE[operand]} {values[0]}, {values[1]}")
+                return self.emit(f"fcmp {'u' if operation == 'ne' else 'o'}{operation} {self.kind(operand)} {values[0]}, {values[1]}")
             predicate = operation if operation in ("eq", "ne") else f"s{operation}"
-            return self.emit(f"icmp {predicate} {LLVM_TYPE[operand]} {values[0]}, {values[1]}")
+            return self.emit(f"icmp {predicate} {self.kind(operand)} {values[0]}, {values[1]}")
         if operation == "select":
-            return self.emit(f"select i1 {values[0]}, {kind} {values[1]}, {kind} {values[2]}")
+            return self.emit(f"select {self.kind('i1')} {values[0]}, {kind} {values[1]}, {kind} {values[2]}")
         if operation == "cast":
             return self._cast(values[0], x.arguments[0].type, t)
         if operation in ("maximum", "minimum"):
-            return self.emit(f"call {kind} @llvm.{operation}.{t}({kind} {values[0]}, {kind} {values[1]})")
+            return self.emit(f"call {kind} @llvm.{operation}.{self.suffix(t)}({kind} {values[0]}, {kind} {values[1]})")
         if operation == "their_sqrt" and t == "f32" and square_root.estimated():
             return self.emit(f"call float {square_root.CALL % values[0]}")
         if operation in ("sqrt", "their_sqrt"):
-            return self.emit(f"call {kind} @llvm.sqrt.{t}({kind} {values[0]})")
+            return self.emit(f"call {kind} @llvm.sqrt.{self.suffix(t)}({kind} {values[0]})")
         if operation == "abs":
-            return self.emit(f"call {kind} @llvm.fabs.{t}({kind} {values[0]})")
+            return self.emit(f"call {kind} @llvm.fabs.{self.suffix(t)}({kind} {values[0]})")
         if operation in FUNCTIONS:
             return self.value(FUNCTIONS[operation](*x.arguments))
-        return primitive(self.emit, x, values, kind, [LLVM_TYPE[a.type] for a in x.arguments])
+        return primitive(self.emit, x, values, kind, [self.kind(a.type) for a in x.arguments], self.suffix(t))
 
     def _cast(self, value: str, from_: str, to: str) -> str:
-        source, target = LLVM_TYPE[from_], LLVM_TYPE[to]
+        source, target = self.kind(from_), self.kind(to)
         if from_ == "i1":
-            return self.emit(f"{'uitofp' if to[0] == 'f' else 'zext'} i1 {value} to {target}")
+            return self.emit(f"{'uitofp' if to[0] == 'f' else 'zext'} {source} {value} to {target}")
         if from_[0] == "i":
             if to[0] == "f":
                 return self.emit(f"sitofp {source} {value} to {target}")
             if to == "i1":
-                return self.emit(f"icmp ne {source} {value}, 0")
+                return self.emit(f"icmp ne {source} {value}, {self.literal(0, LLVM_TYPE[from_])}")
             return self.emit(f"{'sext' if to == 'i64' else 'trunc'} {source} {value} to {target}")
         if to[0] == "i":
             return self.emit(f"fptosi {source} {value} to {target}")
@@ -249,7 +270,13 @@ class Row:
     loops behind. A map is a kernel whose only loop is one `each`.
     """
 
-    def __init__(self) -> None:
+    along_lanes = True
+    """Whether neighbours of a row lie side by side."""
+
+    def __init__(self, type_: str = "f32") -> None:
+        self.type = type_  # what is computed in
+        self.neighbours = True  # whether all arrays are row-major
+        self.declarations: dict[str, str] = {}
         self.count = 0
         self.lines: list[str] = []
         self.block: Block | None = None
@@ -316,6 +343,27 @@ class Row:
     def sum(self, body: Callable[[Expression], Expression]) -> Expression:
         """The sum of `body(i)` over the row; LLVM may reassociate it."""
         return self._loop(body, "sum", 0.0)
+
+    def lane_sum(self, body: Callable[[Expression], Expression]) -> Expression:
+        """The sum of `body(i)` over the row in the order of PyTorch's vectors (see `lanes.py`)."""
+        from .lanes import loop
+
+        return loop(self, body, True)  # type: ignore[return-value]
+
+    def lane_dot(self, body: Callable[[Expression], tuple[Expression, Expression]]) -> Expression:
+        """The sum of the products of the two numbers that `body(i)` gives, in the same order."""
+        from .lanes import loop
+
+        return loop(self, body, True, True)  # type: ignore[return-value]
+
+    def each_lane(self, body: Callable[[Expression], Any]) -> None:
+        """`each`, written out in vectors where elements are neighbours and vectors are long: for tables in registers and short rows."""
+        from .lanes import loop, permutes
+
+        if permutes() and self.neighbours:
+            loop(self, body, False)
+        else:
+            self._loop(body, None, None)
 
     def max(self, body: Callable[[Expression], Expression]) -> Expression:
         """The largest `body(i)` of the row; NaN is passed over (what is computed from it becomes NaN all the same)."""

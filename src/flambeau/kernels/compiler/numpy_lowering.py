@@ -11,6 +11,8 @@ for which numbers it is.
 """
 
 import linecache
+import math
+import operator
 import struct
 from typing import Any, Callable
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from ...core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..quiet import SILENT, restore, silence
-from .expression import Expression, absolute, exp, log1p, maximum, minimum, sqrt
+from .expression import Expression, absolute, erf, exp, log1p, maximum, minimum, sqrt
 from .launch import KINDS, ChannelKernel, Kernel, ndarray
 from .llvm import COMPUTED, Array
 
@@ -47,6 +49,7 @@ UFUNCS = {
     "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "shl": "left_shift", "ashr": "right_shift",
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
     "atan2": "arctan2", "pow": "power", "their_sqrt": "sqrt", "bounded_sin": "sin", "bounded_cos": "cos", "bounded_tan": "tan",
+    "vector_exp": "exp", "vector_log": "log", "exp_of_negative": "exp",
     **{name: name for name in (
         "maximum", "minimum", "sqrt", "rint", "floor", "ceil", "trunc", "copysign", "exp", "exp2", "expm1", "log", "log1p", "log2",
         "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh",
@@ -62,6 +65,8 @@ DEFINITIONS: dict[str, Callable[..., Expression]] = {
     "log_sigmoid": lambda x: minimum(x, 0.0) - log1p(exp(-absolute(x))),
     "softplus": lambda x: maximum(x, 0.0) + log1p(exp(-absolute(x))),
     "rsqrt": lambda x: 1.0 / sqrt(x),
+    "gelu": lambda x: x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0),
+    "gelu_slope": lambda x: (erf(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)),
     "fmuladd": lambda a, b, c: a * b + c,
 }
 """What nodes stand for that NumPy has no ufunc for."""
@@ -184,6 +189,8 @@ class Trace:
     numbers: the values of the kernel's numbers in this call, by which conditions on them are decided.
     """
 
+    along_lanes = True
+
     def __init__(self, name: str, over: str, numbers: list[Any]) -> None:
         self.name = name
         self.over = over  # "rows", "channels" or (all) "elements"
@@ -258,8 +265,15 @@ class Trace:
                 return self._named(self._emit("dot", Value(self._sum_type(x), "row"), [a, b]))
         return self._reduced(x, "add")
 
+    lane_sum = sum
+
+    def lane_dot(self, body: Callable[[Expression], tuple[Expression, Expression]]) -> Expression:
+        return self.sum(lambda i: operator.mul(*body(i)))
+
     def sums(self, *bodies: Callable[[Expression], Expression]) -> list[Expression]:
         return [self.sum(body) for body in bodies]
+
+    each_lane = each
 
     def _sum_type(self, x: Expression) -> str:
         return "f64" if self.over == "channels" else x.type

@@ -3,8 +3,10 @@
 import struct
 from typing import Callable
 
+from .code import literal
 from .expression import Expression
 from .maths import tables
+from .maths.tables_of_others import LOOKUPS
 
 BINARY = {"and": "and", "or": "or", "xor": "xor", "shl": "shl", "ashr": "ashr", "lshr": "lshr"}
 TABLES = {f"TWO_OVER_PI_{j}": getattr(tables, f"TWO_OVER_PI_{j}") for j in range(3)}
@@ -16,8 +18,14 @@ def _table(name: str, values: tuple[float, ...]) -> str:
     return f"@flambeau_{name} = internal unnamed_addr constant [{len(values)} x double] [{numbers}]"
 
 
+def _lookup(name: str, values: tuple[float, ...]) -> str:
+    numbers = ", ".join(f"float {literal(v, 'float')}" for v in values)
+    return f"@flambeau_{name} = internal unnamed_addr constant [{len(values)} x float] [{numbers}]"
+
+
 def _declarations() -> str:
     lines = [_table(name, values) for name, values in TABLES.items()]
+    lines += [_lookup(name, values) for name, values in LOOKUPS.items()]
     for t, kind in (("f32", "float"), ("f64", "double")):
         for name in ("rint", "floor", "ceil", "trunc"):
             lines.append(f"declare {kind} @llvm.{name}.{t}({kind})")
@@ -30,8 +38,9 @@ DECLARATIONS = _declarations()
 """What a module with these operations declares."""
 
 
-def primitive(emit: Callable[[str], str], x: Expression, values: list[str], kind: str, kinds: list[str]) -> str:
-    """Emits one operation: `values` are the names of its arguments, `kind` and `kinds` the LLVM types of it and of them."""
+def primitive(emit: Callable[[str], str], x: Expression, values: list[str], kind: str, kinds: list[str], suffix: str) -> str:
+    """Emits one operation: `values` are the names of its arguments, `kind` and `kinds` the LLVM types of it and of them, `suffix`
+    what LLVM appends to the names of functions of that type."""
     operation = x.operation
     if operation in BINARY:
         return emit(f"{operation} {kind} {values[0]}, {values[1]}")
@@ -39,6 +48,10 @@ def primitive(emit: Callable[[str], str], x: Expression, values: list[str], kind
         return emit(f"{'f' if x.type[0] == 'f' else 's'}rem {kind} {values[0]}, {values[1]}")
     if operation == "bitcast":
         return emit(f"bitcast {kinds[0]} {values[0]} to {kind}")
+    if operation.startswith("lookup:"):
+        name = operation[7:]
+        at = emit(f"getelementptr [{len(LOOKUPS[name])} x float], ptr @flambeau_{name}, i64 0, i32 {values[0]}")
+        return emit(f"load float, ptr {at}")
     if operation.startswith("table:"):
         name = operation[6:]
         at = emit(f"getelementptr [{len(TABLES[name])} x double], ptr @flambeau_{name}, i64 0, i64 {values[0]}")
@@ -47,5 +60,5 @@ def primitive(emit: Callable[[str], str], x: Expression, values: list[str], kind
     if operation.startswith("external:"):
         return emit(f"call {kind} @{operation[9:]}({arguments})")
     if operation in INTRINSICS:
-        return emit(f"call {kind} @llvm.{operation}.{x.type}({arguments})")
+        return emit(f"call {kind} @llvm.{operation}.{suffix}({arguments})")
     raise NotImplementedError(operation)

@@ -5,29 +5,42 @@ from typing import Any, Callable
 
 from ..compiler import Kernel, row_kernel
 from ..compiler import expression as e
-from ..compiler.expression import cast, erf, exp, expm1, log, log1p, maximum, minimum, sigmoid, tanh, where
+from ..compiler.expression import (
+    cast,
+    erf,
+    exp,
+    exp_of_negative,
+    expm1,
+    log1p,
+    maximum,
+    minimum,
+    multiply_add,
+    sigmoid,
+    tanh,
+    vector_exp,
+    vector_log,
+    where,
+)
 from .elementwise import LIGHT
 
 GRAIN = 32768
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
 
 
-def _map(name: str, compute: Callable[..., Any], arrays: int = 1, numbers: int = 0, grain: int = GRAIN) -> Kernel:
-    """`out = compute(x, ..., number, ...)` for each element."""
+def _map(name: str, compute: Callable[..., Any], arrays: int = 1, numbers: int = 0, grain: int = GRAIN, looks_up: bool = False) -> Kernel:
+    """`out = compute(x, ..., number, ...)` for each element. looks_up: in tables."""
 
     def build(row: Any, out: Any, *operands: Any) -> None:
         def body(i: Any) -> None:
             out[i] = compute(*[x[i] for x in operands[:arrays]], *operands[arrays:])
 
-        row.each(body)
+        if looks_up:
+            row.each_lane(body)
+        else:
+            row.each(body)
 
     build.__name__ = name
     return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, grain)
-
-
-def _gelu_backward(grad: Any, x: Any) -> Any:
-    cdf = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
-    return grad * (cdf + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))
 
 
 def _gelu_tanh_backward(grad: Any, x: Any) -> Any:
@@ -42,8 +55,9 @@ def _silu_backward(grad: Any, x: Any) -> Any:
     return grad * s * (x * (1.0 - s) + 1.0)
 
 
-gelu = _map("gelu", lambda x: x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0))
-gelu_backward = _map("gelu_backward", _gelu_backward, 2)
+gelu = _map("gelu", e.gelu, looks_up=True)
+gelu_of_one = _map("gelu_of_one", lambda x: x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0))
+gelu_backward = _map("gelu_backward", lambda grad, x: grad * e.gelu_slope(x), 2)
 gelu_tanh = _map("gelu_tanh", lambda x: (tanh((x * x * _KAPPA + 1.0) * x * _BETA) + 1.0) * x * 0.5)
 gelu_tanh_backward = _map("gelu_tanh_backward", _gelu_tanh_backward, 2)
 silu = _map("silu", lambda x: x * sigmoid(x))
@@ -119,56 +133,57 @@ def softmax(row: Any, out: Any, x: Any) -> None:
     """exp(x - max) / sum, per row."""
     peak = row.max(lambda i: x[i])
     if out.stored != out.type:  # what is kept for the second pass must not be rounded
-        scale = row.once(1.0 / row.sum(lambda i: exp(x[i] - peak)))
+        scale = row.once(1.0 / row.lane_sum(lambda i: exp_of_negative(x[i] - peak)))
 
         def again(i: Any) -> None:
-            out[i] = exp(x[i] - peak) * scale
+            out[i] = exp_of_negative(x[i] - peak) * scale
 
-        row.each(again)
+        row.each_lane(again)
         return
 
     def body(i: Any) -> Any:
-        value = exp(x[i] - peak)
+        value = exp_of_negative(x[i] - peak)
         out[i] = value
         return value
 
-    scale = row.once(1.0 / row.sum(body))
+    total = row.lane_sum(body)
+    scale = row.once(1.0 / total) if row.along_lanes else None  # PyTorch, too, divides along other dimensions than the last
 
     def divide(i: Any) -> None:
-        out[i] = out[i] * scale
+        out[i] = out[i] / total if scale is None else out[i] * scale
 
-    row.each(divide)
+    row.each_lane(divide)
 
 
 @row_kernel("out:f grad:f result:f", halves=True)
 def softmax_backward(row: Any, out: Any, grad: Any, result: Any) -> None:
     """result * (grad - sum(grad * result)), per row."""
-    total = row.sum(lambda i: grad[i] * result[i])
+    total = row.lane_dot(lambda i: (grad[i], result[i]))
 
     def body(i: Any) -> None:
         out[i] = result[i] * (grad[i] - total)
 
-    row.each(body)
+    row.each_lane(body)
 
 
 @row_kernel("out:f x:f", halves=True)
 def log_softmax(row: Any, out: Any, x: Any) -> None:
     """x - max - log(sum(exp(x - max))), per row."""
     peak = row.max(lambda i: x[i])
-    total = row.once(log(row.sum(lambda i: exp(x[i] - peak))))
+    total = row.once(vector_log(row.lane_sum(lambda i: exp_of_negative(x[i] - peak))))
 
     def body(i: Any) -> None:
         out[i] = x[i] - peak - total
 
-    row.each(body)
+    row.each_lane(body)
 
 
 @row_kernel("out:f grad:f result:f", halves=True)
 def log_softmax_backward(row: Any, out: Any, grad: Any, result: Any) -> None:
     """grad - exp(result) * sum(grad), per row."""
-    total = row.sum(lambda i: grad[i])
+    total = row.lane_sum(lambda i: grad[i])
 
     def body(i: Any) -> None:
-        out[i] = grad[i] - exp(result[i]) * total
+        out[i] = multiply_add(-vector_exp(result[i]), total, grad[i])
 
-    row.each(body)
+    row.each_lane(body)

@@ -1,48 +1,89 @@
 """Cross entropy: the normalised logits are written only once, as the gradient."""
 
-from typing import Any
+from functools import cache
+from typing import Any, Callable
 
 from ..compiler import row_kernel
-from ..compiler.expression import cast, compare, constant, exp, log, where
+from ..compiler.code import ELEMENT, Code, Value, kernel
+from ..compiler.expression import cast, compare, constant, exp_of_negative, multiply_add, vector_log, where
+
+LEVELS, CHAIN = 8, 4
 
 
-@row_kernel("x:f losses:c* lse:c* state:c* target:i64*", numbers=2, halves=True)
-def cross_entropy(row: Any, x: Any, losses: Any, lse: Any, state: Any, target: Any, ignored: Any, classes: Any) -> None:
-    """Per row log(sum(exp(x))) and that minus x[target]; the state is 1, 0 where the target is ignored, NaN where it is no class."""
-    peak = row.max(lambda i: x[i])
-    total = row.once(log(row.sum(lambda i: exp(x[i] - peak))) + peak)
+@row_kernel("x:f losses:c* peak:c* log_sum:c* state:c* target:i64*", numbers=2, halves=True)
+def cross_entropy(row: Any, x: Any, losses: Any, peak: Any, log_sum: Any, state: Any, target: Any, ignored: Any, classes: Any) -> None:
+    """Per row the maximum of x and log(sum(exp(x - max))), and their sum minus x[target]; the state is 1, 0 where the target is
+    ignored, NaN where it is no class."""
+    top = row.max(lambda i: x[i])
+    total = row.once(vector_log(row.lane_sum(lambda i: exp_of_negative(x[i] - top))))
     wanted = row.get(target)
     nan = constant(float("nan"), ignored.type)
     counts = row.once(compare("ne", wanted, cast(ignored, "i64")))
     there = row.once((wanted >= 0) & (cast(wanted, classes.type) < classes))
     safe = row.once(wanted * cast(there, "i64"))
-    row.put(lse, total)
-    row.put(losses, where(counts, total - row.pick(x, safe), 0.0))
+    row.put(peak, top)
+    row.put(log_sum, total)
+    row.put(losses, where(counts, -(row.pick(x, safe) - top - total), 0.0))
     row.put(state, where(counts & (there ^ constant(1, "i1")), nan, cast(counts, ignored.type)))
 
 
-@row_kernel("out:f x:f target:i64* lse:c*", numbers=2, halves=True)
-def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, scale: Any, ignored: Any) -> None:
+def _gradient(row: Any, out: Any, x: Any, peak: Any, log_sum: Any, by: Any, wanted: Any) -> None:
+    """by * (softmax(x) - onehot(wanted)), in the operations of log_softmax and its gradient."""
+    top, total = row.get(peak), row.get(log_sum)
+
+    def body(i: Any) -> None:
+        out[i] = exp_of_negative(x[i] - top - total) * by
+
+    row.each_lane(body)
+    row.set(out, wanted, multiply_add(exp_of_negative(row.pick(x, wanted) - top - total), by, -by))
+
+
+@row_kernel("out:f x:f target:i64* peak:c* log_sum:c*", numbers=2, halves=True)
+def cross_entropy_backward(row: Any, out: Any, x: Any, target: Any, peak: Any, log_sum: Any, scale: Any, ignored: Any) -> None:
     """scale * (softmax(x) - onehot(target)) per row; zero where the target is ignored."""
-    total, wanted = row.get(lse), row.get(target)
+    wanted = row.get(target)
     by = row.once(where(wanted.equals(cast(ignored, "i64")), 0.0, scale))
     safe = row.once(where(wanted.equals(cast(ignored, "i64")), constant(0, "i64"), wanted))
-
-    def body(i: Any) -> None:
-        out[i] = exp(x[i] - total) * by
-
-    row.each(body)
-    row.set(out, safe, row.pick(out, safe) - by)
+    _gradient(row, out, x, peak, log_sum, by, safe)
 
 
-@row_kernel("out:f x:f target:i64* lse:c* scale:c*", halves=True)
-def cross_entropy_rows_backward(row: Any, out: Any, x: Any, target: Any, lse: Any, scale: Any) -> None:
+@row_kernel("out:f x:f target:i64* peak:c* log_sum:c* scale:c*", halves=True)
+def cross_entropy_rows_backward(row: Any, out: Any, x: Any, target: Any, peak: Any, log_sum: Any, scale: Any) -> None:
     """scale * (softmax(x) - onehot(target)) with a scale for each row; that of a row that does not count is zero."""
-    total, by, wanted = row.get(lse), row.get(scale), row.get(target)
+    by, wanted = row.get(scale), row.get(target)
     safe = row.once(where(wanted >= 0, wanted, constant(0, "i64")))
+    _gradient(row, out, x, peak, log_sum, by, safe)
 
-    def body(i: Any) -> None:
-        out[i] = exp(x[i] - total) * by
 
-    row.each(body)
-    row.set(out, safe, row.pick(out, safe) - by)
+@cache
+def total_loss(kind: str) -> Callable[..., Any]:
+    """`kernel(out, losses, state, rows)`: out becomes the sum of the losses that count, and how many do (NaN where a state is NaN).
+
+    The order is that of ATen's nll_loss: at every 16th row, if it counts, the sum goes to a second accumulator, from there at every
+    256th to a third, and so on (so the first loss goes to the last at once); at the end they are added up.
+    """
+    element = ELEMENT[kind]
+    code = Code("total", "out losses state rows:double")
+    out, losses, state, rows = code.arguments
+    levels = [code.variable(element, 0.0) for _ in range(LEVELS)]
+    count = code.variable(element, 0.0)
+
+    def carry(row: Value, level: int) -> None:
+        if level < LEVELS:
+            with code.when((row & (((1 << CHAIN) - 1) << (CHAIN * (level - 1)))).equals(0)):
+                levels[level].value = levels[level].value + levels[level - 1].value
+                levels[level - 1].value = 0.0
+                carry(row, level + 1)
+
+    with code.loop(0, code.convert(rows, "i64")) as row:
+        counts = code.load(element, state, row)
+        count.value = count.value + counts
+        with code.when(counts.equals(1.0)):
+            levels[0].value = levels[0].value + code.load(element, losses, row)
+            carry(row, 1)
+    total = levels[0].value
+    for level in levels[1:]:
+        total = total + level.value
+    code.store(total, out, 0)
+    code.store(count.value, out, 1)
+    return kernel(f"flambeau_total_loss_{kind}", code)

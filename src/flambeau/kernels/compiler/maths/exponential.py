@@ -3,7 +3,7 @@
 import math
 
 from ..expression import Expression, absolute, bitcast, constant, copysign, floor, fma, shift_right, sqrt, where
-from . import tables
+from . import sleef, tables
 from .parts import (
     BIAS,
     DIGITS,
@@ -57,6 +57,16 @@ def exp(x: Expression) -> Expression:
     return scaled(q + 1.0, n)
 
 
+def vector_exp(x: Expression) -> Expression:
+    """exp(x); of float32 as PyTorch's vector kernels have it."""
+    return sleef.exp(x) if x.type == "f32" else exp(x)
+
+
+def exp_of_negative(x: Expression) -> Expression:
+    """The same for x <= 0."""
+    return sleef.exp_of_negative(x) if x.type == "f32" else exp(x)
+
+
 def exp2(x: Expression) -> Expression:
     """2^x."""
     low, high = (-151.0, 129.0) if x.type == "f32" else (-1077.0, 1025.0)
@@ -105,12 +115,12 @@ def exp_of(x: Expression, short: bool) -> Expression:
 # --- logarithms -------------------------------------------------------------------------------------------------------
 
 
-def split(x: Expression) -> tuple[Expression, Expression]:
-    """(e, m) with x = m 2^e and sqrt(1/2) <= m < sqrt(2), for positive numbers, subnormal ones too; e is a float."""
+def split(x: Expression, low: float = math.sqrt(0.5)) -> tuple[Expression, Expression]:
+    """(e, m) with x = m 2^e and low <= m < 2 low, for positive numbers, subnormal ones too; e is a float."""
     t, digits = x.type, DIGITS[x.type]
     small = x < TINY[t]
     bits = bitcast(where(small, x * 2.0**digits, x), INTEGER[t])
-    biased = shift_right(bits - (bits_of(math.sqrt(0.5), t) - (BIAS[t] << digits)), digits)
+    biased = shift_right(bits - (bits_of(low, t) - (BIAS[t] << digits)), digits)
     m = bitcast(bits - ((biased - BIAS[t]) << digits), t)
     offset = 2.0**digits
     number = bitcast(biased + bits_of(offset, t), t)  # 2^digits + biased
@@ -147,6 +157,11 @@ def natural_log(x: Expression, short: bool = False, correction: Expression | Non
 def log(x: Expression) -> Expression:
     """The natural logarithm."""
     return log_limits(x, natural_log(x))
+
+
+def vector_log(x: Expression) -> Expression:
+    """The natural logarithm; of float32 as PyTorch's vector kernels have it."""
+    return log_limits(x, sleef.log(*split(x, 0.75)) if x.type == "f32" else natural_log(x))
 
 
 def log1p(x: Expression, short: bool = False) -> Expression:

@@ -139,6 +139,24 @@ class Overload:
             return "invalid keyword arguments"
         return unfit
 
+    def overflow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
+        """The error for integers that no 64 bits hold, among arguments that it takes otherwise."""
+        for value, p in self.matched(args, kwargs):
+            if value.__class__ is not int or -(1 << 63) <= value < 1 << 63:
+                continue
+            if p.type in ("int64_t", "SymInt", "IntArrayRef"):
+                return ValueError("Overflow when unpacking long long")
+            if p.type in ("Scalar", "Tensor") and not 0 <= value < 1 << 64:
+                return OverflowError("int too big to convert")
+        return None
+
+    def matched(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, Parameter]]:
+        """Arguments that it takes, with their parameters."""
+        found = list(zip(args, self.parameters))
+        for p in self.parameters[len(args) :]:
+            found += [(kwargs[k], p) for k in (p.name, *ALSO.get(p.name, ())) if k in kwargs]
+        return found
+
     def too_many(self, name: str, given: int) -> str:
         least = sum(p.default is None and not p.keyword_only for p in self.parameters)
         if least != self.positional:
@@ -209,7 +227,7 @@ def matches(p: Parameter, value: Any, name: str) -> tuple[bool, int | None]:
         case "TensorList":
             return isinstance(value, (list, tuple)) and all(isinstance(v, Tensor) for v in value), None
         case "bool":
-            return isinstance(value, (bool, np.bool_)), None
+            return isinstance(value, bool), None
         case "str":
             return isinstance(value, str), None
         case "ScalarType":
@@ -271,7 +289,7 @@ PREFIXED = ("fft", "linalg", "special")
 """Modules whose functions PyTorch calls after them in messages."""
 
 
-def refusal(where: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError | None:
+def refusal(where: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
     """The error of PyTorch's function, `where` being "torch", "Tensor", ...; None where an overload takes the arguments."""
     overloads = overloads_of(where, name)
     if not overloads:
@@ -282,7 +300,7 @@ def refusal(where: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     for overload in overloads:
         reason = overload.refusal(name, args, kwargs)
         if reason is None:
-            return None
+            return overload.overflow(args, kwargs)
         refusals.append(reason)
     for overload in overloads:
         for p, value in zip(overload.parameters, args):
@@ -482,7 +500,7 @@ INNER = {
 """Functions that PyTorch writes in Python: the one behind, and what it is called with. `=`: a constant that stands in for a value."""
 
 
-def inner_refusal(public: str, local: dict[str, Any]) -> TypeError | None:
+def inner_refusal(public: str, local: dict[str, Any]) -> Exception | None:
     """The refusal of the function behind a public one, given the values of its parameters by name."""
     from ast import literal_eval
 
@@ -491,6 +509,63 @@ def inner_refusal(public: str, local: dict[str, Any]) -> TypeError | None:
     if where == "Tensor" and not isinstance(local.get("input"), Tensor):
         return None
     return refusal(where, name, args, {})
+
+
+def check_call(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: Any) -> bool:
+    """Raises where PyTorch takes no such arguments. The result: whether the types alone say that it does."""
+    inner = next((n for n in public if n in INNER), None)
+    if inner is not None:
+        error = inner_error(inner, function, args, kwargs)
+        if error is not None and not is_ours(caller):
+            raise error
+        return error is None
+    names = [name.rpartition(".") for name in public]
+    if any(where == "F" and not overloads_of(where, name) for where, _, name in names):
+        return True
+    refused = False
+    for where, _, name in names:
+        given = args
+        if where == "Tensor":
+            if not args or not isinstance(args[0], Tensor):
+                continue
+            given = args[1:]
+        overloads = overloads_of(where, name)
+        if not overloads:
+            continue
+        whole = f"{where}_{name}" if where in PREFIXED else name
+        taken = next((o for o in overloads if o.refusal(whole, given, kwargs) is None), None)
+        if taken is not None and taken.overflow(given, kwargs) is None:
+            return all(not isinstance(v, Tensor) or p.type in _TENSORS for v, p in taken.matched(given, kwargs))
+        refused = True
+    if refused and not is_ours(caller):
+        found = explanation(public, args, kwargs, caller)
+        if found is not None:
+            raise found
+    return not refused
+
+
+_TENSORS = ("Tensor", "TensorList", "c10::List<::std::optional<Tensor>>", "PyObject*")
+
+
+def explanation(public: Iterable[str], args: tuple[Any, ...], kwargs: dict[str, Any], caller: Any) -> Exception | None:
+    """The refusal of a call whose arguments are there as they came from the frame `caller`."""
+    call = written_call(caller)
+    method = call is not None and call[0] == len(args) + len(kwargs) - 1 and bool(args) and isinstance(args[0], Tensor)
+    if call is None and args and isinstance(args[0], Tensor) and not any(n.rpartition(".")[0] != "Tensor" for n in public):
+        method = True
+    return chosen(public, method, args[1:] if method else args, kwargs, args[0] if args else None)
+
+
+def inner_error(inner: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
+    """The refusal of the function behind a public one; None where it takes the arguments, or they do not fit the public one."""
+    from inspect import signature
+
+    try:
+        bound = signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return None
+    bound.apply_defaults()
+    return inner_refusal(inner, bound.arguments)
 
 
 def chosen(public: Iterable[str], method: bool, args: tuple[Any, ...], kwargs: dict[str, Any], itself: Any) -> Exception | None:
@@ -517,18 +592,17 @@ def better_error_of_call(
     """The same for a function that has its arguments as they came from the frame `caller`."""
     inner = next((n for n in public if n in INNER), None)
     if inner is not None:
-        from inspect import signature
-
-        try:
-            bound = signature(function).bind(*args, **kwargs)
-        except TypeError:
-            return error
-        bound.apply_defaults()
-        return instead(inner_refusal(inner, bound.arguments), error)
+        return instead(inner_error(inner, function, args, kwargs), error)
     if is_ours(caller):
         return error
-    call = written_call(caller)
-    method = call is not None and call[0] == len(args) + len(kwargs) - 1 and bool(args) and isinstance(args[0], Tensor)
-    if call is None and args and isinstance(args[0], Tensor) and not any(n.rpartition(".")[0] != "Tensor" for n in public):
-        method = True
-    return instead(chosen(public, method, args[1:] if method else args, kwargs, args[0] if args else None), error)
+    return instead(explanation(public, args, kwargs, caller), error)
+
+
+def better_error_in_place(op: Any, name: str, values: tuple[Any, ...], frame: Any, error: Exception) -> Exception:
+    """What to raise where the in-place form `name` of an operator, called by `frame` or what called that, has failed with `error`."""
+    while frame is not None and ("OP" in frame.f_globals or frame.f_globals.get("__name__") in _BETWEEN):
+        frame = frame.f_back
+    if frame is None or is_ours(frame) or name.startswith("__"):
+        return error
+    method, args, kwargs = as_written(op.params, values, op.defaults, op.positional, frame)
+    return instead(refusal("Tensor", name, args if method else args[1:], kwargs), error)

@@ -39,6 +39,7 @@ from ..kernels.pointwise import FEW
 from ..tensor import PLAIN, Tensor, wrap
 from .dispatch import ALSO_CALLED, REQUIRED, after_failure, legacy_call, renamed, slow_dunder, slow_path
 from .dispatch import explained_here as explained_here
+from .dispatch import first_of_kind
 from .dispatch import handle_overrides as handle_overrides
 from .dispatch import overriding as overriding
 from .dispatch import under_autocast as under_autocast
@@ -148,6 +149,7 @@ class Operator:
         self.defaults = {n: d for n, d in defaults.items() if n in names}
         self.kinds = {n: _KINDS.get(str(forward.__annotations__.get(n)), "value") for n in names}
         self.tensor_params = [n for n in names if self.kinds[n] != "value"]
+        self.flags = [n for n in names if forward.__annotations__.get(n) == "bool" or defaults.get(n).__class__ is bool]
         self.formulas: dict[str, Callable[..., Any]] = {}
         self.joint_params: tuple[str, ...] = ()
         self.joint_formula: Callable[..., Any] | None = None
@@ -305,6 +307,9 @@ class Operator:
                 tests.append(f"(type({name}) not in PLAIN and type({name}) not in NUMBERS)")
             elif kind == "list":
                 tests.append(f"not plain_list({name})")
+            elif name in self.flags:
+                usual = self.defaults.get(name, False) is True
+                tests.append(f"{name} is not {usual} and {name} is not {not usual}")
         if self.legacy:
             tests.append("legacy is not None")
         if self.takes_out:
@@ -882,9 +887,14 @@ def composite(*public: str, hot: bool = False, formula: bool = True) -> Callable
     """
 
     def define(function: Callable[..., Any]) -> Callable[..., Any]:
+        known: set[tuple[Any, ...]] = set()
+
         def call(*args: Any, **kwargs: Any) -> Any:
-            if modes.active or overriding(args):
-                result = handle_overrides(call, args, kwargs)
+            types = tuple(map(type, args))
+            if kwargs:
+                types += (*kwargs, *map(type, kwargs.values()))
+            if modes.active or types not in known:
+                result = first_of_kind(public, function, call, known, types, args, kwargs)
                 if result is not NotImplemented:
                     return result
             try:

@@ -12,6 +12,7 @@ from ..autograd.version import UNVERSIONED, bump_version
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.promotion import can_cast, result_dtype, wrap_integer
 from ..core.return_types import return_type
+from ..core.size import Size
 from ..kernels import memory
 from ..kernels.memory import copy_into
 from ..tensor import PLAIN, Tensor, wrap
@@ -126,6 +127,8 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     checked = []
     for position, (name, value) in enumerate(zip(op.params, args), 1):
         kind = op.kinds[name]
+        if name in op.flags and value.__class__ is not bool:
+            raise misfit(op, args, position - 1)
         if kind == "value" or (isinstance(value, Tensor) and kind != "list") or (kind == "optional" and value is None):
             checked.append(value)
         elif kind == "number" and type(value) in NUMBERS:
@@ -164,13 +167,39 @@ def misfit(op: Operator, args: tuple[Any, ...], position: int) -> Exception:
     from .arguments import better_error
 
     value = args[position]
-    if "number" in op.kinds.values() and not op.takes_numbers:
+    if op.params[position] in op.flags:
+        where = f" (position {position + 1})" if position < op.positional else ""
+        plain = TypeError(f"{op.name}(): argument '{op.params[position]}'{where} must be bool, not {type(value).__name__}")
+    elif "number" in op.kinds.values() and not op.takes_numbers:
         plain = invalid_combination(op, args)
     else:
         what = "tuple of Tensors" if op.kinds[op.params[position]] == "list" else "Tensor"
         message = f"argument '{op.params[position]}' (position {position + 1}) must be {what}, not {type(value).__name__}"
         plain = TypeError(f"{op.name}(): {message}")
     return better_error(op, sys._getframe(2), plain)
+
+
+def first_of_kind(
+    public: tuple[str, ...], function: Any, call: Any, known: set[Any], types: tuple[Any, ...], args: Any, kwargs: dict[str, Any]
+) -> Any:
+    """Where a composite is called with types of arguments that it is not known to take: the result of what overrides it, or
+    NotImplemented. Raises where PyTorch takes no such arguments; what it takes whatever the values are is known from then on."""
+    if modes.active or overriding((*args, *kwargs.values())):
+        result = handle_overrides(call, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    if types in known:
+        return NotImplemented
+    again = (*types, None)  # lists are looked through for overrides each time, and what is written for shared memory
+    if again not in known:
+        from .arguments import check_call
+
+        if check_call(public, function, args, kwargs, sys._getframe(2)):
+            lists = "out" in kwargs or any(isinstance(t, type) and issubclass(t, (list, tuple)) and t is not Size for t in types)
+            known.add(again if lists else types)
+    if kwargs.get("out") is not None:
+        refuse_shared_memory(function.__name__, (*args, *[v for k, v in kwargs.items() if k != "out"]), kwargs["out"])
+    return NotImplemented
 
 
 def after_failure(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Any:

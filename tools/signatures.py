@@ -16,8 +16,7 @@ HAND_WRITTEN = {
     "torch": (
         "range(Scalar start, Scalar end, Scalar step=1, *, Tensor out=None, ScalarType dtype=None, Layout layout=None, "
         "Device device=None, bool pin_memory=False, bool requires_grad=False)",
-        "nonzero(Tensor input, *, Tensor out=None)",
-        "nonzero(Tensor input, *, bool as_tuple)",
+        "nonzero(Tensor input, *, bool as_tuple=False, Tensor out=None)",
         "numel(Tensor input)",
         "tensor(PyObject* data, *, ScalarType? dtype=None, Device? device=None, bool pin_memory=False, bool requires_grad=False)",
         "as_tensor(PyObject* data, *, ScalarType? dtype=None, Device? device=None)",

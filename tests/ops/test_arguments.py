@@ -129,6 +129,157 @@ test_sizes = errors(
     'torch.reshape(x, "a")',
 )
 
+test_flags = errors(
+    "torch.sum(x, 0, 1)",
+    "x.sum(0, keepdim=None)",
+    "x.mean(0, keepdim='a')",
+    "x.prod(0, keepdim=0.0)",
+    "torch.all(x, dim=0, keepdim=1)",
+    "x.argmax(0, 1)",
+    "torch.amax(x, 0, np.bool_(True))",
+    "x.std(0, 1)",
+    "x.std(0, True, 1)",
+    "x.var(dim=0, keepdim=1)",
+    "torch.var_mean(x, dim=0, keepdim=1)",
+    "x.max(0, 1)",
+    "x.median(0, 1)",
+    "x.topk(1, 0, 1)",
+    "x.sort(0, 1)",
+    "torch.isclose(x, x, equal_nan=1)",
+    "x.index_put((i[0],), x, accumulate=1)",
+    "torch.nonzero(x, as_tuple=1)",
+    "torch.linalg.cholesky(x, upper=1)",
+    "torch.zeros(3, requires_grad=1)",
+    "torch.ones_like(x, requires_grad='a')",
+    "torch.rand(3, requires_grad=0.0)",
+    "torch.arange(3, requires_grad=1)",
+    "torch.full((2,), 1., requires_grad=1)",
+    "torch.eye(3, requires_grad=1)",
+    "x.new_zeros(3, requires_grad=1)",
+    "torch.tensor([1.], requires_grad=1)",
+    "torch.zeros(3, requires_grad=None)",
+    "x.clone().requires_grad_(1)",
+    "y = x.clone(); y.requires_grad = 1; y",
+    "F.dropout(x, 0.5, 1)",
+    "F.dropout2d(x[None], 0.5, None)",
+    "F.batch_norm(x, None, None, training=1)",
+    "F.max_pool2d(x[None], 2, ceil_mode=1)",
+    "F.avg_pool2d(x[None], 2, ceil_mode=1)",
+    "F.embedding(i, x, scale_grad_by_freq='a')",
+    "torch.sort(x, stable=None)",
+)
+
+test_booleans_are_no_dimensions = errors(
+    "x.sum(True)",
+    "x.softmax(True)",
+    "x.transpose(True, 0)",
+    "x.unsqueeze(True)",
+    "x.gather(True, i)",
+    "x.index_select(True, i[0])",
+    "torch.stack([x, x], True)",
+    "torch.cat([x, x], True)",
+    "x.logsumexp(True)",
+    "x.diagonal(True)",
+    "x.triu(True)",
+    "x.topk(True)",
+    "x.chunk(True)",
+    "torch.sum(x, dim=(0, True))",
+)
+
+test_further_functions = errors(
+    "x.diff('a')",
+    "x.diff(1.5)",
+    "torch.chunk(x, 2, True)",
+    "torch.kthvalue(x, 'a')",
+    "torch.bucketize(x, [1, 2])",
+    "torch.block_diag(x, 1)",
+    "torch.meshgrid([x[0], 'a'])",
+    "torch.broadcast_tensors(x, None)",
+    "F.hardtanh('a')",
+    "F.celu(x, 'a')",
+    "F.threshold(x, 'a', 1)",
+    "F.kl_div(x, 1)",
+    "F.group_norm(x[None], 1, 'a')",
+    "F.rms_norm('a', (3,))",
+    "F.triplet_margin_loss(x, x, 'a')",
+    "F.soft_margin_loss('a', x)",
+    "F.adaptive_avg_pool2d(x[None], (1, 1.5))",
+    "F.adaptive_max_pool2d(x[None], 1.5)",
+    "F.adaptive_avg_pool1d(x, 1.5)",
+    "F.avg_pool2d(x[None], torch.tensor(2))",
+    "torch.zeros()",
+    "torch.zeros(3, layout=1)",
+    "torch.zeros(3, dtype='a')",
+    "torch.zeros(3, device=[1])",
+    "torch.zeros(3, device=0)",
+    "torch.arange(3, layout=1)",
+    "torch.full((2,), None)",
+    "torch.empty_like(x, bogus=1)",
+    "x.cumsum_('a')",
+    "x.addcmul_(x, 'a')",
+    "x.mul_(np.ones(3))",
+)
+
+test_integers_beyond_64_bits = errors(
+    "x.sum(dim=2**70)",
+    "x.softmax(2**70)",
+    "x.cumsum(2**70)",
+    "x.clone().cumsum_(2**70)",
+    "torch.full((2,), 2**70)",
+    "x.gather(2**70, i)",
+)
+
+test_out = rows(
+    *[
+        Row(e, x=X, i=INDEX, warns="resized" in e)
+        for e in (
+            "torch.abs(x, out=torch.empty(2, 3, dtype=torch.float64))",
+            "torch.neg(x, out=torch.empty(2, 3, dtype=torch.float64))",
+            "torch.mm(x, x.T, out=torch.empty(2, 2, dtype=torch.float64))",
+            "torch.softmax(x, 0, out=torch.empty(2, 3, dtype=torch.float64))",
+            "torch.amax(x, 0, out=torch.empty(3, dtype=torch.float64))",
+            "torch.all(x, 0, out=torch.empty(3))",
+            "torch.index_select(x, 0, i[0], out=torch.empty(3, 3, dtype=torch.float64))",
+            "torch.cumsum(x, 0, dtype=torch.float32, out=torch.empty(2, 3, dtype=torch.float64))",
+            "torch.cumsum(x, 0, out=torch.empty(2, 3, dtype=torch.float64))",
+            "torch.zeros(3, dtype=torch.float32, out=torch.empty(3, dtype=torch.float64))",
+            "torch.arange(3, dtype=torch.float32, out=torch.empty(3, dtype=torch.float64))",
+            "torch.tril(x, out=torch.empty(2, 3, dtype=torch.int64))",
+            "torch.cat([x, x], out=torch.empty(4, 3, dtype=torch.int64))",
+            "torch.stack([x, x], out=torch.empty(2, 2, 3, dtype=torch.int64))",
+            "torch.mean(x, 0, out=torch.empty(3, dtype=torch.int64))",
+            "torch.exp(x, out=torch.empty(2, 3, dtype=torch.int64))",
+            "torch.add(x, x, out=torch.empty(2, 3, dtype=torch.float64))",
+            "torch.add(x, x, out=torch.empty(2, 3, device='meta'))",
+            "torch.argmax(x, 0, out=torch.empty(3, dtype=torch.int64, device='meta'))",
+            "torch.abs(x, out=torch.ones(2, 3, requires_grad=True))",
+            "torch.stack([x, x], out=torch.ones(2, 2, 3, requires_grad=True))",
+            "torch.tensordot(x, x.T, 1, out=torch.ones(2, 2, requires_grad=True))",
+            "torch.outer(x[0], x[0], out=torch.ones(3, 3, requires_grad=True))",
+            "torch.abs(x, out=(torch.empty(2, 3),))",
+            "b = torch.zeros(12); torch.add(b[:6].view(2, 3), x, out=b[1:7].view(2, 3))",
+            "b = torch.zeros(12); torch.kron(b[:2], b[:2], out=b[:4])",
+            "b = x.clone(); torch.cat([b], out=b)",
+            "b = x.clone(); torch.stack([b[0]], out=b[:1])",
+            "b = x.clone(); torch.index_select(b, 0, i[0, :2], out=b)",
+            "b = x[:, :2].clone(); torch.gather(b, 0, i[:, :2], out=b)",
+            "b = x[0].clone(); torch.linalg.cross(b, x[1], out=b)",
+            "b = x.clone(); torch.kthvalue(b, 1, keepdim=True, out=(b[:, :1], i[:, :1].clone()))",
+            "b = x.clone(); torch.index_add(x, 0, i[0, :2], b, out=b)",
+            "b = x.clone(); torch.index_add(b, 0, i[0, :2], x, out=b)",
+            "b = x[:1].clone(); torch.add(b, x, out=b)",
+            "b = x[:1].clone(); torch.addcmul(x, b, x, out=b)",
+            "b = x.clone(); torch.add(b, x, out=b)",
+            "b = x.clone(); torch.sum(x, 0, out=b)",
+        )
+    ]
+)
+
+test_alpha_beside_a_number = rows(
+    Row("torch.add(x, 1.5, alpha=2), torch.sub(x, 1.5, alpha=0.5), torch.rsub(x, 1.5, alpha=2), torch.add(x, True, alpha=2)", x=X),
+    Row("torch.add(x, 2j, alpha=2)", x=X),
+)
+
 test_names_of_numpy = rows(
     *[
         Row(e, x=X, **({"i": INDEX} if "index=i" in e else {}))
@@ -181,6 +332,34 @@ def test_a_call_from_inside_keeps_its_error():
     """Operators call each other in their own ways: those are not held against PyTorch's overloads."""
     with pytest.raises(RuntimeError, match="output padding must be smaller"):
         flambeau.nn.functional.conv_transpose2d(flambeau.ones(1, 1, 3, 3), flambeau.ones(1, 1, 2, 2), output_padding=1)
+
+
+def test_what_is_taken_once_is_not_looked_at_again():
+    """The arguments of functions made of operators are held against the overloads once for each combination of types."""
+    x = flambeau.ones(2, 3)
+    flambeau.diff(x, 1)
+    looked, before = [], arguments.check_call
+    arguments.check_call = lambda *given: looked.append(given) or before(*given)
+    try:
+        flambeau.diff(x, 2)
+        assert not looked
+        flambeau.diff(x, n=2, dim=0)
+        assert len(looked) == 1
+    finally:
+        arguments.check_call = before
+
+
+def test_lists_are_looked_through_for_overrides_each_time():
+    class Mine:
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            return "mine"
+
+    x = flambeau.ones(2)
+    assert flambeau.block_diag(x, x).shape == (2, 4)
+    assert flambeau.block_diag(x, Mine()) == "mine"
+    assert flambeau.einsum("i,i->", [x, x]).item() == 2
+    assert flambeau.einsum("i,i->", [x, Mine()]) == "mine"
 
 
 def test_every_overload_is_read():

@@ -12,16 +12,17 @@ TYPES = (
 
 @public("torch")
 class device:
-    """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`, `device(0)`; also a context that sets the default.
+    """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`; also a context that sets the default.
 
-    Attributes: `type` (`"cpu"`) and `index` (an int or None). Raises RuntimeError for a string that names no device.
+    Attributes: `type` (`"cpu"`) and `index` (an int or None). Raises RuntimeError for a string that names no device, and for a number
+    alone, which would mean an accelerator.
     """
 
     __slots__ = ("type", "index", "_entered")
 
     def __init__(self, device: Any, index: int | None = None) -> None:
         if isinstance(device, int) and not isinstance(device, bool):
-            kind, index = "cuda", device
+            raise RuntimeError("Cannot access accelerator device when none is available.")
         elif hasattr(device, "type") and hasattr(device, "index"):
             kind, index = device.type, device.index if index is None else index
         elif isinstance(device, str):

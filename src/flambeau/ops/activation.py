@@ -152,7 +152,7 @@ def _prepared(input: Any, dtype: Any, kernel: str) -> Any:
 
 
 @operator("torch.softmax", "Tensor.softmax", "special.softmax")
-def softmax(input: Array, dim: Any, dtype: Any = None) -> Array:
+def softmax(input: Array, dim: int, dtype: Any = None) -> Array:
     """exp(input) / sum(exp(input)) along `dim`. `dtype`: the input is cast first."""
     return k.softmax(_prepared(input, dtype, "softmax_lastdim_kernel_impl"), normalize_dim(dim, input.ndim) if input.ndim else None)
 
@@ -161,7 +161,7 @@ softmax.derivative(input=lambda F, grad, result, dim: F.softmax_backward(grad, r
 
 
 @operator("torch.log_softmax", "Tensor.log_softmax", "special.log_softmax")
-def log_softmax(input: Array, dim: Any, dtype: Any = None) -> Array:
+def log_softmax(input: Array, dim: int, dtype: Any = None) -> Array:
     """log(softmax(input)) along `dim`, computed without overflow. `dtype`: the input is cast first."""
     return k.log_softmax(_prepared(input, dtype, "log_softmax_lastdim_kernel_impl"), normalize_dim(dim, input.ndim) if input.ndim else None)
 

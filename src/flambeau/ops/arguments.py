@@ -175,6 +175,8 @@ def found(value: Any, failed: int | None) -> str:
 def not_unpacked(name: str, p: Parameter, values: Any) -> str | None:
     """What PyTorch says where the first element of a list is a number and another is not."""
     for position, value in enumerate(values, 1):
+        if isinstance(value, bool):  # past the first it passes for a number
+            continue
         if not is_index(value):
             reason = f"type must be tuple of ints,but got {type_name(value)}"
             return f"{name}(): argument '{p.name}' {UNPACKING} {position} with error \"{reason}\""
@@ -219,7 +221,7 @@ def matches(p: Parameter, value: Any, name: str) -> tuple[bool, int | None]:
                 if value and not is_index(value[0]):
                     return False, 0
                 return True, None
-            return p.size and is_integer(value), None
+            return p.size and (is_integer(value) or isinstance(value, Tensor) and is_index(value)), None
         case "ArrayRef<double>":
             return isinstance(value, (list, tuple)) and (not value or is_number(value[0])), None
         case "ScalarList":
@@ -317,7 +319,13 @@ def refusal(where: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     return TypeError(_combination(name, args, kwargs, [str(o) for o in overloads if not o.hidden]))
 
 
-def size_refusal(name: str, size: tuple[Any, ...]) -> TypeError:
+def maker_error(where: str, name: str, args: tuple[Any, ...], options: dict[str, Any], error: Exception) -> Exception:
+    """What to raise where a function that makes tensors has failed with `error`; `options` are its keywords, defaults too."""
+    given = {k: v for k, v in options.items() if v is not None and v is not False}
+    return instead(refusal(where, name, args, given), error)
+
+
+def size_refusal(name: str, size: tuple[Any, ...]) -> Exception:
     """The error of a function that makes tensors for a size it does not take."""
     where = "Tensor" if name.startswith("new_") else "torch"
     return refusal(where, name, size, {}) or TypeError(f"{name}(): argument 'size' must be tuple of ints")
@@ -495,6 +503,35 @@ INNER = {
     "F.softmax": ("Tensor", "softmax", "dim"),
     "F.log_softmax": ("Tensor", "log_softmax", "dim"),
     "F.mse_loss": ("nn", "mse_loss", "input target"),
+    "F.celu": ("torch", "celu", "input alpha"),
+    "F.selu": ("torch", "selu", "input"),
+    "F.rrelu": ("torch", "rrelu", "input lower upper training"),
+    "F.relu6": ("nn", "relu6", "input"),
+    "F.hardtanh": ("nn", "hardtanh", "input min_val max_val"),
+    "F.hardsigmoid": ("nn", "hardsigmoid", "input"),
+    "F.hardswish": ("nn", "hardswish", "input"),
+    "F.mish": ("nn", "mish", "input"),
+    "F.threshold": ("torch", "threshold", "input threshold value"),
+    "F.glu": ("nn", "glu", "input dim"),
+    "F.alpha_dropout": ("torch", "alpha_dropout", "input p training"),
+    "F.feature_alpha_dropout": ("torch", "feature_alpha_dropout", "input p training"),
+    "F.hinge_embedding_loss": ("torch", "hinge_embedding_loss", "input target margin =1"),
+    "F.cosine_embedding_loss": ("torch", "cosine_embedding_loss", "input1 input2 target margin =1"),
+    "F.triplet_margin_loss": ("torch", "triplet_margin_loss", "anchor positive negative margin p eps swap =1"),
+    "F.margin_ranking_loss": ("torch", "margin_ranking_loss", "input1 input2 target margin =1"),
+    "F.kl_div": ("torch", "kl_div", "input target =1"),
+    "F.poisson_nll_loss": ("torch", "poisson_nll_loss", "input target log_input full eps =1"),
+    "F.soft_margin_loss": ("nn", "soft_margin_loss", "input target =1"),
+    "F.multi_margin_loss": ("nn", "multi_margin_loss", "input target p margin weight =1"),
+    "F.multilabel_margin_loss": ("nn", "multilabel_margin_loss", "input target =1"),
+    "F.binary_cross_entropy_with_logits": ("torch", "binary_cross_entropy_with_logits", "input target weight pos_weight =1"),
+    "F.max_pool1d": ("torch", "max_pool1d", "input kernel_size stride padding dilation ceil_mode"),
+    "F.max_pool3d": ("torch", "max_pool3d", "input kernel_size stride padding dilation ceil_mode"),
+    "F.batch_norm": ("torch", "batch_norm", "input weight bias running_mean running_var training momentum eps =True"),
+    "F.instance_norm": ("torch", "instance_norm", "input weight bias running_mean running_var use_input_stats momentum eps =True"),
+    "F.group_norm": ("torch", "group_norm", "input num_groups weight bias eps =True"),
+    "F.rms_norm": ("torch", "rms_norm", "input normalized_shape weight eps"),
+    "torch.cdist": ("torch", "cdist", "x1 x2 p =None"),
     "torch.unique": ("torch", "_unique2", "input sorted return_inverse return_counts"),
 }
 """Functions that PyTorch writes in Python: the one behind, and what it is called with. `=`: a constant that stands in for a value."""
@@ -513,6 +550,11 @@ def inner_refusal(public: str, local: dict[str, Any]) -> Exception | None:
 
 def check_call(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: Any) -> bool:
     """Raises where PyTorch takes no such arguments. The result: whether the types alone say that it does."""
+    if public and public[0] in _OF_TENSORS:
+        found = _element_refusal(args[0] if args and isinstance(args[0], (list, tuple)) else args)
+        if found is not None:
+            raise found
+        return False
     inner = next((n for n in public if n in INNER), None)
     if inner is not None:
         error = inner_error(inner, function, args, kwargs)
@@ -542,6 +584,15 @@ def check_call(public: tuple[str, ...], function: Any, args: tuple[Any, ...], kw
         if found is not None:
             raise found
     return not refused
+
+
+_OF_TENSORS = ("torch.broadcast_tensors", "torch.block_diag", "torch.cartesian_prod", "torch.meshgrid")
+"""Functions of any number of tensors."""
+
+
+def _element_refusal(values: Any) -> Exception | None:
+    wrong = next((i for i, v in enumerate(values) if not isinstance(v, Tensor)), None)
+    return None if wrong is None else TypeError(f"expected Tensor as element {wrong} in argument 0, but got {type_name(values[wrong])}")
 
 
 _TENSORS = ("Tensor", "TensorList", "c10::List<::std::optional<Tensor>>", "PyObject*")

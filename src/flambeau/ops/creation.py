@@ -13,7 +13,7 @@ from ..core import dtype as dt
 from ..core.device import CPU, as_device
 from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES, dtype, of_array
-from ..core.layout import contiguous_format, format_strides, preserve_format, preserved_strides, strided_view, strides_of
+from ..core.layout import contiguous_format, format_strides, preserve_format, preserved_strides, strided, strided_view, strides_of
 from ..core.layout import empty_strided as strided_empty
 from ..core.promotion import number_dtype, promote_types
 from ..core.size import Size
@@ -27,14 +27,31 @@ ndarray = np.ndarray
 _KIND_DTYPE = {"b": dt.bool, "i": dt.int64, "u": dt.int64}
 
 
+def maker_error(*given: Any) -> Exception:
+    from .arguments import maker_error
+
+    return maker_error(*given)
+
+
 def finish(array: Any, requires_grad: bool = False) -> Tensor:
     """The new tensor over an array of its own."""
     t = wrap(array)
-    if requires_grad:
+    if requires_grad is not False:
+        if requires_grad is None:
+            return t
+        if requires_grad is not True:
+            raise TypeError(f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
         if array.dtype.kind not in "fcV":
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         t._requires_grad = True
     return t
+
+
+def check_layout(layout: Any) -> None:
+    """Raises where a dense tensor would not be what was asked for."""
+    if layout.__class__ is not strided.__class__:
+        raise TypeError(f"argument 'layout' must be torch.layout, not {type(layout).__name__}")
+    raise NotImplementedError(f"tensors of the layout {layout} are not available here")
 
 
 def shape_of(size: Any, name: str = "size") -> tuple[int, ...]:
@@ -44,6 +61,12 @@ def shape_of(size: Any, name: str = "size") -> tuple[int, ...]:
         if n.__class__ is int and n >= 0:
             return size if size.__class__ is tuple else (n,)
     given = tuple(size)
+    if not given:
+        from .arguments import refusal
+
+        error = refusal("Tensor" if name.startswith("new_") else "torch", name, (), {})
+        if error is not None:
+            raise error
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = size[0]
     shape: list[int] = []
@@ -279,6 +302,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     array = array_of(data, dtype)
     if device is not None or DEFAULT_DEVICE.device is not CPU:
         array = allocate(array.shape, array.dtype, device, lambda s, d: array)
+    if requires_grad is not False and requires_grad is not True:
+        raise TypeError(f"tensor(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
     return finish(array, requires_grad)
 
 
@@ -429,17 +454,24 @@ def _maker(name: str, make: Any, doc: str) -> Any:
             result = handle_overrides(create, size, dict(dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
                 return result
-        shape = shape_of(size, name)
-        if out is not None:
-            return _into_out(make(shape, out._array.dtype if dtype is None else numpy_dtype(dtype)), out)
-        numpy_type = DEFAULT.dtype.numpy if dtype is None else dtype.numpy if dtype.__class__ is dt.dtype else numpy_dtype(dtype)
-        if device is None and DEFAULT_DEVICE.device is CPU:
-            array = make(shape, numpy_type)
-        else:
-            array = allocate(shape, numpy_type, device, make)
-        if memory_format is not None and memory_format is not contiguous_format:
-            array = _in_format(array, memory_format)
-        return finish(array, True) if requires_grad else wrap(array)
+        try:
+            shape = shape_of(size, name)
+            if layout is not None and layout is not strided:
+                check_layout(layout)
+            if out is not None:
+                return _into_out(make(shape, out._array.dtype if dtype is None else numpy_dtype(dtype)), out, name)
+            numpy_type = DEFAULT.dtype.numpy if dtype is None else dtype.numpy if dtype.__class__ is dt.dtype else numpy_dtype(dtype)
+            if device is None and DEFAULT_DEVICE.device is CPU:
+                array = make(shape, numpy_type)
+            else:
+                array = allocate(shape, numpy_type, device, make)
+            if memory_format is not None and memory_format is not contiguous_format:
+                array = _in_format(array, memory_format)
+            return wrap(array) if requires_grad is False else finish(array, requires_grad)
+        except Exception as error:
+            raise maker_error(
+                "torch", name, size, dict(out=out, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad), error
+            )
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -457,10 +489,10 @@ def _in_format(array: Any, memory_format: Any) -> Any:
     return result
 
 
-def _into_out(array: Any, out: Tensor) -> Tensor:
+def _into_out(array: Any, out: Tensor, name: str) -> Tensor:
     from .definition import write_out
 
-    return write_out(wrap(array), out)
+    return write_out(wrap(array), out, name)
 
 
 zeros = _maker("zeros", memory.zeros, "A tensor of zeros. `size`: ints or one sequence; dtype: the default unless given.")
@@ -481,6 +513,8 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
             if fill_value.ndim:
                 raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
             fill_value = fill_value.item()
+        if fill_value is None:
+            raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not NoneType")
         if dtype is None:
             if out is not None:
                 dtype = out.dtype
@@ -500,8 +534,10 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
         shape = shape_of((size,), "full")
         if numpy_type.kind in "iu":
             fill_value = int(fill_value)
+        if layout is not None and layout is not strided:
+            check_layout(layout)
         array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
-        return finish(array, requires_grad) if out is None else _into_out(array, out)
+        return finish(array, requires_grad) if out is None else _into_out(array, out, "full")
     except Exception as error:
         raise explained_here(error, "torch.full")
 
@@ -557,6 +593,8 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
             result = handle_overrides(arange, (start, end, step), dict(dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
                 return result
+        if layout is not None and layout is not strided:
+            check_layout(layout)
         if end is None:
             if (
                 start.__class__ is int
@@ -568,7 +606,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
                 and DEFAULT_DEVICE.device is CPU
             ):
                 array = memory.arange(start)
-                return finish(array, True) if requires_grad else wrap(array)
+                return wrap(array) if requires_grad is False else finish(array, requires_grad)
             start, end = 0, start
         elif start is None:
             start = 0
@@ -604,7 +642,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
             return (start + step * memory.arange(shape[0], dtype=np.float64)).astype(numpy_type)
 
         array = allocate((max(0, math.ceil((end - start) / step)),), target, device, make)
-        return finish(array, requires_grad) if out is None else _into_out(array, out)
+        return finish(array, requires_grad) if out is None else _into_out(array, out, "arange")
     except Exception as error:
         raise explained_here(error, "torch.arange")
 
@@ -638,7 +676,7 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     start, end, steps = _number(start), _number(end), _steps(steps, "linspace")
     target = DEFAULT.complex.numpy if dtype is None and complex_ends else numpy_dtype(dtype)
     array = allocate((steps,), target, device, lambda s, d: _linspace(start, end, steps, d))
-    return finish(array, requires_grad) if out is None else _into_out(array, out)
+    return finish(array, requires_grad) if out is None else _into_out(array, out, "linspace")
 
 
 def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
@@ -706,7 +744,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
         start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if target.kind == "c" else np.float64)
     array = allocate_like_data(power(base, _linspace(start, end, steps, wide)).astype(target), device)
-    return finish(array, requires_grad) if out is None else _into_out(array, out)
+    return finish(array, requires_grad) if out is None else _into_out(array, out, "logspace")
 
 
 @composite("torch.eye")
@@ -718,7 +756,7 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
     array = allocate((n, m), numpy_dtype(dtype), device, lambda s, d: memory.eye(*s, dtype=d))
-    return finish(array, requires_grad) if out is None else _into_out(array, out)
+    return finish(array, requires_grad) if out is None else _into_out(array, out, "eye")
 
 
 def _triangle(name: str, keep: Any) -> None:
@@ -755,22 +793,30 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
             result = handle_overrides(create, (input, *args), dict(more, dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
                 return result
-        source = input._array
-        numpy_type = source.dtype if dtype is None else numpy_dtype(dtype)
-        if device is not None and as_device(device).type != input.device.type:
-            array = allocate(source.shape, numpy_type, device, memory.empty)
-        elif source.__class__ is ndarray:
-            if source.flags.forc:
-                array = empty_like_array(source, numpy_type)
+        try:
+            if layout is not None and layout is not strided:
+                check_layout(layout)
+            source = input._array
+            numpy_type = source.dtype if dtype is None else numpy_dtype(dtype)
+            if device is not None and as_device(device).type != input.device.type:
+                array = allocate(source.shape, numpy_type, device, memory.empty)
+            elif source.__class__ is ndarray:
+                if source.flags.forc:
+                    array = empty_like_array(source, numpy_type)
+                else:
+                    array = strided_empty(source.shape, preserved_strides(source.shape, strides_of(source)), numpy_type)
             else:
-                array = strided_empty(source.shape, preserved_strides(source.shape, strides_of(source)), numpy_type)
-        else:
-            array = type(source)(source.shape, numpy_type, preserved_strides(source.shape, strides_of(source)))
-        if memory_format is not None and memory_format is not preserve_format:
-            array = _in_format(array, memory_format)
-        if array.__class__ is ndarray and fill is not None:
-            fill(array, *args, *more.values())
-        return finish(array, True) if requires_grad else wrap(array)
+                array = type(source)(source.shape, numpy_type, preserved_strides(source.shape, strides_of(source)))
+            if memory_format is not None and memory_format is not preserve_format:
+                array = _in_format(array, memory_format)
+            if fill is None and (args or more):
+                raise TypeError(f"{name}() takes 1 positional argument")
+            if array.__class__ is ndarray and fill is not None:
+                fill(array, *args, *more.values())
+            return wrap(array) if requires_grad is False else finish(array, requires_grad)
+        except Exception as error:
+            options = dict(more, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad, memory_format=memory_format)
+            raise maker_error("torch", name, (input, *args), options, error)
 
     create.__name__ = create.__qualname__ = name
     create.__module__ = "torch"
@@ -799,9 +845,12 @@ def _new(name: str, make: Any) -> None:
             result = handle_overrides(create, (self, *size), dict(dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
                 return result
-        numpy_type = self._array.dtype if dtype is None else numpy_dtype(dtype)
-        where = self.device if device is None else device
-        return finish(allocate(shape_of(size, name), numpy_type, where, make), requires_grad)
+        try:
+            numpy_type = self._array.dtype if dtype is None else numpy_dtype(dtype)
+            where = self.device if device is None else device
+            return finish(allocate(shape_of(size, name), numpy_type, where, make), requires_grad)
+        except Exception as error:
+            raise maker_error("Tensor", name, size, dict(dtype=dtype, device=device, requires_grad=requires_grad), error)
 
     create.__name__ = name
     create.__doc__ = f"Like `torch.{name[4:]}`, with this tensor's dtype and device."

@@ -37,9 +37,8 @@ from ..core.promotion import float_operand, float_operands, number_rounded_opera
 from ..kernels.elementwise import cast, in_float32
 from ..kernels.pointwise import FEW
 from ..tensor import PLAIN, Tensor, wrap
-from .dispatch import ALSO_CALLED, REQUIRED, after_failure, legacy_call, renamed, slow_dunder, slow_path
+from .dispatch import ALSO_CALLED, REQUIRED, after_failure, first_of_kind, legacy_call, renamed, slow_dunder, slow_path
 from .dispatch import explained_here as explained_here
-from .dispatch import first_of_kind
 from .dispatch import handle_overrides as handle_overrides
 from .dispatch import overriding as overriding
 from .dispatch import under_autocast as under_autocast
@@ -150,6 +149,7 @@ class Operator:
         self.kinds = {n: _KINDS.get(str(forward.__annotations__.get(n)), "value") for n in names}
         self.tensor_params = [n for n in names if self.kinds[n] != "value"]
         self.flags = [n for n in names if forward.__annotations__.get(n) == "bool" or defaults.get(n).__class__ is bool]
+        self.integers = [n for n in names if forward.__annotations__.get(n) == "int"]
         self.formulas: dict[str, Callable[..., Any]] = {}
         self.joint_params: tuple[str, ...] = ()
         self.joint_formula: Callable[..., Any] | None = None
@@ -310,6 +310,8 @@ class Operator:
             elif name in self.flags:
                 usual = self.defaults.get(name, False) is True
                 tests.append(f"{name} is not {usual} and {name} is not {not usual}")
+            elif name in self.integers:
+                tests.append(f"{name} is True or {name} is False")
         if self.legacy:
             tests.append("legacy is not None")
         if self.takes_out:
@@ -890,7 +892,7 @@ def composite(*public: str, hot: bool = False, formula: bool = True) -> Callable
         known: set[tuple[Any, ...]] = set()
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            types = tuple(map(type, args))
+            types: tuple[Any, ...] = tuple(map(type, args))
             if kwargs:
                 types += (*kwargs, *map(type, kwargs.values()))
             if modes.active or types not in known:

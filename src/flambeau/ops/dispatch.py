@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 import numpy as np
 
 from ..autograd.grad_mode import grad_mode
-from ..autograd.version import UNVERSIONED, bump_version
-from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, result_dtype, wrap_integer
-from ..core.return_types import return_type
+from ..core.promotion import result_dtype, wrap_integer
 from ..core.size import Size
 from ..kernels import memory
-from ..kernels.memory import copy_into
 from ..tensor import PLAIN, Tensor, wrap
 from .modes import modes, stacks
-from .running import NUMBERS, raise_overlap
+from .outputs import SEPARATE, refuse_shared_memory
+from .outputs import write_out as write_out
+from .running import NUMBERS
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -127,7 +125,7 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     checked = []
     for position, (name, value) in enumerate(zip(op.params, args), 1):
         kind = op.kinds[name]
-        if name in op.flags and value.__class__ is not bool:
+        if value.__class__ is bool if name in op.integers else value.__class__ is not bool and name in op.flags:
             raise misfit(op, args, position - 1)
         if kind == "value" or (isinstance(value, Tensor) and kind != "list") or (kind == "optional" and value is None):
             checked.append(value)
@@ -156,25 +154,33 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
         plain = TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
         raise better_error(op, sys._getframe(1), plain)
     refuse_shared_memory(op.name, args, out)
+    if op.name in ("cumsum", "cumprod") and checked[-1] is None:
+        checked[-1] = out.dtype  # type: ignore[union-attr]
     result = op.body(*checked)
-    if op.name in _OUT_DTYPE:
-        check_out_dtype(op.name, result, out)
-    return write_out(result, out, f"{op.name}(): functions with ")
+    if isinstance(out, Tensor) and any(v is out for v in args) and result.shape != out.shape and elementwise(op):
+        raise RuntimeError(f"output with shape {list(out.shape)} doesn't match the broadcast shape {list(result.shape)}")
+    return write_out(result, out, op.name)
+
+
+def elementwise(op: Operator) -> bool:
+    """Whether it broadcasts operands against each other."""
+    return op.promote is not None or op.forward_takes_out or op.name in ("addcmul", "addcdiv", "addr", "outer", "lerp", "heaviside")
 
 
 def misfit(op: Operator, args: tuple[Any, ...], position: int) -> Exception:
     """The error for an operator that was called with something else in the place of a tensor."""
-    from .arguments import better_error
+    from .arguments import better_error, type_name
 
     value = args[position]
-    if op.params[position] in op.flags:
+    if op.kinds[op.params[position]] == "value":
         where = f" (position {position + 1})" if position < op.positional else ""
-        plain = TypeError(f"{op.name}(): argument '{op.params[position]}'{where} must be bool, not {type(value).__name__}")
+        kind = "bool" if op.params[position] in op.flags else "int"
+        plain = TypeError(f"{op.name}(): argument '{op.params[position]}'{where} must be {kind}, not {type_name(value)}")
     elif "number" in op.kinds.values() and not op.takes_numbers:
         plain = invalid_combination(op, args)
     else:
         what = "tuple of Tensors" if op.kinds[op.params[position]] == "list" else "Tensor"
-        message = f"argument '{op.params[position]}' (position {position + 1}) must be {what}, not {type(value).__name__}"
+        message = f"argument '{op.params[position]}' (position {position + 1}) must be {what}, not {type_name(value)}"
         plain = TypeError(f"{op.name}(): {message}")
     return better_error(op, sys._getframe(2), plain)
 
@@ -197,7 +203,7 @@ def first_of_kind(
         if check_call(public, function, args, kwargs, sys._getframe(2)):
             lists = "out" in kwargs or any(isinstance(t, type) and issubclass(t, (list, tuple)) and t is not Size for t in types)
             known.add(again if lists else types)
-    if kwargs.get("out") is not None:
+    if kwargs.get("out") is not None and function.__name__ in SEPARATE:
         refuse_shared_memory(function.__name__, (*args, *[v for k, v in kwargs.items() if k != "out"]), kwargs["out"])
     return NotImplemented
 
@@ -282,45 +288,6 @@ def explained_here(error: Exception, *public: str) -> Exception:
     return better_error_here(public, sys._getframe(1), error)
 
 
-_SEPARATE_OUT = frozenset(("cat", "gather", "index_select", "kthvalue", "masked_select", "scatter", "scatter_add", "take"))
-"""Operators that do not write into one of their own inputs, not even as a whole."""
-
-_EXPECTED_OUT = "Expected out tensor to have dtype {0}, but got {1} instead"
-_SAME_OUT = "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype."
-_OUT_DTYPE = {
-    "amax": _SAME_OUT,
-    "amin": _SAME_OUT,
-    "aminmax": _EXPECTED_OUT,
-    "complex": "Expected object of scalar type {2} but got scalar type {3} for argument 'out'",
-    "gather": _EXPECTED_OUT,
-}
-"""What is said where `out` has another dtype than the result, by the operators that do not convert."""
-
-
-def refuse_shared_memory(name: str, args: tuple[Any, ...], out: Any) -> None:
-    """Raises RuntimeError where `out` shares memory with an input in a way that PyTorch refuses."""
-    inputs = [v._array for value in args for v in (value if isinstance(value, (list, tuple)) else (value,)) if isinstance(v, Tensor)]
-    for target in out if isinstance(out, (tuple, list)) else (out,):
-        for array in inputs:
-            # Where an array has gaps PyTorch does not look closer either.
-            a, b = target._array, array
-            if not memory.shares_dense(a, b) or (memory.same_elements(a, b) and name not in _SEPARATE_OUT):
-                continue
-            raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
-                "Please clone() the tensor before performing the operation."
-            )
-
-
-def check_out_dtype(name: str, result: Any, out: Any) -> None:
-    """Raises RuntimeError where `out` has another dtype than the result."""
-    pairs = zip(result, out) if isinstance(result, tuple) else ((result, out),)
-    for found, given in pairs:
-        if found._array.dtype != given._array.dtype:
-            names = [SCALAR_NAMES[OF_NUMPY[t._array.dtype]] for t in (found, given)]
-            raise RuntimeError(_OUT_DTYPE[name].format(*(n.lower() for n in names), *names))
-
-
 def legacy_call(op: Operator, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """A call in the old order of arguments, with the multiplier second."""
     import warnings
@@ -372,39 +339,3 @@ def _plain_number(value: Any) -> Any:
         if isinstance(value, cls):
             return cls(value)  # type: ignore[arg-type]
     return value
-
-
-def write_out(result: Any, out: Any, where: str = "") -> Any:
-    """Puts a result where `out=` says, resizing it if need be. Raises where dtype or graph forbid."""
-    if isinstance(result, (tuple, list)):
-        written = [write_out(r, o) for r, o in zip(result, out)]
-        fields = getattr(result, "_fields", None)
-        return type(result)(written) if fields is None else return_type(f"{type(result).__name__}_out", *fields)(written)
-    if result.requires_grad or (grad_mode.enabled and out.requires_grad):
-        raise RuntimeError(f"{where}out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
-    if out._counter is UNVERSIONED:
-        UNVERSIONED.check()
-    source, target = result._array, out._array
-    if not can_cast(OF_NUMPY[source.dtype], OF_NUMPY[target.dtype]):
-        raise RuntimeError(
-            f"result type {SCALAR_NAMES[OF_NUMPY[source.dtype]]} can't be cast to the desired output type "
-            f"{SCALAR_NAMES[OF_NUMPY[target.dtype]]}"
-        )
-    if target.shape != source.shape:
-        if target.size:
-            import warnings
-
-            warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(target.shape)}, which does not match the "
-                f"required output shape {list(source.shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
-                "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero "
-                "elements with t.resize_(0).",
-                stacklevel=3,
-            )
-        out._array = source.astype(target.dtype)
-    else:
-        if target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
-            raise_overlap()
-        copy_into(target, source)
-    bump_version(out)
-    return out

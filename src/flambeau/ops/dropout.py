@@ -54,6 +54,8 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
                 return result
         if p < 0.0 or p > 1.0:
             check_probability(p)
+        if training is not True and training is not False:
+            raise TypeError(f"dropout(): argument 'train' (position 3) must be bool, not {type(training).__name__}")
         if not training or p == 0.0:
             return input
         if p == 1 or inplace or not input._array.size:
@@ -86,6 +88,8 @@ def _feature(name: str, low: int, high: int) -> None:
             if result is not NotImplemented:
                 return result
         check_probability(p)
+        if training is not True and training is not False:
+            raise TypeError(f"feature_dropout(): argument 'train' (position 3) must be bool, not {type(training).__name__}")
         ndim = input.dim()
         if name == "dropout1d":
             if ndim not in (2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
@@ -46,6 +47,13 @@ def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple
         return NotImplemented
 
 
+def explained(op: Operator, name: str, values: tuple[Any, ...], error: Exception) -> Exception:
+    """What an in-place form says that has failed, two calls from here."""
+    from .arguments import better_error_in_place
+
+    return better_error_in_place(op, name, values, sys._getframe(2), error)
+
+
 def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "") -> Any:
     """Runs an operator and writes its result into `input`, with its history where a graph is recorded."""
     if input._counter is UNVERSIONED:
@@ -82,7 +90,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None and op.kinds[p] == "optional":
             values.append(v)
         else:
-            raise TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
+            plain = TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
+            raise explained(op, name, (input, *args), plain)
         tensors_.append(v)
     final: Any = None
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
@@ -126,7 +135,10 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}") from None
         raise failure from None
     except UNSUITED as error:
-        result, direct = without_memory(op, error, tuple(values)), False
+        try:
+            result, direct = without_memory(op, error, tuple(values)), False
+        except Exception as found:
+            raise explained(op, name, (input, *args), found) from None
     if not direct:
         result = as_array(result) if final is None else cast(as_array(result), final)
         if result.shape != target.shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .solving import check_floating, check_matrix, check_square, inv, solve, typ
 
 
 def _done(result: Any, out: Any) -> Any:
-    return result if out is None else write_out(result, out)
+    return result if out is None else write_out(result, out, sys._getframe(1).f_code.co_name)
 
 
 # --- norms -------------------------------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES, complex128, float64, int64
 from ..kernels import elementwise as k
+from ..kernels import memory
 from ..kernels.compiler import expression as e
 from ..kernels.memory import sum_to
 from ..tensor import Tensor
 from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, explained_here, formula_function, operator, tensors
-from .running import laid_out
+from .running import laid_out, ndarray
 
 # What the engine and the formulas need in both forms. Over Tensors the names resolve when they are called.
 formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape))
@@ -58,6 +59,11 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
         raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
 
 
+def beside(x: Any, number: Any) -> Any:
+    """A number in the dtype of the floating-point array beside it: two numbers multiplied would be float64 for NumPy."""
+    return memory.asarray(number, x.dtype) if x.__class__ is ndarray and x.dtype.kind in "fc" else number
+
+
 @operator(
     "torch.add",
     "Tensor.add",
@@ -76,7 +82,7 @@ def add(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None)
     if alpha.__class__ is int and alpha == 1:
         return k.add(input, other, out)
     check_alpha(input, other, alpha)
-    return k.add_scaled(input, other, alpha, out)
+    return k.add_scaled(input, beside(input, other) if other.__class__ in NUMBERS else other, alpha, out)
 
 
 add.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: grad if alpha == 1 else grad * F.conj(alpha))
@@ -115,7 +121,7 @@ def sub(input: Array, other: Array | Number, *, alpha: Any = 1, out: Any = None)
     if alpha.__class__ is int and alpha == 1:
         return k.subtract(input, other, out)
     check_alpha(input, other, alpha)
-    return k.add_scaled(input, other, -alpha, out)
+    return k.add_scaled(input, beside(input, other) if other.__class__ in NUMBERS else other, -alpha, out)
 
 
 sub.derivative(input=lambda F, grad: grad, other=lambda F, grad, alpha: -grad if alpha == 1 else grad * -F.conj(alpha))

@@ -10,6 +10,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import in_format_of, row_major
 from ..kernels import pooling as k
 from ..kernels import resampling
+from .arguments import refusal
 from .definition import NAMES, Array, composite, formula_function, operator, write_out
 
 Ints = tuple[int, ...]
@@ -440,10 +441,22 @@ def _adaptive_max_gradient(F: Any, grads: Any, input_shape: Any, result1: Any, o
     return (F.pool_scatter(grads[0], result1, tuple(input_shape[-len(out_size) :])),)
 
 
-def _adaptive_size(size: Any, input: Any, dims: int) -> tuple[int, ...]:
-    """The output size with None, which keeps a dimension, filled in."""
-    if size is None or size.__class__ is int or hasattr(size, "__index__"):
+def _adaptive_size(size: Any, input: Any, dims: int, name: str) -> tuple[int, ...]:
+    """The output size with None, which keeps a dimension, filled in. Raises TypeError for what are no integers."""
+    if size.__class__ is int or size is None:
         return (dims * (size,)) if size is not None else tuple(input.shape)[-dims:]
+    whole = _filled_size(size, input, dims)
+    if any(n.__class__ is not int for n in whole):
+        error = refusal("nn", name, (input, size if hasattr(size, "__index__") else whole), {})
+        if error is not None:
+            raise error
+        whole = tuple([n.__index__() for n in whole])
+    return whole
+
+
+def _filled_size(size: Any, input: Any, dims: int) -> tuple[Any, ...]:
+    if hasattr(size, "__index__"):
+        return dims * (size,)
     if input.dim() <= len(size):
         raise ValueError(f"Input dimension should be at least {len(size) + 1}")
     if len(size) != dims:
@@ -468,6 +481,8 @@ def _one_int(size: Any, name: str) -> int:
         if len(size) != 1:
             raise RuntimeError(f"{name}() argument 'output_size' should contain one int (got {len(size)})")
         size = size[0]
+    if size.__class__ is not int:
+        raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not {type(size).__name__}")
     return size
 
 
@@ -475,7 +490,7 @@ def _public_adaptive(dims: int) -> None:
     name = f"adaptive_avg_pool{dims}d"
 
     def average(input: Any, output_size: Any) -> Any:
-        size = _adaptive_size(output_size, input, dims)
+        size = _adaptive_size(output_size, input, dims, name)
         if len(size) != dims:
             raise RuntimeError(f"{name}: output_size must be {dims}")
         if min(size) < 0:
@@ -489,7 +504,7 @@ def _public_adaptive(dims: int) -> None:
         return adaptive_avg_pool.function(input, size)
 
     def maximum(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-        size = _adaptive_size(output_size, input, dims)
+        size = _adaptive_size(output_size, input, dims, f"adaptive_max_pool{dims}d")
         _check_adaptive(f"adaptive_max_pool{dims}d", input, dims, ":")
         if len(size) != dims:
             raise RuntimeError(f"adaptive_max_pool{dims}d(): internal error: output_size.size() must be {dims}")

@@ -12,11 +12,11 @@ from ..core.device import CPU
 from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
-from ..core.layout import broadcast_shapes
+from ..core.layout import broadcast_shapes, strided
 from ..kernels import memory, sampling
 from ..kernels import random as k
 from ..tensor import PLAIN, Tensor, guard_in_place, wrap
-from .creation import allocate, finish, like_array, numpy_dtype, shape_of
+from .creation import allocate, check_layout, finish, like_array, maker_error, numpy_dtype, shape_of
 from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, write_out
 from .modes import modes
 
@@ -76,19 +76,25 @@ def _maker(name: str, fill: Any, doc: str, floating: str) -> None:
             result = handle_overrides(create, size, dict(generator=generator, dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
                 return result
-        shape = shape_of(size, name)
-        numpy_type = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
-        if out is not None and dtype is None:
-            numpy_type = out._array.dtype
-        if numpy_type.kind in "iub":
-            raise k.not_implemented(floating, numpy_type)
-        if device is None and DEFAULT_DEVICE.device is CPU:
-            array = memory.empty(shape, numpy_type)
-        else:
-            array = allocate(shape, numpy_type, device, np.empty)
-        if array.__class__ is np.ndarray:
-            fill(array, generator)
-        return finish(array, requires_grad) if out is None else write_out(wrap(array), out)
+        try:
+            if layout is not None and layout is not strided:
+                check_layout(layout)
+            shape = shape_of(size, name)
+            numpy_type = DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)
+            if out is not None and dtype is None:
+                numpy_type = out._array.dtype
+            if numpy_type.kind in "iub":
+                raise k.not_implemented(floating, numpy_type)
+            if device is None and DEFAULT_DEVICE.device is CPU:
+                array = memory.empty(shape, numpy_type)
+            else:
+                array = allocate(shape, numpy_type, device, np.empty)
+            if array.__class__ is np.ndarray:
+                fill(array, generator)
+            return finish(array, requires_grad) if out is None else write_out(wrap(array), out, name)
+        except Exception as error:
+            options = dict(generator=generator, out=out, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
+            raise maker_error("torch", name, size, options, error)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -116,13 +122,19 @@ def _like(name: str, fill: Any, floating: str) -> None:
             result = handle_overrides(create, (input,), dict(dtype=dtype, requires_grad=requires_grad))
             if result is not NotImplemented:
                 return result
-        numpy_type = input._array.dtype if dtype is None else numpy_dtype(dtype)
-        if numpy_type.kind in "iub":
-            raise k.not_implemented(floating, numpy_type)
-        array = like_array(input._array, numpy_type)
-        if array.__class__ is np.ndarray:
-            fill(array, generator)
-        return finish(array, requires_grad)
+        try:
+            if layout is not None and layout is not strided:
+                check_layout(layout)
+            numpy_type = input._array.dtype if dtype is None else numpy_dtype(dtype)
+            if numpy_type.kind in "iub":
+                raise k.not_implemented(floating, numpy_type)
+            array = like_array(input._array, numpy_type)
+            if array.__class__ is np.ndarray:
+                fill(array, generator)
+            return finish(array, requires_grad)
+        except Exception as error:
+            options = dict(dtype=dtype, layout=layout, device=device, requires_grad=requires_grad, generator=generator)
+            raise maker_error("torch", name, (input,), options, error)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = f"`torch.{name[:-5]}` in the shape, dtype and device of `input`."

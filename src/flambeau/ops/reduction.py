@@ -47,6 +47,8 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
             return None
         return (normalize_dim(dim, ndim),)
     if not isinstance(dim, (tuple, list)):
+        if dim.__class__ is bool:
+            raise TypeError("argument 'dim' must be tuple of ints, not bool")
         dim = dim.__index__()
         return (normalize_dim(dim, ndim),) if ndim else None
     if not len(dim):
@@ -206,7 +208,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
                 return getattr(tensors, f"{name}imum")(input, dim if other is None else other, **({} if out is None else {"out": out}))
             else:
                 result = reduce_along(input, dim, keepdim)
-            return result if out is None else write_out(result, out)
+            return result if out is None else write_out(result, out, name)
         except Exception as error:
             raise explained_here(error, f"Tensor.{name}", f"torch.{name}")
 
@@ -455,8 +457,10 @@ def _spread(name: str, op: Any, both: Any) -> None:
                 dim, keepdim = numpy_names(dim, axis, keepdim, keepdims)
             if isinstance(dim, bool):  # var(input, unbiased)
                 dim, unbiased = None, dim
+            if keepdim is not False and keepdim is not True or unbiased is not None and unbiased.__class__ is not bool:
+                raise TypeError(f"{name}(): arguments 'unbiased' and 'keepdim' must be bool")
             result = op.function(input, dim, _correction(unbiased, correction), keepdim)
-            return result if out is None else write_out(result, out)
+            return result if out is None else write_out(result, out, name)
         except Exception as error:
             raise explained_here(error, f"Tensor.{name}", f"torch.{name}")
 
@@ -477,11 +481,16 @@ def _spread(name: str, op: Any, both: Any) -> None:
         axis: Any = None,
         keepdims: Any = None,
     ) -> Any:
-        if axis is not None or keepdims is not None:
-            dim, keepdim = numpy_names(dim, axis, keepdim, keepdims)
-        if isinstance(dim, bool):
-            dim, unbiased = None, dim
-        return both.function(input, dim, _correction(unbiased, correction), keepdim)
+        try:
+            if axis is not None or keepdims is not None:
+                dim, keepdim = numpy_names(dim, axis, keepdim, keepdims)
+            if isinstance(dim, bool):
+                dim, unbiased = None, dim
+            if keepdim is not False and keepdim is not True or unbiased is not None and unbiased.__class__ is not bool or out is not None:
+                raise TypeError(f"{name}_mean(): arguments 'unbiased' and 'keepdim' must be bool, and there is no 'out'")
+            return both.function(input, dim, _correction(unbiased, correction), keepdim)
+        except Exception as error:
+            raise explained_here(error, f"torch.{name}_mean")
 
     with_mean.__name__ = f"{name}_mean"
     with_mean.__doc__ = f"`{name}` and the mean."

@@ -80,10 +80,21 @@ def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> A
     if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):
         from .arguments import better_error
 
-        raise better_error(op, sys._getframe(1), error)
+        raise better_error(op, sys._getframe(1), in_own_words(error, values))
     from ..core.meta import run_forward
 
     return run_forward(op, error, values)
+
+
+def in_own_words(error: Exception, values: tuple[Any, ...]) -> Exception:
+    """The error for operands whose shapes do not broadcast, where NumPy has noticed it first; else `error`."""
+    if error.__class__ is not ValueError or "broadcast" not in str(error):
+        return error
+    try:
+        layout.broadcast_shapes(*[v.shape for v in values if isinstance(v, ndarray)])
+    except RuntimeError as found:
+        return found
+    return error
 
 
 def plain_list(values: Any) -> bool:

@@ -27,7 +27,7 @@ formula_function("reverse_cumsum", k.reverse_cumsum, lambda x, dim: tensors.cums
 
 
 @operator("torch.cumsum", "Tensor.cumsum", "Tensor.cumsum_")
-def cumsum(input: Array, dim: Any, *, dtype: Any = None) -> Array:
+def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
     """Running sums along `dim`; integers and bools sum in int64."""
     axis = normalize_dim(dim, input.ndim)
     target = _target(input, dtype)
@@ -38,7 +38,7 @@ cumsum.derivative(input=lambda F, grad, dim: F.reverse_cumsum(grad, dim) if len(
 
 
 @operator("torch.cumprod", "Tensor.cumprod", "Tensor.cumprod_")
-def cumprod(input: Array, dim: Any, *, dtype: Any = None) -> Array:
+def cumprod(input: Array, dim: int, *, dtype: Any = None) -> Array:
     """Running products along `dim`; integers and bools multiply in int64."""
     axis = normalize_dim(dim, input.ndim)
     target = _target(input, dtype)
@@ -83,7 +83,7 @@ cumprod.derivative(input=_cumprod_derivative)
 
 
 def _running(name: str, largest: bool) -> None:
-    def forward(input: Array, dim: Any) -> Array:
+    def forward(input: Array, dim: int) -> Array:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim or not input.size:
             return input.copy(), memory.no_index(input)
@@ -107,7 +107,7 @@ _running("cummin", False)
 
 
 @operator("torch.logcumsumexp", "Tensor.logcumsumexp")
-def logcumsumexp(input: Array, dim: Any) -> Array:
+def logcumsumexp(input: Array, dim: int) -> Array:
     """The logarithm of running sums of exp(input) along `dim`."""
     if input.dtype.kind in "iub":
         from .activation import unimplemented

@@ -192,11 +192,7 @@ def scatter(
     `reduce`: `add` or `multiply` combine with what is there. Raises RuntimeError where shapes do not fit or an index is out of range.
     """
     result = _scatter(input, dim, index, src, value, reduce, lambda op, args: op.function(input, *args))
-    return result if out is None else _into(out, result)
-
-
-def _into(out: Tensor, result: Tensor) -> Tensor:
-    return write_out(result, out)
+    return result if out is None else write_out(result, out)
 
 
 @composite("Tensor.scatter_", hot=True)

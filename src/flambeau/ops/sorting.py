@@ -43,7 +43,7 @@ def sort(input: Any, dim: Any = -1, descending: bool = False, stable: bool = Fal
     """The elements in order along `dim` and their indices, as a named tuple (values, indices). Equal elements keep their order."""
     if isinstance(dim, bool):
         dim, descending = -1, dim
-    result = sort_op.function(input, dim, descending, stable)
+    result = sort_op.function(input, dim, descending, bool(stable))
     return result if out is None else write_out(result, out)
 
 

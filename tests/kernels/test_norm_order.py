@@ -13,7 +13,7 @@ def _integers(torch, t):
 
 
 def numbers(torch, *shape):
-    return torch.rand(*shape) * 4 - 1.7
+    return torch.rand(shape) * 4 - 1.7
 
 
 def results(torch, threads, function, *inputs):
@@ -76,3 +76,16 @@ def test_batch_norm(torch, shape):
 @parity
 def test_instance_norm(torch):
     return results(torch, 1, torch.nn.functional.instance_norm, numbers(torch, 3, 4, 6, 7))
+
+
+@pytest.mark.parametrize(
+    "shape, dim", [((9, 77), -1), ((50, 6), 0), ((5,), None), ((3, 4, 5), 1), ((300, 400), 0), ((300, 400), 1)], ids=str
+)
+@parity
+def test_spread(torch, shape, dim):
+    x = numbers(torch, *shape)
+    found = []
+    for function in (torch.var, torch.std):
+        found += results(torch, 1, lambda x, f=function: f(x, dim), x)
+        found += results(torch, 1, lambda x, f=function: f(x, dim, correction=0), x)
+    return found + [_integers(torch, torch.var_mean(x, dim)[0]), _integers(torch, torch.std_mean(x, dim)[0])]

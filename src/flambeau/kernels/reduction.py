@@ -392,23 +392,23 @@ def count_nonzero(x: Any, axes: Any = None) -> Any:
 
 @quiet
 def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tuple[Any, Any]:
-    """The variance over `axes`, its sum of squares divided by `count - correction`; and the mean, both in float32 at least."""
+    """The variance over `axes`, its sum of squares divided by `count - correction`; and the mean, both computed and left in float64.
+
+    So does PyTorch, and rounds at the end.
+    """
+    by = max(count - correction, 0)
     if x.size >= LARGE:
-        centre = reduced(library.total, x, axes)
+        centre = reduced(library.wide_total, x, axes)
         if centre is not None:
             centre = centre / count
             total = reduced(library.deviations, x, axes, centre)
             if total is not None:
-                dtype = _F32 if x.dtype.itemsize == 2 else x.dtype
-                result = _finished(total / max(count - correction, 0), x, axes, keepdims, dtype)
-                return result, _finished(centre, x, axes, keepdims, dtype)
-    work = x.astype(_F32) if x.dtype.itemsize == 2 else x
-    real = work.real.dtype
-    mean_kept = add_reduce(work, axes, keepdims=True) / real.type(count)
+                return _finished(total / by, x, axes, keepdims, _F64), _finished(centre, x, axes, keepdims, _F64)
+    work = x.astype(np.result_type(x.dtype, _F64) if x.dtype.kind == "c" else _F64, copy=False)
+    mean_kept = add_reduce(work, axes, keepdims=True) / count
     centred = work - mean_kept
     squares = (centred.real**2 + centred.imag**2) if centred.dtype.kind == "c" else np.multiply(centred, centred, out=centred)
-    total = add_reduce(squares, axes, keepdims=keepdims)
-    result = np.divide(total, real.type(max(count - correction, 0)))
+    result = np.divide(add_reduce(squares, axes, keepdims=keepdims), by)
     return result, (mean_kept if keepdims else mean_kept.reshape(np.shape(result)))
 
 

@@ -359,8 +359,10 @@ def _correction(unbiased: Any, correction: Any) -> float:
     return 1 if correction is None else correction
 
 
-def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
-    if input.dtype.kind in "iub":
+def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool, root: bool = False) -> tuple[Any, Any]:
+    """The variance, or its root, and the mean."""
+    low = input.dtype
+    if low.kind in "iub":
         raise RuntimeError("std and var only support floating point and complex dtypes")
     axes = axes_of(dim, input.ndim)
     count = count_of(input.shape, axes)
@@ -373,9 +375,11 @@ def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool) -
             "numel).",
             stacklevel=3,
         )
-    low = input.dtype
-    variance, mean_ = (row_major(input, x) for x in k.var(input, axes, keepdim, count, correction))
-    return (variance.astype(low), mean_.astype(low)) if low.itemsize == 2 else (variance, mean_)
+    variance, mean_ = k.var(input, axes, keepdim, count, correction)
+    if root:
+        variance = exact_sqrt(variance)
+    real = OF_NUMPY[low].to_real().numpy
+    return row_major(input, variance.astype(real, copy=False)), row_major(input, mean_.astype(low, copy=False))
 
 
 @operator(node="VarBackward0", out=False)
@@ -393,7 +397,7 @@ def _centred(F: Any, input: Any, dim: Any) -> Any:
 def _var_derivative(F: Any, grad: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
     count = count_of(tuple(input.shape), axes_of(dim, len(input.shape)))
     scale = 2.0 / (count - correction) if count != correction else float("nan") if count else 0.0
-    return expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * _centred(F, input, dim) * scale
+    return expand_reduced(F, grad * scale, tuple(input.shape), dim, keepdim) * _centred(F, input, dim)
 
 
 var_op.derivative(input=_var_derivative)
@@ -402,7 +406,7 @@ var_op.derivative(input=_var_derivative)
 @operator(node="StdBackward0", out=False)
 def std_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
     """The standard deviation along `dim`."""
-    return exact_sqrt(_var_mean_arrays(input, dim, correction, keepdim)[0])
+    return _var_mean_arrays(input, dim, correction, keepdim, True)[0]
 
 
 def _std_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -422,8 +426,8 @@ def _with_mean(name: str, derivative: Any) -> Any:
     """The operator that gives a spread and the mean."""
 
     def forward(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
-        variance, average = _var_mean_arrays(input, dim, correction, keepdim)
-        return as_array(variance if name == "var" else exact_sqrt(variance)), as_array(average)
+        spread, average = _var_mean_arrays(input, dim, correction, keepdim, name == "std")
+        return as_array(spread), as_array(average)
 
     forward.__name__, forward.__doc__ = f"{name}_mean_op", f"`{name}` and the mean."
     op = operator(node=f"{name.capitalize()}MeanBackward0", outputs=2, out=False)(forward)

@@ -8,6 +8,8 @@ from ..compiler.group import ListSum
 from ..compiler.reduction import Reduction
 
 total = Reduction("sum", lambda x: x)
+wide_total = Reduction("wide_sum", lambda x: e.cast(x, "f64"))
+"""The sum in float64 throughout."""
 largest = Reduction("amax", lambda x: x, "maximum")
 smallest = Reduction("amin", lambda x: x, "minimum")
 size = Reduction("sum_of_sizes", e.absolute)

@@ -376,9 +376,9 @@ class Code:
         """Copies bytes."""
         self.call("void", "llvm.memcpy.p0.p0.i64", to, source, count, False)
 
-    def prefetch(self, pointer: Value) -> None:
-        """Has the cache line at an address, which need not be valid, fetched for reading."""
-        self.call("void", "llvm.prefetch.p0", pointer, *(self.value(n, "i32") for n in (0, 3, 1)))
+    def prefetch(self, pointer: Value, level: int = 1) -> None:
+        """Has the cache line at an address, which need not be valid, fetched for reading into the first or second cache."""
+        self.call("void", "llvm.prefetch.p0", pointer, *(self.value(n, "i32") for n in (0, 4 - level, 1)))
 
     def named(self, table: Value, names: list[str]) -> Any:
         """The first numbers (i64) of a table, as fields with these names."""

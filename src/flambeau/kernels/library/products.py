@@ -3,7 +3,8 @@
 The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008. C is cut into cells,
 which threads compute one by one. A cell copies its rows of A into panels of `ROWS` rows (they stay in the second-level
 cache), then copies one panel of B after the other, as many columns as fit `VECTORS` registers (it stays in the first-level
-cache), and lets every panel of A meet it in a tile: `ROWS` x `VECTORS` registers that add up along k.
+cache), and lets every panel of A meet it in a tile: `ROWS` x `VECTORS` registers that add up along k. Before each tile some of what
+is copied next is asked for: without that, factors that come from memory cost 5 % more.
 Small factors are read where they lie. A product of few rows with a transposed B of long rows (`x @ W.T` of a small batch)
 goes another way: `DOT` x `DOT` registers add up partial sums along k of both, summed across at the end; nothing is copied.
 
@@ -26,6 +27,9 @@ DEPTH = 192
 """How much of k is copied at once: a panel of B and one of A then fill a first-level cache of 48 KiB."""
 
 PARAMETERS = "k:i64 a lda:i64 b ldb:i64 c ldc:i64 columns:i64 bias flags:i64"
+AHEAD = 5
+"""Numbers that say what is fetched from memory while tiles are computed: where it lies, the bytes from row to row, how many rows at
+each tile, the bytes of a row, how many rows are left. There are two of them, for the next panel of B and the next part of A."""
 ACCUMULATE, RELU = 1, 2
 
 
@@ -83,15 +87,17 @@ def _tile(s: Shape, kind: str, rows: int, vectors: int) -> Code:
 
 def _sweep(s: Shape, kind: str, vectors: int) -> Code:
     """All rows of A against one panel of B. step: from one panel of `ROWS` rows of A to the next, in elements."""
-    w = Writer(s, f"sweep_{kind}_{vectors}", f"rows:i64 step:i64 {PARAMETERS}")
+    w = Writer(s, f"sweep_{kind}_{vectors}", f"rows:i64 step:i64 ahead {PARAMETERS}")
 
-    _, _, k, _, lda, b, ldb, _, *rest = w.arguments
+    _, _, _, k, _, lda, b, ldb, _, *rest = w.arguments
 
     def tile(a: Value, c: Value, rows: int) -> None:
         w.call("void", f"tile_{kind}_{rows}_{vectors}", k, a, lda, b, ldb, c, *rest)
 
     a, c = w.variable("ptr", w["a"]), w.variable("ptr", w["c"])
     with w.loop(w["rows"] // s.rows):
+        for stream in range(2):
+            w.call("void", "fetch", w.at(w["ahead"], stream * AHEAD, "i64"))
         tile(a.value, c.value, s.rows)
         a.value = w.at(a.value, w["step"])
         c.value = w.at(c.value, s.rows * w["ldc"])
@@ -105,9 +111,23 @@ def _sweep(s: Shape, kind: str, vectors: int) -> Code:
     return w
 
 
+def _fetch(s: Shape) -> Code:
+    """Has the next rows of what is said `ahead` fetched into the second-level cache."""
+    w = Writer(s, "fetch", "ahead")
+    address, step, count, size, left = (w.load("i64", w["ahead"], i) for i in range(AHEAD))
+    count = w.least(count, left)
+    with w.loop(count, short=True) as row:
+        start = w.convert(address + row * step, "ptr")
+        with w.loop(0, size, 64, short=True) as line:
+            w.prefetch(w.at(start, line, "i8"), 2)
+    w.store(address + count * step, w["ahead"], 0)
+    w.store(left - count, w["ahead"], AHEAD - 1)
+    return w
+
+
 def _meet(s: Shape) -> Code:
     """`sweep` by the kind of A (1: its columns are contiguous) and the number of columns."""
-    w = Writer(s, "meet", f"kind:i64 rows:i64 step:i64 {PARAMETERS}")
+    w = Writer(s, "meet", f"kind:i64 rows:i64 step:i64 ahead {PARAMETERS}")
     for kind, name in ((0, "rows"), (1, "columns")):
         with w.when(w["kind"].equals(kind)):
             for vectors in range(1, s.vectors):
@@ -252,6 +272,14 @@ def _cell(s: Shape) -> Code:
     chunks = w.where(w["k"].equals(0), 1, w.parts(w["k"], w.where(short, DEPTH, depth)))
     sum_on = w["flags"] & ACCUMULATE
     rows_a = w["kind_a"].equals(0)
+    ahead = w.array("i64", 2 * AHEAD)
+
+    def say_ahead(which: int, start: Value, step: Value, each: Any, length: Value, rows: Value) -> None:
+        """In elements; rows need not begin where a cache line does."""
+        numbers = w.convert(start, "i64"), step * s.size, each, length * s.size + 48, rows
+        for i, number in enumerate(numbers):
+            w.store(number, ahead, which * AHEAD + i)
+
     with w.loop(chunks) as chunk:
         k0 = chunk * depth
         k = w.least(depth, w["k"] - k0)
@@ -266,6 +294,8 @@ def _cell(s: Shape) -> Code:
         w.call("void", "copy_a", w["kind_a"], panels, k, a, w["lda"], w["buffer"])
         rest_a = w.at(a, w.where(rows_a, copied_rows * w["lda"], copied_rows))
         step = w.where(rows_a, s.rows * w["lda"], s.rows)
+        lengths_a = w.where(rows_a, depth, copied_rows), w.where(last, 0, w.where(rows_a, copied_rows, depth))
+        say_ahead(1, w.at(a, w.where(rows_a, depth, depth * w["lda"])), w["lda"], 1, *lengths_a)
         with w.loop(w.parts(w["columns"], s.columns)) as panel:
             j = panel * s.columns
             columns = w.least(s.columns, w["columns"] - j)
@@ -276,12 +306,18 @@ def _cell(s: Shape) -> Code:
             ldb = w.where(copy_b, s.columns, w["ldb"])
             c = w.at(w["c"], j)
             there = w.where(has_bias, w.at(bias, j), None)
-            tail = (used, ldb)
+            more = j + s.columns < w["columns"]
+            next_j, next_k = w.where(more, j + s.columns, 0), w.where(more, 0, depth)
+            next_b = w.at(b, w.where(turned, next_j * w["ldb"] + next_k, next_j + next_k * w["ldb"]))
+            rows_b = w.where(copy_b & (more | ~last), w.where(turned, s.columns, k), 0)
+            each = w.parts(rows_b, w.most(panels, 1))
+            say_ahead(0, next_b, w["ldb"], each, w.where(turned, k, s.columns), rows_b)
+            tail = (w["ldc"], columns, there, flags)
             with w.when(panels > 0):
-                w.call("void", "meet", 1, copied_rows, s.rows * k, k, w["buffer"], s.rows, *tail, c, w["ldc"], columns, there, flags)
+                w.call("void", "meet", 1, copied_rows, s.rows * k, ahead, k, w["buffer"], s.rows, used, ldb, c, *tail)
             with w.when(own_rows > 0):
                 below = w.at(c, copied_rows * w["ldc"])
-                w.call("void", "meet", w["kind_a"], own_rows, step, k, rest_a, w["lda"], *tail, below, w["ldc"], columns, there, flags)
+                w.call("void", "meet", w["kind_a"], own_rows, step, ahead, k, rest_a, w["lda"], used, ldb, below, *tail)
     return w
 
 
@@ -453,4 +489,4 @@ def cells(s: Shape) -> list[Code]:
     parts += [_sweep(s, kind, vectors) for kind in ("rows", "columns") for vectors in range(1, s.vectors + 1)]
     parts += [_dot_tile(s, rows, across) for rows, across in sorted({(4, s.dot), (2, s.dot), (1, s.dot), (1, s.row_dot)})]
     parts += [_scaled_rows(s, count) for count in (STREAMS, 1)]
-    return parts + [make(s) for make in (_row_cell, _meet, _copy_a, _copy_b, _cell, _dot_cell)]
+    return parts + [make(s) for make in (_row_cell, _fetch, _meet, _copy_a, _copy_b, _cell, _dot_cell)]

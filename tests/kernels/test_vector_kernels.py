@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flambeau.kernels import elementwise
 from flambeau.kernels.compiler import row_kernel, usable
 from flambeau.kernels.compiler.lanes import width
 from flambeau.kernels.compiler.machine import vector_bits
@@ -110,6 +111,13 @@ def test_the_order_of_losses(count):
     assert np.isnan(total_loss("f32")(out, losses, state, float(count))[1])
 
 
+@pytest.mark.parametrize("size", [5, 100])
+def test_the_slope_of_tanh_is_fused(size):
+    grad, y = np.random.RandomState(size).standard_normal((2, size)).astype(np.float32)
+    expected = grad * (1 - y.astype(np.float64) * y).astype(np.float32)
+    assert np.array_equal(elementwise.tanh_backward(grad, y), expected)
+
+
 def gradient(expression):
     """The gradient of an expression for fixed cotangents, as one more expression."""
     return f"x = x.clone().requires_grad_(); y = {expression}; y.backward(g); x.grad"
@@ -136,6 +144,9 @@ test_bits = pytest.mark.skipif(usable() and vector_bits() != 512, reason="the st
         *both("F.gelu(x * 1e-3)", 40),
         *both("F.gelu(x * 8)", 200),
         Row("F.gelu(x)", x=randn(1), exact=True),
+        *both("torch.sigmoid(x * 3)", 96),
+        *both("F.silu(x * 3)", 96),
+        Row("torch.sigmoid(torch.tensor([-90.0, -88.6, -87.0, -20.0, 20.0, 90.0, -math.inf, math.inf, math.nan]).repeat(32))", exact=True),
         Row("F.gelu(torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 1e38, -1e38, 5.5, 5.6, -5.6]))", exact=True),
         *[Row(LOSS, x=randn(*shape), exact=True, name=f"loss {shape}") for shape in ((9, 10), (40, 33), (300, 7), (3, 2000))],
         *[

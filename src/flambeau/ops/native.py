@@ -107,11 +107,13 @@ class _Expressions:
 
     @staticmethod
     def tanh_backward(grad: Any, result: Any) -> Any:
-        return grad * (1.0 - result * result)
+        from ..kernels.compiler.expression import multiply_add
+
+        return grad * multiply_add(-result, result, 1.0)
 
     @staticmethod
     def sigmoid_backward(grad: Any, result: Any) -> Any:
-        return grad * ((1.0 - result) * result)
+        return grad * (1.0 - result) * result
 
     @staticmethod
     def threshold_backward(grad: Any, result: Any, threshold: Any) -> Any:

@@ -10,6 +10,7 @@ from ..compiler.expression import (
     erf,
     exp,
     exp_of_negative,
+    exp_plus_one,
     expm1,
     log1p,
     maximum,
@@ -25,6 +26,7 @@ from .elementwise import LIGHT
 
 GRAIN = 32768
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
+_THREE_KAPPA = 0.13414499163627625  # the product of numbers of float32
 
 
 def _map(name: str, compute: Callable[..., Any], arrays: int = 1, numbers: int = 0, grain: int = GRAIN, looks_up: bool = False) -> Kernel:
@@ -43,24 +45,28 @@ def _map(name: str, compute: Callable[..., Any], arrays: int = 1, numbers: int =
     return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, grain)
 
 
+def _gelu_tanh(x: Any) -> Any:
+    return x * 0.5 * (tanh(multiply_add(x * x * x, _KAPPA, x) * _BETA) + 1.0)
+
+
 def _gelu_tanh_backward(grad: Any, x: Any) -> Any:
     square = x * x
-    t = tanh((x + square * x * _KAPPA) * _BETA)
-    left = (t + 1.0) * 0.5
-    return grad * (left + x * 0.5 * (1.0 - t * t) * _BETA * (square * (3 * _KAPPA) + 1.0))
+    t = tanh(multiply_add(square * x, _KAPPA, x) * _BETA)
+    inner = multiply_add(square, _THREE_KAPPA, 1.0) * _BETA
+    return grad * ((t + 1.0) * 0.5 + x * 0.5 * multiply_add(-t, t, 1.0) * inner)
 
 
 def _silu_backward(grad: Any, x: Any) -> Any:
     s = sigmoid(x)
-    return grad * s * (x * (1.0 - s) + 1.0)
+    return grad * s * multiply_add(x, 1.0 - s, 1.0)
 
 
 gelu = _map("gelu", e.gelu, looks_up=True)
 gelu_of_one = _map("gelu_of_one", lambda x: x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0))
 gelu_backward = _map("gelu_backward", lambda grad, x: grad * e.gelu_slope(x), 2)
-gelu_tanh = _map("gelu_tanh", lambda x: (tanh((x * x * _KAPPA + 1.0) * x * _BETA) + 1.0) * x * 0.5)
+gelu_tanh = _map("gelu_tanh", _gelu_tanh)
 gelu_tanh_backward = _map("gelu_tanh_backward", _gelu_tanh_backward, 2)
-silu = _map("silu", lambda x: x * sigmoid(x))
+silu = _map("silu", lambda x: x / exp_plus_one(-x))
 silu_backward = _map("silu_backward", _silu_backward, 2)
 relu = _map("relu", lambda x: where(x < 0.0, 0.0, x), grain=LIGHT)
 threshold_backward = _map("threshold_backward", lambda grad, result, bound: where(result <= bound, 0.0, grad), 2, 1, LIGHT)

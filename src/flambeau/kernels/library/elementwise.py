@@ -255,14 +255,14 @@ clamp = Kernel(_clamp, "out:f x:f", 2, False, True, LIGHT)
 
 def _sigmoid_backward(row: Any, out: Any, grad: Any, y: Any) -> None:
     def body(i: Any) -> None:
-        out[i] = grad[i] * ((1.0 - y[i]) * y[i])
+        out[i] = grad[i] * (1.0 - y[i]) * y[i]
 
     row.each(body)
 
 
 def _tanh_backward(row: Any, out: Any, grad: Any, y: Any) -> None:
     def body(i: Any) -> None:
-        out[i] = grad[i] * (1.0 - y[i] * y[i])
+        out[i] = grad[i] * e.multiply_add(-y[i], y[i], 1.0)
 
     row.each(body)
 

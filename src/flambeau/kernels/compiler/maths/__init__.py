@@ -4,7 +4,7 @@ Each is a polynomial behind an exact reduction of its argument, without branches
 LLVM would call the C library once for each lane. An element's value does not depend on where it stands: products are
 fused (`fma`) where this file says so and nowhere else.
 
-Errors are at most 2 units in the last place in float32 and 4 in float64, but for GELU, which is as near in float32 as PyTorch's.
+Errors are at most 2 units in the last place in float32 and 4 in float64, but for GELU and the sigmoid, which in float32 are PyTorch's.
 Functions of float32 that are not computed in float32 are computed in float64 with shorter polynomials (`wide`): there they are rounded
 once. The methods are the common ones (W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; fdlibm; S. Moshier,
 Cephes); the coefficients are found by tools/maths_tables.py. Where the bits must be PyTorch's, they are from where it has them
@@ -23,6 +23,7 @@ from .exponential import (
     exp,
     exp2,
     exp_of_negative,
+    exp_plus_one,
     expm1,
     log,
     log1p,
@@ -47,7 +48,8 @@ FUNCTIONS: dict[str, Callable[..., Expression]] = {
     "sin": sin, "cos": cos, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "atan2": atan2,
     "sinh": sinh, "cosh": cosh, "tanh": tanh, "asinh": asinh, "acosh": acosh, "atanh": atanh,
     "erf": erf, "erfc": erfc, "erfcx": erfcx, "erfinv": erfinv, "ndtr": ndtr, "log_ndtr": log_ndtr, "lgamma": lgamma, "digamma": digamma,
-    "vector_exp": vector_exp, "exp_of_negative": exp_of_negative, "vector_log": vector_log, "gelu": gelu, "gelu_slope": gelu_slope,
+    "vector_exp": vector_exp, "exp_of_negative": exp_of_negative, "vector_log": vector_log, "exp_plus_one": exp_plus_one,
+    "gelu": gelu, "gelu_slope": gelu_slope,
     "bounded_sin": lambda x: sin(x, True), "bounded_cos": lambda x: cos(x, True), "bounded_tan": bounded_tan,
 }  # fmt: skip
 """What the nodes of these names stand for. The bounded ones hold for |x| < 2^30 and are faster."""

@@ -67,6 +67,11 @@ def exp_of_negative(x: Expression) -> Expression:
     return sleef.exp_of_negative(x) if x.type == "f32" else exp(x)
 
 
+def exp_plus_one(x: Expression) -> Expression:
+    """exp(x) + 1."""
+    return sleef.exp_plus_one(x) if x.type == "f32" else exp(x) + 1.0
+
+
 def exp2(x: Expression) -> Expression:
     """2^x."""
     low, high = (-151.0, 129.0) if x.type == "f32" else (-1077.0, 1025.0)
@@ -86,11 +91,11 @@ def expm1(x: Expression) -> Expression:
 
 
 def sigmoid(x: Expression) -> Expression:
-    """1 / (1 + exp(-x)); both are scaled down, so that subnormal results come out."""
-    t = x.type
-    high, shift = (105.0, 32) if t == "f32" else (747.0, 64)
-    q, n = reduced_exp(least(most(-x, -40.0), high))
-    scale, unit = two_to(n - shift, t), 2.0**-shift
+    """1 / (1 + exp(-x)); in float64 both are scaled down, so that subnormal results come out. In float32 they are 0, as in PyTorch."""
+    if x.type == "f32":
+        return 1.0 / sleef.exp_plus_one(-x)
+    q, n = reduced_exp(least(most(-x, -40.0), 747.0))
+    scale, unit = two_to(n - 64, "f64"), 2.0**-64
     p = q + 1.0
     rest = (1.0 - p) + q
     return unit / fma(p, scale, fma(rest, scale, unit))

@@ -1,12 +1,12 @@
-"""exp, log and tanh of float32 as PyTorch's vector kernels compute them, rounding by rounding, so that the bits are PyTorch's.
+"""exp and log of float32 as PyTorch's vector kernels compute them, rounding by rounding, so that the bits are PyTorch's.
 
-The method and the coefficients are those of SLEEF's expf, logf and tanhf of 1 ulp with fused products (N. Shibata, F. Petrogalli,
+The method and the coefficients are those of SLEEF's expf and logf of 1 ulp with fused products (N. Shibata, F. Petrogalli,
 "SLEEF: A Portable Vectorized Library of C Standard Mathematical Functions", 2020). A pair is a number in two parts.
 """
 
 from typing import Any
 
-from ..expression import Expression, absolute, bitcast, copysign, fma, shift_right, where
+from ..expression import Expression, bitcast, fma, shift_right
 from .parts import least, most, polynomial, single
 
 Pair = tuple[Any, Any]
@@ -15,7 +15,6 @@ LOG2_E = single(1.4426950408889634)
 LN2 = (0.693145751953125, 1.428606765330187e-06)  # times a whole number the first is exact
 EXP = (0.000198527617612853646278381, 0.00139304355252534151077271, 0.00833336077630519866943359, 0.0416664853692054748535156,
        0.166666671633720397949219, 0.5)  # fmt: skip
-EXP_OF_PAIR = (0.1980960224e-3, 0.1394256484e-2, 0.8333456703e-2, 0.4166637361e-1)
 LN2_PAIR = (0.69314718246459960938, -1.904654323148236017e-09)
 LOG = (0.3027294874, 0.3996108174, 0.6666694880)
 
@@ -58,6 +57,13 @@ def exp_of_negative(x: Expression) -> Expression:
     return reduced_exp(x, n) * two_to(power) * 2.0**-63
 
 
+def exp_plus_one(x: Expression) -> Expression:
+    """exp(x) + 1, for which it does not matter what exactly exp(x) is below 2^-80."""
+    x = least(most(x, -60.0), 89.0)
+    n, power = nearest_power(x, 126)
+    return reduced_exp(x, n) * two_to(power) * 2.0 + 1.0
+
+
 # --- numbers in two parts ---------------------------------------------------------------------------------------------
 
 
@@ -66,18 +72,6 @@ def sum_of(x: Any, y: Any) -> Pair:
     total = x + y
     v = total - x
     return total, (x - (total - v)) + (y - v)
-
-
-def plus(x: Pair, y: Any) -> Pair:
-    """x + y of a pair and a number."""
-    total, rest = sum_of(x[0], y)
-    return total, rest + x[1]
-
-
-def plus_pair(x: Pair, y: Pair) -> Pair:
-    """x + y of two pairs."""
-    total, rest = sum_of(x[0], y[0])
-    return total, rest + (x[1] + y[1])
 
 
 def plus_smaller(x: Pair, y: Any) -> Pair:
@@ -98,18 +92,6 @@ def times(x: Pair, y: Any) -> Pair:
     return product, fma(x[1], y, fma(x[0], y, -product))
 
 
-def times_pair(x: Pair, y: Pair) -> Pair:
-    """x * y of two pairs."""
-    product = x[0] * y[0]
-    return product, fma(x[0], y[1], fma(x[1], y[0], fma(x[0], y[0], -product)))
-
-
-def squared(x: Pair) -> Pair:
-    """x * x."""
-    product = x[0] * x[0]
-    return product, fma(x[0] + x[0], x[1], fma(x[0], x[0], -product))
-
-
 def quotient(x: Pair, y: Pair) -> Pair:
     """x / y."""
     inverse = 1.0 / y[0]
@@ -117,12 +99,6 @@ def quotient(x: Pair, y: Pair) -> Pair:
     missing = fma(inverse, x[0], -result)
     lost = fma(-y[1], inverse, fma(-y[0], inverse, 1.0))
     return result, fma(result, lost, fma(x[1], inverse, missing))
-
-
-def inverse(x: Pair) -> Pair:
-    """1 / x."""
-    result = 1.0 / x[0]
-    return result, result * fma(-x[1], result, fma(-x[0], result, 1.0))
 
 
 # --- functions that need them -----------------------------------------------------------------------------------------
@@ -136,27 +112,6 @@ def log(e: Expression, m: Expression) -> Expression:
     total = plus_smaller_pair(whole, (x[0] * 2.0, x[1] * 2.0))
     high, low = plus_smaller(total, (square * x[0]) * polynomial(square, LOG))
     return high + low
-
-
-def exp_of_pair(x: Expression) -> Pair:
-    """exp(x) of a number, as a pair."""
-    n, power = nearest_power(x, 254)
-    r = plus(plus((x, _constant(x, 0.0)), n * -LN2[0]), n * -LN2[1])
-    p = plus(times(r, polynomial(r[0], EXP_OF_PAIR)), single(0.166666659414234244790680580464))
-    p = plus(times_pair(r, p), 0.5)
-    p = plus_pair(r, times_pair(squared(r), p))
-    total = p[0] + 1.0
-    rest = ((1.0 - total) + p[0]) + p[1]
-    return scaled(total, power), scaled(rest, power)
-
-
-def tanh(x: Expression) -> Expression:
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
-    size = absolute(x)
-    e = exp_of_pair(least(size, 10.0))
-    other = inverse(e)
-    high, low = quotient(plus_smaller_pair(e, (-other[0], -other[1])), plus_smaller_pair(e, other))
-    return copysign(where(size > single(8.664339742), 1.0, high + low), x)
 
 
 def _constant(like: Expression, value: float) -> Expression:

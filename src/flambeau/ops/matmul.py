@@ -312,7 +312,7 @@ def _matmul_input_gradient(F: Any, grad: Any, other: Any, input_shape: Any) -> A
     return F.sum_to(F.matmul(grad, _transposed(F, other)), input_shape)
 
 
-def _matmul_other_gradient(F: Any, grad: Any, input: Any, other_shape: Any) -> Any:
+def _matmul_other_gradient(F: Any, grad: Any, input: Any, other_shape: Any, other_strides: Any) -> Any:
     dims = len(input.shape)
     if len(other_shape) == 1:
         if dims == 1:
@@ -325,6 +325,9 @@ def _matmul_other_gradient(F: Any, grad: Any, input: Any, other_shape: Any) -> A
         for n in input.shape[:-1]:
             rows *= n
         return F.mm(_transposed(F, input.reshape(rows, input.shape[-1])), grad.reshape(rows, grad.shape[-1]))
+    if dims > 2 and other_strides[-2] < other_strides[-1] and other_shape[-1] > 16 < other_shape[-2]:
+        # what came transposed gets its gradient so: turning it back, which follows, then costs no copy
+        return F.sum_to(_transposed(F, F.matmul(_transposed(F, grad), input)), other_shape)
     return F.sum_to(F.matmul(_transposed(F, input), grad), other_shape)
 
 

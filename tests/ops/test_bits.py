@@ -40,3 +40,21 @@ def test_sqrt(torch):
     (x,) = tensors(torch, 1, (1001,))
     odd = torch.tensor([0.0, -0.0, float("inf"), -1.0, float("nan"), 1e-40, 2e-38, 1e38])
     return x.abs().sqrt(), (x * x)[::2].sqrt(), x.abs() ** 0.5, x.abs().rsqrt(), (x * 1e-18).abs().sqrt_(), odd.sqrt(), x[:3].abs().sqrt()
+
+
+@compiled
+@pytest.mark.parametrize("mask", ["none", "added", "bool", "causal"])
+@pytest.mark.parametrize("sizes", [(2, 3, 40, 40, 16, 16), (1, 2, 33, 50, 16, 20), (1, 1, 201, 197, 16, 16)], ids=str)
+@pytest.mark.skipif(machine.vector_bits() < 512, reason="PyTorch adds up narrower vectors here")
+@parity(exact=True)
+def test_attention_with_dropout(torch, sizes, mask):
+    batch, heads, length, source, width, outer = sizes
+    random = np.random.RandomState(0)
+    shapes = [(batch, heads, n, e) for n, e in ((length, width), (source, width), (source, outer), (length, outer))]
+    query, key, value, grad = (torch.tensor(random.standard_normal(shape).tolist()).requires_grad_() for shape in shapes)
+    scores = random.standard_normal((length, source))
+    given = {"none": None, "causal": None, "added": torch.tensor(scores.tolist()), "bool": torch.tensor((scores < 0.7).tolist())}[mask]
+    torch.manual_seed(3)
+    result = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=given, dropout_p=0.1, is_causal=mask == "causal")
+    gradients = torch.autograd.grad(result, [query, key, value], grad)
+    return [x.detach().reshape(-1)[::7].clone() for x in (result, *gradients)]

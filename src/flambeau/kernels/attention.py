@@ -83,13 +83,18 @@ def _fused(kernel: Any, q: Any, k: Any, v: Any, mask: Any, dropout: float, scale
         stats,
         _added(mask, scores, q.dtype),
         kept if dropout > 0 else None,
-        *_factors(scale, dropout, mask),
+        *_factors(scale, dropout, mask, q.ndim),
     )
     return out, stats, kept
 
 
-def _factors(scale: float, dropout: float, mask: Any) -> tuple[float, float, float]:
-    return float(scale), 1 / (1 - dropout) if dropout < 1 else math.inf, 1.0 if mask.__class__ is Causal else 0.0
+def _factors(scale: float, dropout: float, mask: Any, ndim: int) -> tuple[float, float, float, float, float, float]:
+    """The kernels' numbers. With four dimensions and no dropout PyTorch's own fused kernel serves, and the scale is one factor."""
+    of_dropout, causal = 1 / (1 - dropout) if dropout < 1 else math.inf, 1.0 if mask.__class__ is Causal else 0.0
+    if dropout == 0 and ndim == 4:
+        return float(scale), of_dropout, causal, 1.0, 1.0, 1.0
+    root = math.sqrt(abs(scale))
+    return 1.0, of_dropout, causal, math.copysign(root, scale), root, 0.0
 
 
 def _rows(x: Any) -> Any:
@@ -149,7 +154,7 @@ def attention_backward(
         kernels = own_kernels(q.dtype)
         assert kernels is not None
         added = _added(mask, (*q.shape[:-1], k.shape[-2]), q.dtype)
-        factors = _factors(scale, dropout, mask)
+        factors = _factors(scale, dropout, mask, q.ndim)
         kernels[1](grad_q, grad_k, grad_v, _rows(grad), _rows(q), _rows(k), _rows(v), p, added, kept if dropout > 0 else None, *factors)
         if low.itemsize == 2:
             return grad_q.astype(low), grad_k.astype(low), grad_v.astype(low)

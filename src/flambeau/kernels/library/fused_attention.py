@@ -6,6 +6,11 @@ in a second product. Of the probabilities only each row's maximum and the invers
 them again. Causal attention leaves out the keys behind the last query of a block. After Dao et al., "FlashAttention", 2022;
 Dao, "FlashAttention-2", 2023, but a block's row of scores is kept whole, so the maximum is known before the first exponential.
 
+Where PyTorch's own fused kernel does not serve (with dropout, above all), it makes attention of operators, and in float32 the bits are
+theirs: queries and keys are both multiplied by the root of the scale, probabilities are exp times the inverse of their sum, then
+times dropout's factor, and rows are added up in the order of `compiler/lanes.py`. Where it does serve, the flag `late` says so: scores are
+multiplied by the scale, and the result's rows are divided by the sums.
+
 The products are cells of `products.py`, called by name.
 """
 
@@ -13,7 +18,9 @@ from typing import Any, NamedTuple
 
 from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
+from ..compiler.maths.sleef import EXP, LN2, LOG2_E
 from .product_entries import batch_offset
+from .products import ACCUMULATE, CONTINUE, parts_of
 from .vectors import Shape, Writer, vector
 
 BLOCK = 32
@@ -40,7 +47,29 @@ _NUMBERS = {
 
 class _Writer(Writer):
     def exp(self, x: Value) -> Value:
-        """exp of what is at most about 0: 2^n p(r) with |r| <= ln(2) / 2; 0 where the result would be subnormal."""
+        """exp of what is at most about 0."""
+        return self.sleef_exp(x) if self.shape.element == "float" else self.short_exp(x)
+
+    def sleef_exp(self, x: Value) -> Value:
+        """That of `maths/sleef.py`."""
+        s, integers = self.shape, vector("i32", self.shape.width)
+        gone = x < -103.98  # rounds to 0; not by way of subnormal numbers, which are slow
+        x = self.where(gone, 0.0, x)
+        shift = 1.5 * 2.0**23 + 190
+        moved = x * LOG2_E + shift
+        n = moved - shift
+        r = self.fused(n, -LN2[1], self.fused(n, -LN2[0], x))
+        p = self.value(EXP[0], s.vector)
+        for term in EXP[1:]:
+            p = self.fused(p, r, term)
+        power = self.op(
+            f"shl {integers} {self.op(f'bitcast {s.vector} {moved} to {integers}', integers)}, {self.value(23, integers)}", integers
+        )
+        e = (self.fused(r * r, p, r) + 1.0) * self.op(f"bitcast {integers} {power} to {s.vector}", s.vector) * 2.0**-63
+        return self.where(gone, 0.0, e)
+
+    def short_exp(self, x: Value) -> Value:
+        """2^n p(r) with |r| <= ln(2) / 2; 0 where the result would be subnormal."""
         s, c = self.shape, _NUMBERS[self.shape.element]
         tiny = x < c.low
         x = self.where(tiny, c.low, x)
@@ -60,11 +89,25 @@ class _Writer(Writer):
         power = self.op(f"shl {integers} {biased}, {self.value(c.bits, integers)}", integers)
         return self.where(tiny, 0.0, p * self.op(f"bitcast {integers} {power} to {s.vector}", s.vector))
 
-    def reduced(self, kind: str, x: Value) -> Value:
-        """Of a vector's lanes the largest ("fmax") or the sum ("fadd")."""
-        element = self.shape.element
-        first = [self.value(0.0, element)] if kind == "fadd" else []
-        return self.call(element, f"llvm.vector.reduce.{kind}.{self.shape.mangled}", *first, x, flags="reassoc " if first else "")
+    def largest(self, x: Value) -> Value:
+        """Of a vector's lanes."""
+        return self.call(self.shape.element, f"llvm.vector.reduce.fmax.{self.shape.mangled}", x)
+
+    def total(self, x: Value, keys: Value) -> Value:
+        """The sum of the lanes: halves, and theirs; in float64, and of a row shorter than a vector, one after the other."""
+        s = self.shape
+        slot = self.variable(s.element)
+        with self.when(keys < s.width if s.element == "float" else self.value(True)):
+            slot.value = self.call(s.element, f"llvm.vector.reduce.fadd.{s.mangled}", self.value(-0.0, s.element), x)
+        if s.element == "float":
+            with self.when(keys >= s.width):
+                half = s.width
+                while half > 1:
+                    half //= 2
+                    order = ", ".join(f"i32 {i + half}" if i < half else "i32 poison" for i in range(s.width))
+                    x = x + self.op(f"shufflevector {s.vector} {x}, {s.vector} poison, <{s.width} x i32> <{order}>", s.vector)
+                slot.value = self.op(f"extractelement {s.vector} {x}, i64 0", s.element)
+        return slot.value
 
     def scores(self, at: Value, scale: Value, mask_row: Value, j: Value, active: Value) -> Value:
         """scores * scale + mask for the lanes from j on; minus infinity where not active."""
@@ -83,12 +126,15 @@ class _Writer(Writer):
 
 
 def _row(s: Shape) -> str:
-    return f"valid:i64 total:i64 scale:{s.element} mask kept factor:{s.element} stats"
+    return f"valid:i64 total:i64 keys:i64 scale:{s.element} mask kept factor:{s.element} stats"
 
 
 def _softmax_row(s: Shape) -> Code:
-    """exp(scores * scale + mask - maximum) in place, dropout applied; zeros from `valid` to `total`. stats: maximum, 1 / sum."""
-    w = _Writer(s, "softmax_row", f"p {_row(s)}")
+    """exp(scores * scale + mask - maximum) / sum in place, dropout applied; zeros from `valid` to `total`. stats: maximum, 1 / sum.
+
+    late: neither division nor dropout.
+    """
+    w = _Writer(s, "softmax_row", f"p {_row(s)} late:i1")
     scale, factor = w.everywhere(w["scale"]), w.everywhere(w["factor"])
     blocks = w.parts(w["total"], s.width)
     peaks = w.variable(s.vector, float("-inf"))
@@ -97,21 +143,27 @@ def _softmax_row(s: Shape) -> Code:
         value = w.scores(w.at(w["p"], j), scale, w["mask"], j, w.first_lanes(w["valid"] - j))
         before = peaks.value
         peaks.value = w.where(value > before, value, before)
-    highest = w.reduced("fmax", peaks.value)
+    highest = w.largest(peaks.value)
     highest = w.where(highest > float("-inf"), highest, 0.0)
     peak = w.everywhere(highest)
     totals = w.variable(s.vector, 0.0)
     with w.loop(blocks) as block:
         j = block * s.width
-        at, active = w.at(w["p"], j), w.first_lanes(w["valid"] - j)
-        e = w.exp(w.scores(at, scale, w["mask"], j, active) - peak)
+        at = w.at(w["p"], j)
+        e = w.exp(w.scores(at, scale, w["mask"], j, w.first_lanes(w["valid"] - j)) - peak)
         totals.value = totals.value + e
-        w.set_vector(at, e * w.kept(w["kept"], factor, j, active))
-    total = w.reduced("fadd", totals.value)
-    inverse = 1.0 / total
-    none = total.equals(0.0)  # a row that may look nowhere becomes zeros
+        w.set_vector(at, e)
+    total = w.total(totals.value, w["keys"])
+    inverse = w.where(total.equals(0.0), 0.0, 1.0 / total)  # a row that may look nowhere becomes zeros
     w.store(highest, w["stats"])
-    w.store(w.where(none, 0.0, inverse), w["stats"], 1)
+    w.store(inverse, w["stats"], 1)
+    with w.when(w["late"]):
+        w.back()
+    everywhere = w.everywhere(inverse)
+    with w.loop(blocks) as block:
+        j = block * s.width
+        at = w.at(w["p"], j)
+        w.set_vector(at, w.vector_at(at) * everywhere * w.kept(w["kept"], factor, j, w.first_lanes(w["valid"] - j)))
     return w
 
 
@@ -130,14 +182,15 @@ def _gradient_row(s: Shape) -> Code:
         g = w.where(active, w.vector_at(w.at(w["g"], j)) * w.kept(w["kept"], factor, j, active), 0.0)
         w.set_vector(at, p)
         w.set_vector(w.at(w["g"], j), g)
-        totals.value = w.fused(p, g, totals.value)
-    total = w.everywhere(w.reduced("fadd", totals.value))
+        product, before = p * g, totals.value
+        behind = (w["keys"] < j + s.width) & (w["keys"] > s.width - 1)  # the last vector of the row is not whole: its products are fused
+        totals.value = w.where(behind, w.fused(p, g, before), before + product)
+    total = w.everywhere(w.total(totals.value, w["keys"]))
     with w.loop(blocks) as block:
         j = block * s.width
         at, active = w.at(w["p"], j), w.first_lanes(w["valid"] - j)
         p = w.vector_at(at)
-        change = p * (w.vector_at(w.at(w["g"], j)) - total) * scale
-        w.set_vector(w.at(w["g"], j), w.where(active, change, 0.0))
+        w.set_vector(w.at(w["g"], j), w.where(active, p * (w.vector_at(w.at(w["g"], j)) - total) * scale, 0.0))
         w.set_vector(at, p * w.kept(w["kept"], factor, j, active))
     return w
 
@@ -182,6 +235,17 @@ def _cell(w: Writer, *given: Any) -> None:
     w.call("void", f"flambeau_cell_{w.shape.kind}", *given)
 
 
+def _long_product(w: Writer, rows: Value, columns: Value, k: Value, of: Value, a: Value, lda: Value, b: Value, ldb: Value, c: Value,
+                  ldc: Value, buffer: Value) -> None:  # fmt: skip
+    """rows x columns of A @ B over the first k of `of` products, in the parts that `of` products are summed in."""
+    depth, parts = parts_of(w, of)
+    with w.loop(parts) as part:
+        start = part * depth
+        with w.when((start < k) | part.equals(0)):
+            here = w.least(depth, k - start)
+            _cell(w, rows, columns, here, 0, w.at(a, start), lda, 0, w.at(b, start * ldb), ldb, c, ldc, None, w.where(part > 0, ACCUMULATE, 0), buffer)
+
+
 def _memory(w: Writer, elements: Value) -> tuple[Value, Value, Value, Value]:
     """Scratch memory, and a buffer for cells: what to free, what to give back, and both at multiples of 64."""
     scratch = w.call("ptr", "malloc", elements * w.shape.size + 64)
@@ -203,7 +267,8 @@ _FORWARD = "out q k v stats mask kept"
 _BACKWARD = "dq dk dv grad q k v stats mask kept"
 
 
-def _causal(w: Writer, index: int) -> Value:
+def _flag(w: Writer, index: int) -> Value:
+    """Whether a Python float among the arguments is not 0."""
     return w.op(f"fcmp one double {w.field(w.load('ptr', w['args'], index), 16, 'double')}, 0.0", "i1")
 
 
@@ -212,8 +277,29 @@ def _copied(w: Writer, rows: Value, columns: Value, source: Value, step: Value, 
     w.call("void", f"flambeau_copy_{w.shape.kind}", 1, columns, rows, source, step, target, lead)
 
 
+def _times(w: _Writer, rows: Value, columns: Value, source: Value, step: Value, target: Value, lead: Value, number: Value) -> None:
+    """rows x columns of a matrix times a number, into a matrix that may be the same."""
+    s, factor = w.shape, w.everywhere(number)
+    with w.loop(rows) as r:
+        row, result = w.at(source, r * step), w.at(target, r * lead)
+        with w.loop(w.parts(columns, s.width)) as part:
+            j = part * s.width
+            mask = w.first_lanes(columns - j)
+            w.set_vector(w.at(result, j), w.vector_at(w.at(row, j), mask) * factor, mask)
+
+
+def _added_to(w: _Writer, rows: Value, columns: Value, source: Value, step: Value, target: Value, lead: Value) -> None:
+    """Adds a matrix to another."""
+    with w.loop(rows) as r:
+        row, result = w.at(source, r * step), w.at(target, r * lead)
+        with w.loop(w.parts(columns, w.shape.width)) as part:
+            j = part * w.shape.width
+            mask = w.first_lanes(columns - j)
+            w.set_vector(w.at(result, j), w.vector_at(w.at(result, j), mask) + w.vector_at(w.at(row, j), mask), mask)
+
+
 def _each_row(w: _Writer, function: str, h: "_Head", rows: Value, first: Value, limit: Value, causal: Value, matrices: list[Value],
-              lead: Value, head: Value, stats: Value, at: int) -> None:  # fmt: skip
+              lead: Value, head: Value, stats: Value, at: int, *more: Value) -> None:  # fmt: skip
     """Calls a function of rows for the block's rows."""
     mask, mask_step = h.optional("mask", head)
     kept, kept_step = h.optional("kept", head)
@@ -223,8 +309,21 @@ def _each_row(w: _Writer, function: str, h: "_Head", rows: Value, first: Value, 
         valid = w.where(causal, w.least(row + 1, limit), limit)
         mask_row = w.where(has_mask, w.at(mask, row * mask_step, "i8"), None)
         kept_row = w.where(has_kept, w.at(kept, row * kept_step, "i8"), None)
-        places, scale = [w.at(m, r * lead) for m in matrices], _number(w, at)
-        w.call("void", function, *places, valid, limit, scale, mask_row, kept_row, _number(w, at + 1), w.at(stats, row * 2))
+        places, keys = [w.at(m, r * lead) for m in matrices], h.size("k", 2)
+        w.call(
+            "void",
+            function,
+            *places,
+            valid,
+            limit,
+            keys,
+            _number(w, at),
+            mask_row,
+            kept_row,
+            _number(w, at + 1),
+            w.at(stats, row * 2),
+            *more,
+        )
 
 
 def _forward_body(s: Shape) -> Code:
@@ -232,11 +331,13 @@ def _forward_body(s: Shape) -> Code:
     h = _Head(w, _FORWARD, "out")
     length, inner, keys, outer = h.size("q", 2), h.size("q", 1), h.size("k", 2), h.size("v", 1)
     at = len(h.names)
-    causal = _causal(w, at + 2)
+    causal, late = _flag(w, at + 2), _flag(w, at + 5)
     lead = _up(w, keys)
-    turned_size = _up(w, inner) * lead
-    scratch, buffer, turned, copies = _memory(w, turned_size + BLOCK * lead)
-    p = w.at(turned, turned_size)
+    wide = _up(w, inner)
+    scratch, buffer, turned, copies = _memory(w, wide * lead + BLOCK * (lead + wide))
+    p = w.at(turned, wide * lead)
+    scaled = w.at(p, BLOCK * lead)
+    of_queries, of_keys = _number(w, at + 3), _number(w, at + 4)
     chunks = w.parts(length, CHUNK)
     with w.loop(w["end"] - w["begin"]) as n:
         task = w["begin"] + n
@@ -248,22 +349,24 @@ def _forward_body(s: Shape) -> Code:
         stats = w.at(w.field(h.arrays["stats"], 16), head * length * 2)
         seen = w.where(causal, w.least(stop, keys), keys)
         _copied(w, seen, inner, k, ldk, turned, lead)
+        with w.when(~late):
+            _times(w, inner, seen, turned, lead, turned, lead, of_keys)
         with w.loop(w.parts(stop - start, BLOCK)) as block:
             first = start + block * BLOCK
             rows = w.least(BLOCK, stop - first)
             limit = w.where(causal, w.least(first + rows, keys), keys)
-            _cell(w, rows, limit, inner, 0, w.at(q, first * ldq), ldq, 0, turned, lead, p, lead, None, 0, copies)
-            _each_row(w, "softmax_row", h, rows, first, limit, causal, [p], lead, head, stats, at)
+            queries = w.at(q, first * ldq)
+            with w.when(~late):
+                _times(w, rows, inner, queries, ldq, scaled, wide, of_queries)
+            given = w.where(late, queries, scaled), w.where(late, ldq, wide)
+            _cell(w, rows, limit, inner, 0, *given, 0, turned, lead, p, lead, None, 0, copies)
+            _each_row(w, "softmax_row", h, rows, first, limit, causal, [p], lead, head, stats, at, late)
             result = w.at(out, first * ldo)
-            _cell(w, rows, outer, limit, 0, p, lead, 0, v, ldv, result, ldo, None, 0, copies)
-            with w.loop(rows) as r:
-                factor = w.everywhere(w.load(s.element, w.at(stats, (first + r) * 2 + 1)))
-                row = w.at(result, r * ldo)
-                with w.loop(w.parts(outer, s.width)) as part:
-                    j = part * s.width
-                    mask = w.first_lanes(outer - j)
-                    place = w.at(row, j)
-                    w.set_vector(place, w.vector_at(place, mask) * factor, mask)
+            _long_product(w, rows, outer, limit, keys, p, lead, v, ldv, result, ldo, copies)
+            with w.when(late):
+                with w.loop(rows) as r:
+                    row = w.at(result, r * ldo)
+                    _times(w, w.value(1), outer, row, ldo, row, ldo, w.load(s.element, w.at(stats, (first + r) * 2 + 1)))
     w.call("void", f"flambeau_give_{s.kind}", buffer)
     w.call("void", "free", scratch)
     return w
@@ -274,44 +377,76 @@ def _backward_body(s: Shape) -> Code:
     h = _Head(w, _BACKWARD, "dq")
     length, inner, keys, outer = h.size("q", 2), h.size("q", 1), h.size("k", 2), h.size("v", 1)
     at = len(h.names)
-    causal = _causal(w, at + 2)
+    causal = _flag(w, at + 2)
     lead = _up(w, keys)
-    k_size, v_size, block_size = _up(w, inner) * lead, _up(w, outer) * lead, BLOCK * lead
-    elements = k_size + v_size + block_size * 2
+    wide = _up(w, inner)
+    wide_v = _up(w, outer)
+    k_size, v_size, block_size = wide * lead, wide_v * lead, BLOCK * lead
+    elements = k_size * 2 + v_size + block_size * 2 + wide * BLOCK + keys * (wide + wide_v)
     scratch, buffer, turned_k, copies = _memory(w, elements)
     turned_v = w.at(turned_k, k_size)
     p = w.at(turned_v, v_size)
     g = w.at(p, block_size)
+    scaled_k = w.at(g, block_size)
+    scaled_q = w.at(scaled_k, k_size)
+    own_dk = w.at(scaled_q, wide * BLOCK)
+    own_dv = w.at(own_dk, keys * wide)
+    of_queries, of_keys, late = _number(w, at + 3), _number(w, at + 4), _flag(w, at + 5)
     with w.loop(w["end"] - w["begin"]) as n:
         head = w["begin"] + n
         names = ("dq", "dk", "dv", "grad", "q", "k", "v")
         dq, dk, dv, grad, q, k, v = (h.start(name, head) for name in names)
         ldq_out, ldk_out, ldv_out, ldg, ldq, ldk, ldv = (h.step(name) for name in names)
         stats = w.at(w.field(h.arrays["stats"], 16), head * length * 2)
-        for target, step, width in ((dk, ldk_out, inner), (dv, ldv_out, outer)):
-            with w.loop(keys) as row:
-                w.call("void", "llvm.memset.p0.i64", w.at(target, row * step), w.value(0, "i8"), width * s.size, False)
-        _copied(w, keys, inner, k, ldk, turned_k, lead)
+        with w.when(~late):
+            _times(w, keys, inner, k, ldk, scaled_k, wide, of_keys)
+        used_k = w.where(late, k, scaled_k), w.where(late, ldk, wide)
+        _copied(w, keys, inner, *used_k, turned_k, lead)
         _copied(w, keys, outer, v, ldv, turned_v, lead)
-        with w.loop(w.parts(length, BLOCK)) as block:
-            first = block * BLOCK
-            rows = w.least(BLOCK, length - first)
-            limit = w.where(causal, w.least(first + rows, keys), keys)
-            queries, gradients = w.at(q, first * ldq), w.at(grad, first * ldg)
-            _cell(w, rows, limit, inner, 0, queries, ldq, 0, turned_k, lead, p, lead, None, 0, copies)
-            _cell(w, rows, limit, outer, 0, gradients, ldg, 0, turned_v, lead, g, lead, None, 0, copies)
-            _each_row(w, "gradient_row", h, rows, first, limit, causal, [p, g], lead, head, stats, at)
-            target = w.at(dq, first * ldq_out)
-            _cell(w, rows, inner, limit, 0, g, lead, 0, k, ldk, target, ldq_out, None, 0, copies)
-            _cell(w, limit, inner, rows, 1, g, lead, 0, queries, ldq, dk, ldk_out, None, 1, copies)
-            _cell(w, limit, outer, rows, 1, p, lead, 0, gradients, ldg, dv, ldv_out, None, 1, copies)
+        depth, parts = parts_of(w, length)
+        with w.loop(parts) as part:
+            # The sums over the queries begin anew with each part of them, in memory of their own but for the first part's.
+            start, alone = part * depth, part.equals(0)
+            stop = w.least(start + depth, length)
+            into = [
+                (w.where(alone, target, own), w.where(alone, step, lead_of), target, step, width)
+                for target, step, own, lead_of, width in ((dk, ldk_out, own_dk, wide, inner), (dv, ldv_out, own_dv, wide_v, outer))
+            ]
+            for here, step, _, _, width in into:
+                with w.loop(keys) as row:
+                    w.call("void", "llvm.memset.p0.i64", w.at(here, row * step), w.value(0, "i8"), width * s.size, False)
+            with w.loop(w.parts(stop - start, BLOCK)) as block:
+                first = start + block * BLOCK
+                rows = w.least(BLOCK, stop - first)
+                limit = w.where(causal, w.least(first + rows, keys), keys)
+                gradients = w.at(grad, first * ldg)
+                queries = w.at(q, first * ldq)
+                with w.when(~late):
+                    _times(w, rows, inner, queries, ldq, scaled_q, wide, of_queries)
+                used_q = w.where(late, queries, scaled_q), w.where(late, ldq, wide)
+                _cell(w, rows, limit, inner, 0, *used_q, 0, turned_k, lead, p, lead, None, 0, copies)
+                _cell(w, rows, limit, outer, 0, gradients, ldg, 0, turned_v, lead, g, lead, None, 0, copies)
+                _each_row(w, "gradient_row", h, rows, first, limit, causal, [p, g], lead, head, stats, at)
+                target = w.at(dq, first * ldq_out)
+                _long_product(w, rows, inner, limit, keys, g, lead, *used_k, target, ldq_out, copies)
+                with w.when(~late):
+                    _times(w, rows, inner, target, ldq_out, target, ldq_out, of_queries)
+                _cell(w, limit, inner, rows, 1, g, lead, 0, *used_q, into[0][0], into[0][1], None, CONTINUE, copies)
+                _cell(w, limit, outer, rows, 1, p, lead, 0, gradients, ldg, into[1][0], into[1][1], None, CONTINUE, copies)
+            with w.when(part > 0):
+                for here, here_step, target, step, width in into:
+                    _added_to(w, keys, width, here, here_step, target, step)
+        with w.when(~late):
+            _times(w, keys, inner, dk, ldk_out, dk, ldk_out, of_keys)
     w.call("void", f"flambeau_give_{s.kind}", buffer)
     w.call("void", "free", scratch)
     return w
 
 
 def _entry(s: Shape, name: str, names: str, body: str, chunked: bool) -> Code:
-    """The built-in function: the arrays, then scale, dropout's factor, and whether causal (as floats). Returns the first."""
+    """The built-in function: the arrays, then as floats the scores' factor, dropout's, whether causal, the queries' and keys' factors,
+    and whether `late`. Returns the first.
+    """
     w = _Writer(s, name, "self args count:i64", "ptr", internal=False)
     h = _Head(w, names, names.split()[0])
     nd = w.convert(w.field(h.leader, 24, "i32"), "i64")

@@ -30,7 +30,8 @@ PARAMETERS = "k:i64 a lda:i64 b ldb:i64 c ldc:i64 columns:i64 bias flags:i64"
 AHEAD = 5
 """Numbers that say what is fetched from memory while tiles are computed: where it lies, the bytes from row to row, how many rows at
 each tile, the bytes of a row, how many rows are left. There are two of them, for the next panel of B and the next part of A."""
-ACCUMULATE, RELU = 1, 2
+ACCUMULATE, RELU, CONTINUE = 1, 2, 4
+"""Flags: the sum is added to C; ReLU; the sum begins with C, as the chain of a longer k whose first products are there."""
 
 
 def _finished(w: Writer, sums: list[list[Variable]], vectors: int, mask: Value, bias: Value) -> None:
@@ -48,21 +49,21 @@ def _finished(w: Writer, sums: list[list[Variable]], vectors: int, mask: Value, 
                 slot.value = w.where(value < 0.0, 0.0, value)
 
 
+def _places(w: Writer, sums: list[list[Variable]], vectors: int, mask: Value) -> Any:
+    """A tile's sums (slots, row by row), each with where it lies in C, and its mask."""
+    for i, row in enumerate(sums):
+        start = w.at(w["c"], i * w["ldc"])
+        for v, slot in enumerate(row):
+            yield slot, w.at(start, v * w.shape.width), mask if v == vectors - 1 else None
+
+
 def _finish(w: Writer, sums: list[list[Variable]], vectors: int, mask: Value) -> None:
     """Adds what the flags say to a tile's sums (slots, row by row) and stores it; the mask is the last vector's."""
-    s = w.shape
-
-    def each() -> Any:
-        for i, row in enumerate(sums):
-            start = w.at(w["c"], i * w["ldc"])
-            for v, slot in enumerate(row):
-                yield slot, w.at(start, v * s.width), mask if v == vectors - 1 else None
-
     with w.when(w.flag(ACCUMULATE)):
-        for slot, at, lanes in each():
+        for slot, at, lanes in _places(w, sums, vectors, mask):
             slot.value = slot.value + w.vector_at(at, lanes)
     _finished(w, sums, vectors, mask, w["bias"])
-    for slot, at, lanes in each():
+    for slot, at, lanes in _places(w, sums, vectors, mask):
         w.set_vector(at, slot.value, lanes)
 
 
@@ -72,6 +73,9 @@ def _tile(s: Shape, kind: str, rows: int, vectors: int) -> Code:
     sums = [[w.variable(s.vector, 0.0) for _ in range(vectors)] for _ in range(rows)]
     mask = w.first_lanes(w["columns"] - (vectors - 1) * s.width)
     starts = [w.at(w["a"], i * w["lda"]) for i in range(rows)] if kind == "rows" else []
+    with w.when(w.flag(CONTINUE)):
+        for slot, at, lanes in _places(w, sums, vectors, mask):
+            slot.value = w.vector_at(at, lanes)
     with w.loop(w["k"]) as k:
         b = w.at(w["b"], k * w["ldb"])
         right = [w.vector_at(w.at(b, v * s.width), mask if v == vectors - 1 else None) for v in range(vectors)]
@@ -256,6 +260,13 @@ BUFFER = A_PANELS + B_PANEL
 CELL = "rows:i64 columns:i64 k:i64 kind_a:i64 a lda:i64 kind_b:i64 b ldb:i64 c ldc:i64 bias flags:i64 buffer"
 
 
+def parts_of(w: Writer, k: Value) -> tuple[Value, Value]:
+    """How long the parts of k are that are summed apart, and how many there are."""
+    short = k <= DEPTH
+    depth = w.where(short, k, w.where(k < 2 * DEPTH, k // 2, DEPTH))
+    return depth, w.where(k.equals(0), 1, w.parts(k, w.where(short, DEPTH, depth)))
+
+
 def _cell(s: Shape) -> Code:
     """One cell of C, rows x columns over all of k, with the cell's own copies in %buffer."""
     w = Writer(s, f"flambeau_cell_{s.kind}", CELL, internal=False)
@@ -267,10 +278,8 @@ def _cell(s: Shape) -> Code:
     many_rows = w["rows"] > 8 * s.rows
     turned = w["kind_b"].equals(1)
     copy_b = many_rows | turned
-    short, halved = w["k"] <= DEPTH, w["k"] < 2 * DEPTH
-    depth = w.where(short, w["k"], w.where(halved, w["k"] // 2, DEPTH))
-    chunks = w.where(w["k"].equals(0), 1, w.parts(w["k"], w.where(short, DEPTH, depth)))
-    sum_on = w["flags"] & ACCUMULATE
+    depth, chunks = parts_of(w, w["k"])
+    sum_on = w["flags"] & (ACCUMULATE | CONTINUE)
     rows_a = w["kind_a"].equals(0)
     ahead = w.array("i64", 2 * AHEAD)
 

@@ -243,7 +243,23 @@ def _long_product(w: Writer, rows: Value, columns: Value, k: Value, of: Value, a
         start = part * depth
         with w.when((start < k) | part.equals(0)):
             here = w.least(depth, k - start)
-            _cell(w, rows, columns, here, 0, w.at(a, start), lda, 0, w.at(b, start * ldb), ldb, c, ldc, None, w.where(part > 0, ACCUMULATE, 0), buffer)
+            _cell(
+                w,
+                rows,
+                columns,
+                here,
+                0,
+                w.at(a, start),
+                lda,
+                0,
+                w.at(b, start * ldb),
+                ldb,
+                c,
+                ldc,
+                None,
+                w.where(part > 0, ACCUMULATE, 0),
+                buffer,
+            )
 
 
 def _memory(w: Writer, elements: Value) -> tuple[Value, Value, Value, Value]:

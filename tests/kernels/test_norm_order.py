@@ -89,3 +89,31 @@ def test_spread(torch, shape, dim):
         found += results(torch, 1, lambda x, f=function: f(x, dim), x)
         found += results(torch, 1, lambda x, f=function: f(x, dim, correction=0), x)
     return found + [_integers(torch, torch.var_mean(x, dim)[0]), _integers(torch, torch.std_mean(x, dim)[0])]
+
+
+@pytest.mark.parametrize(
+    "shape, groups",
+    [
+        ((3, 16, 4, 5), 4),
+        ((2, 6, 35), 3),
+        ((3, 32, 49), 2),
+        ((5, 24, 64), 1),
+        ((6, 12), 3),
+        ((2, 40, 5), 2),
+        ((3, 9, 7), 9),
+        ((4, 60, 11), 3),
+    ],
+    ids=str,
+)
+@parity
+def test_group_norm(torch, shape, groups):
+    def normal(x, *parameters):
+        return torch.nn.functional.group_norm(x, groups, *parameters)
+
+    x, weight, bias = numbers(torch, *shape), numbers(torch, shape[1]), numbers(torch, shape[1])
+    return (
+        results(torch, 1, normal, x, weight, bias)
+        + results(torch, 2, normal, x, weight, bias)
+        + results(torch, 2, normal, *(t.double() for t in (x, weight, bias)))
+        + [_integers(torch, normal(x, *parameters)) for parameters in ((), (weight,), (None, bias))]
+    )

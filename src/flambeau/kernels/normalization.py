@@ -12,8 +12,10 @@ from .compiler import chunks_of_rows, compiled_for, in_numpy, mapped, unimplemen
 from .compiler.launch import GRAIN
 from .compiler.threads import count as thread_count
 from .elementwise import multiply
+from .library import group_norm as kernels_of_groups
 from .library import layer_norm as ordered
 from .library import normalization as library
+from .memory import contiguous
 from .pointwise import LARGE
 from .quiet import quiet
 
@@ -195,10 +197,22 @@ def _broadcast(kernel: Any, out: Any, *operands: Any) -> Any:
     return in_numpy(kernel, out.dtype)(out, *operands)
 
 
+@lru_cache(256)
+def _group_table(shape: tuple[int, ...], groups: int, threads: int) -> Any:
+    samples, channels = shape[:2]
+    length = math.prod(shape[2:])
+    each = channels // groups
+    alone = threads == 1 or samples * groups == 1
+    return np.array([samples * groups, GRAIN // (each * length) + 1, each, length, groups, samples, alone], np.int64)
+
+
 @quiet
 def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer normalisation of each group of channels, then weight and bias per channel: result, mean and 1 / sqrt(var + eps)."""
     low = x.dtype
+    element = _element(weight if weight is not None else x, bias) if x.size and x.__class__ is np.ndarray else None
+    if element is not None and x.flags.aligned:
+        return _group_norm_in_order(element, contiguous(x), groups, weight, bias, eps)
     if low.itemsize == 2:
         x = x.astype(_F32)
     if not x.size:
@@ -213,12 +227,27 @@ def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple
     return result.astype(low, copy=False), mean.reshape(-1, groups), rstd.reshape(-1, groups)
 
 
+def _group_norm_in_order(element: str, x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """`group_norm` by machine code."""
+    out, statistics = np.empty(x.shape, x.dtype), np.empty((2, x.shape[0], groups), x.dtype)
+    plain = weight is None and bias is None
+    if not plain:
+        weight = np.ones_like(bias) if weight is None else weight
+        bias = np.zeros_like(weight) if bias is None else bias
+    given = (x, x) if plain else (weight, bias)
+    kernels_of_groups.forward(element, plain)(out, *statistics, x, *given, _group_table(x.shape, groups, thread_count()), float(eps))
+    return out, *statistics
+
+
 @quiet
 def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
     """The gradients of x, weight and bias; None where `needs` is False."""
     low = x.dtype
     if not x.size:
         return np.zeros_like(x), _room(x, x.shape[1], low, np.zeros), _room(x, x.shape[1], low, np.zeros)
+    element = _element(mean, rstd, weight) if x.__class__ is grad.__class__ is np.ndarray and x.dtype is grad.dtype is mean.dtype else None
+    if element is not None and x.flags.aligned and grad.flags.aligned:
+        return _group_norm_backward_in_order(element, contiguous(grad), contiguous(x), mean, rstd, weight, needs)
     if low.itemsize == 2:
         x, grad = x.astype(_F32), grad.astype(_F32)
     line = (-1, *[1] * (x.ndim - 2))
@@ -236,6 +265,27 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
         if needs[2]:
             grad_bias = channel_sums(grad)
     return grad_x, grad_weight, grad_bias
+
+
+def _group_norm_backward_in_order(element: str, grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
+    """`group_norm_backward` by machine code."""
+    channels = x.shape[1]
+    out = np.empty(x.shape, x.dtype) if needs[0] else None
+    parameters, room = np.empty((2, channels), x.dtype), np.empty((2, x.shape[0], channels), x.dtype)
+    factor = np.ones(channels, x.dtype) if weight is None else weight
+    kernel = kernels_of_groups.backward(element, needs[0])
+    kernel(
+        x if out is None else out,
+        *parameters,
+        *room,
+        grad,
+        x,
+        mean,
+        rstd,
+        factor,
+        _group_table(x.shape, mean.size // x.shape[0], thread_count()),
+    )
+    return out, parameters[0] if needs[1] else None, parameters[1] if needs[2] else None
 
 
 def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:

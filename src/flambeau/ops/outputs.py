@@ -54,6 +54,7 @@ _SAME_DTYPE = _rows("""
     linalg.{short} expected out tensor dtype {result} but got: {out} <- linalg_norm linalg_matrix_norm matrix_norm
     linalg.vecdot: Expected out of dtype{result} but found {out} <- linalg_vecdot vecdot
     multi_dot(): expected out tensor to have dtype {c_result} but got {c_out} <- linalg_multi_dot multi_dot
+    Expected result to be of dtype uint64, but got {out} <- hash_tensor
     heaviside is not yet implemented for tensors with different dtypes. <- heaviside
     torch.ormqr: Expected input and result to have the same dtype, but input has dtype{result} and result has dtype {out} <- ormqr
     the output given to float_power has dtype {out} but the operation's result requires dtype {result} <- float_power

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim, normalize_dims, row_major
 from ..core.return_types import return_type
-from ..kernels import memory
+from ..kernels import hashing, memory
 from ..kernels import reduction as k
 from ..kernels.elementwise import exact_sqrt, subtract
 from ..kernels.memory import broadcast
@@ -582,6 +582,28 @@ def nansum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any =
 
 
 nansum.derivative(input=lambda F, grad, input, dim, keepdim: expand_reduced(F, grad, tuple(input.shape), dim, keepdim) * (input == input))
+
+
+@operator("torch.hash_tensor", "Tensor.hash_tensor", differentiable=False)
+def hash_tensor(input: Array, dim: Any = None, *, keepdim: bool = False, mode: int = 0) -> Array:
+    """A hash of all elements, or along `dim`, in uint64: the exclusive or of their bits as float64 or int64.
+
+    Raises RuntimeError for another `mode` than 0 and for an empty tensor without `dim`, NotImplementedError for complex numbers
+    and unsigned ones of more than 8 bits.
+    """
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    axes = axes_of(dim, input.ndim)
+    if not input.size and axes is None:
+        raise RuntimeError(
+            "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+        )
+    for axis in axes or ():
+        if not input.shape[axis]:
+            raise IndexError(f"hash_tensor: Expected reduction dim {axis} to have non-zero size.")
+    if input.dtype.kind == "c" or input.dtype.kind == "u" and input.dtype.itemsize > 1:
+        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{SCALAR_NAMES[OF_NUMPY[input.dtype]]}'")
+    return hashing.xor_sum(input, axes, keepdim)
 
 
 @composite("torch.nanmean", "Tensor.nanmean")

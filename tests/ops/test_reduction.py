@@ -105,7 +105,11 @@ test_sums_in_order = rows(
 
 test_hash_tensor = rows(
     Row("torch.hash_tensor(x), x.hash_tensor(1), torch.hash_tensor(x, (0, 2), keepdim=True), torch.hash_tensor(x, ())", x=randn(2, 3, 4)),
-    Row("torch.hash_tensor(x, -1), x.T.hash_tensor(0)", x=randint(-5, 9, (3, 4)), dtypes="int8 int32 int64 uint8 bool float16 bfloat16 float64"),
+    Row(
+        "torch.hash_tensor(x, -1), x.T.hash_tensor(0)",
+        x=randint(-5, 9, (3, 4)),
+        dtypes="int8 int32 int64 uint8 bool float16 bfloat16 float64",
+    ),
     Row("torch.hash_tensor(torch.tensor(2.)), torch.hash_tensor(torch.tensor([float('nan'), 1.])), torch.hash_tensor(torch.ones(0, 3), 1)"),
     Row("torch.hash_tensor(x.requires_grad_()).requires_grad", x=randn(2)),
     Row("torch.hash_tensor(x, 1, out=torch.empty(0, dtype=torch.uint64))", x=randn(2, 3)),

@@ -514,6 +514,9 @@ prelu_op.derivative(
 @composite("F.prelu", "torch.prelu", "Tensor.prelu")
 def prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input: one weight for all, or one for each channel (dimension 1)."""
+    if input.dtype is not weight.dtype:
+        names = [SCALAR_NAMES[t.dtype] for t in (input, weight)]
+        raise RuntimeError("prelu: Type promoting not supported. Got {} and {}".format(*names))
     if weight.dim() > 1:
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
     if weight.numel() != 1:

@@ -13,7 +13,7 @@ from ..core.size import Size
 from ..kernels import memory
 from ..tensor import PLAIN, Tensor, wrap
 from .modes import modes, stacks
-from .outputs import SEPARATE, refuse_shared_memory
+from .outputs import NOT_BESIDE, refuse_shared_memory
 from .outputs import write_out as write_out
 from .running import NUMBERS
 
@@ -203,7 +203,7 @@ def first_of_kind(
         if check_call(public, function, args, kwargs, sys._getframe(2)):
             lists = "out" in kwargs or any(isinstance(t, type) and issubclass(t, (list, tuple)) and t is not Size for t in types)
             known.add(again if lists else types)
-    if kwargs.get("out") is not None and function.__name__ in SEPARATE:
+    if kwargs.get("out") is not None and function.__name__ in NOT_BESIDE:
         refuse_shared_memory(function.__name__, (*args, *[v for k, v in kwargs.items() if k != "out"]), kwargs["out"])
     return NotImplemented
 

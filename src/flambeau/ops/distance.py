@@ -11,6 +11,7 @@ from ..kernels import distance as k
 from ..kernels.reduction import norm as norm_kernel
 from .definition import Array, composite, formula_function, operator, tensors
 from .reduction import vector_norm
+from .running import same_scalar_type
 
 
 @operator(node="NormBackward1", out=False)
@@ -70,6 +71,7 @@ def _cdist_node(x1: Array, x2: Array, p: Any, by_product: Any) -> str:
 @operator(node=_cdist_node, out=False)
 def cdist_pairs(x1: Array, x2: Array, p: Any, by_product: Any) -> Array:
     """The distances between all rows of x1 and all of x2."""
+    same_scalar_type(x1, x2)
     return k.cdist(x1, x2, p, by_product)
 
 
@@ -94,6 +96,8 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = "use_mm_f
     for name, x in (("X1", x1), ("X2", x2)):
         if x.dim() < 2:
             raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.dim()}D")
+    if p != p:
+        raise RuntimeError("cdist only supports non-negative p values")
     if x1.size(-1) != x2.size(-1):
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}")
     for name, x in (("X1", x1), ("X2", x2)):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import dropout as k
 from ..tensor import PLAIN
 from .definition import Array, composite, explained_here, formula_function, handle_overrides, operator, tensors
 from .modes import modes
+from .running import refuse
 
 formula_function("scale_by_mask", k.scale_by_mask, lambda x, mask, scale: x * (mask.to(x.dtype) * scale))
 
@@ -19,6 +21,10 @@ def masked_scale(input: Array, p: Any, shape: Any) -> Array:
 
     shape: that of the noise, broadcast to the input.
     """
+    if input.dtype.kind in "biuc":
+        if input.dtype.kind == "c":
+            refuse(input, "bernoulli_scalar_cpu_")
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {SCALAR_NAMES[OF_NUMPY[input.dtype]]}")
     mask = k.mask_for(input, tuple(shape), 1 - p)
     return k.scale_by_mask(input, mask, 1 / (1 - p)), mask
 
@@ -109,6 +115,8 @@ def _feature(name: str, low: int, high: int) -> None:
                 f"{low}D or {high}D inputs).",
                 stacklevel=2,
             )
+        if ndim < 2:
+            raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
         batched = name != "dropout1d" or ndim == 3
         x = input if batched else input.unsqueeze(0)
         result = _drop(x, p, training, inplace, _channel_shape(x))

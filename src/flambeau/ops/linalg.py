@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtype import OF_NUMPY
+from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim
 from ..kernels import linalg as k
 from . import matmul as products
 from .decompositions import cut_of, linalg_svd_parts
 from .definition import NAMES, Array, composite, operator, tensors, write_out
 from .reduction import vector_norm
+from .running import refuse, same_scalar_type
 from .solving import check_floating, check_matrix, check_square, inv, solve, type_name
 
 
@@ -38,6 +39,8 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     if first == second:
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
     if dtype is not None:
+        if dtype.is_complex and not A.dtype.is_complex:
+            raise RuntimeError(f"linalg.matrix_norm: dtype should be real for real inputs, but got {SCALAR_NAMES[dtype]}")
         A = A.to(dtype)
     if ord in ("fro", "nuc"):
         if ord == "fro":
@@ -176,12 +179,15 @@ def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) 
     return A.diagonal(offset, dim1, dim2)
 
 
-@operator("linalg.cross", node="LinalgCrossBackward0", promote="arithmetic")
+@operator("linalg.cross", node="LinalgCrossBackward0")
 def linalg_cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     """The vector product along a dimension of length 3."""
     a, b = k.broadcast_arrays(input, other) if input.shape != other.shape else (input, other)
     if input.ndim != other.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
+    same_scalar_type(input, other)
+    if input.dtype.kind == "b":
+        refuse(input, "cross")
     axis = normalize_dim(dim, a.ndim)
     if input.shape[axis] != 3 or other.shape[axis] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[axis]} and {other.shape[axis]}")
@@ -234,6 +240,8 @@ def trace(input: Array) -> Array:
     """The sum of the diagonal of a matrix."""
     if input.ndim != 2:
         raise RuntimeError("trace: expected a matrix, but got tensor with dim %d" % input.ndim)
+    if input.dtype.kind == "b":
+        refuse(input, "trace")
     if input.dtype.itemsize == 2:
         return k.asarray(np.add.reduce(k.diagonal(input).astype(np.float32)).astype(input.dtype))
     return k.asarray(k.trace(input, dtype=np.int64 if input.dtype.kind in "iub" else input.dtype))
@@ -277,6 +285,8 @@ def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
 @composite("linalg.vander", formula=False)
 def vander(x: Any, N: int | None = None) -> Any:
     """Powers 0 to N - 1 of each element, along a new last dimension."""
+    if x.dtype.kind == 0:
+        raise RuntimeError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
     if x.ndim == 0:
         x = x[None] if N is not None else x
     if N is None and x.ndim == 0 or N is not None and N <= 1:

@@ -11,6 +11,8 @@ from ..kernels.elementwise import outer as outer_kernel
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import Tensor
 from .definition import Array, composite, operator, tensors, write_out
+from .outputs import C_NAMES
+from .running import same_scalar_type
 
 
 def check_dtypes(a: Array, b: Array, words: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> None:
@@ -169,7 +171,7 @@ def bmm(input: Array, mat2: Array) -> Array:
     """The products of two batches of matrices: (b, n, k) @ (b, k, m)."""
     if input.ndim != 3 or mat2.ndim != 3:
         raise RuntimeError(f"{'batch1' if input.ndim != 3 else 'batch2'} must be a 3D tensor")
-    check_dtypes(input, mat2, "expected scalar type {} but found {}")
+    same_scalar_type(input, mat2)
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] but got: "
@@ -381,9 +383,17 @@ addmm.derivative(
 )
 
 
+def _check_addmv(input: Array, mat: Array, vec: Array) -> None:
+    if not input.dtype == mat.dtype == vec.dtype:
+        first, second, third = (SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (input, mat, vec))
+        raise RuntimeError(f"addmv input tensors must have the same dtype, but got {first}, {second}, and {third}")
+
+
 @operator("torch.addmv", "Tensor.addmv", "Tensor.addmv_")
 def addmv(input: Array, mat: Array, vec: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """`beta * input + alpha * (mat @ vec)`."""
+    if input.dtype is not mat.dtype or mat.dtype is not vec.dtype:
+        _check_addmv(input, mat, vec)
     return _combined(input, mv.forward(mat, vec), beta, alpha)
 
 
@@ -410,6 +420,9 @@ addr.derivative(
 @operator("torch.baddbmm", "Tensor.baddbmm", "Tensor.baddbmm_")
 def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """`beta * input + alpha * (batch1 @ batch2)`, for batches of matrices."""
+    if not input.dtype == batch1.dtype == batch2.dtype:
+        words = "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}"
+        raise RuntimeError(words.format(*(C_NAMES[SCALAR_NAMES[OF_NUMPY[x.dtype]]] for x in (input, batch1, batch2))))
     return _combined(input, bmm.forward(batch1, batch2), beta, alpha)
 
 
@@ -423,6 +436,9 @@ baddbmm.derivative(
 @operator("torch.addbmm", "Tensor.addbmm", "Tensor.addbmm_")
 def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """`beta * input + alpha * (the sum of batch1[i] @ batch2[i])`."""
+    if input.dtype != batch1.dtype:
+        names = [SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (input, batch1)]
+        raise RuntimeError("self and mat2 must have the same dtype, but got {} and {}".format(*names))
     return _combined(input, sum_kernel(bmm.forward(batch1, batch2), (0,)), beta, alpha)
 
 

@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 from ..autograd.version import bump_version
+from ..core import dtype as dt
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import in_format_of, in_order_of, row_major
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
+from .running import same_scalar_type
 
 
 def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
@@ -41,6 +43,7 @@ formula_function("layer_norm_backward", k.layer_norm_backward, _layer_norm_backw
 def layer_norm_with_statistics(input: Array, normalized_shape: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
     """Layer normalisation together with the mean and 1 / sqrt(var + eps)."""
     check_normalized_shape(input.shape, tuple(normalized_shape), weight, bias)
+    check_mixed(input, weight, bias)
     found = k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
     return found if input.flags.c_contiguous else (row_major(input, found[0]), *found[1:])
 
@@ -53,6 +56,17 @@ def _layer_norm_gradients(F: Any, grads: Any, needs: Any, input: Any, weight: An
     if gb is not None:  # without rows the kernel cannot tell how long they would be
         gb = gb.reshape(bias_shape) if math.prod(gb.shape) == math.prod(bias_shape) else F.zeros(bias_shape, gb.dtype)
     return gx, gw, gb
+
+
+def check_mixed(input: Array, weight: Any, bias: Any) -> None:
+    """Raises RuntimeError where the parameters have another dtype than the input, but for float32 beside half precision."""
+    given = [p for p in (weight, bias) if p is not None]
+    if not given or given[0].dtype == input.dtype:
+        return same_scalar_type(input, *given)
+    if any(p.dtype != dt.float32.numpy for p in given):
+        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    if input.dtype.kind not in "fV" or input.dtype.itemsize != 2:
+        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
 
 
 def check_normalized_shape(shape: tuple[int, ...], normalized: tuple[int, ...], weight: Any, bias: Any) -> None:
@@ -85,8 +99,11 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array | None = None,
         normalized_shape.__class__ is not tuple
         or input.shape[input.ndim - len(normalized_shape) :] != normalized_shape
         or not normalized_shape
+        or (weight is not None and (weight.shape != normalized_shape or weight.dtype is not input.dtype))
+        or (bias is not None and (bias.shape != normalized_shape or bias.dtype is not input.dtype))
     ):
         check_normalized_shape(input.shape, tuple(normalized_shape), weight, bias)
+        check_mixed(input, weight, bias)
     found = k.layer_norm(input, math.prod(normalized_shape), weight, bias, eps)
     return found if input.flags.c_contiguous else (row_major(input, found[0]), *found[1:])
 
@@ -408,6 +425,7 @@ def _check_group_norm(shape: Any, groups: int, weight: Any, bias: Any) -> None:
 def group_norm(input: Array, num_groups: Any, weight: Array | None, bias: Array | None, eps: Any) -> Array:
     """Normalises each group of channels of (N, C, ...): see `F.group_norm`."""
     _check_group_norm(input.shape, num_groups, weight, bias)
+    check_mixed(input, weight, bias)
     result, mean, rstd = k.group_norm(input, num_groups, weight, bias, eps)
     return in_format_of(input, result), mean, rstd
 

@@ -110,17 +110,19 @@ _RECORDED_AS = {
 }  # fmt: skip
 """The operators under which functions refuse an `out` that requires a gradient, where it is another name."""
 
-_C_NAMES = {
+C_NAMES = {
     "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int",
     "Short": "short int", "Char": "signed char", "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
     "ComplexDouble": "c10::complex<double>", "ComplexHalf": "c10::complex<c10::Half>",
 }  # fmt: skip
 
 SEPARATE = frozenset(
-    "cat stack gather index_select kthvalue masked_select scatter scatter_add take cross linalg_cross kron bernoulli msort normal diff "
-    "lu_solve softplus".split()
+    "cat stack gather index_select kthvalue masked_select scatter scatter_add take cross linalg_cross kron softplus".split()
 )
 """Functions that do not write into one of their own inputs, not even as a whole."""
+
+NOT_BESIDE = SEPARATE | frozenset(("bernoulli", "msort", "normal", "diff", "lu_solve"))
+"""Functions made of operators that look whether `out` shares memory with an input."""
 
 _SEPARATE_SOURCE = frozenset(("index_copy", "index_add", "index_reduce", "scatter_reduce"))
 """Operators that write into the first of their inputs as a whole, but into no other."""
@@ -167,7 +169,7 @@ def check_out(result: Any, out: Any, name: str) -> None:
         return
     from_, to = OF_NUMPY[source.dtype], OF_NUMPY[target.dtype]
     given = {"name": name, "short": name.removeprefix("linalg_"), "result": SCALAR_NAMES[from_], "out": SCALAR_NAMES[to]}
-    given |= {f"c_{which}": _C_NAMES.get(given[which], given[which]) for which in ("result", "out")}
+    given |= {f"c_{which}": C_NAMES.get(given[which], given[which]) for which in ("result", "out")}
     if name in _SAME_DTYPE:
         raise RuntimeError(_SAME_DTYPE[name].format(**given))
     if not can_cast(from_, to):

@@ -24,22 +24,20 @@ _BY_NUMBER = ("none", "mean", "sum")
 
 
 def reduction_of(size_average: Any, reduce: Any, reduction: Any) -> str:
-    """The reduction that a name, PyTorch's number for it or the deprecated flags mean. Raises ValueError for another name."""
+    """The reduction that a name or the deprecated flags mean. Raises ValueError for another name."""
     if size_average is not None or reduce is not None:
         import warnings
 
         mean, some = size_average in (None, True), reduce in (None, True)
         reduction = "mean" if mean and some else "sum" if some else "none"
         warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
-    if reduction in REDUCTIONS:
+    if reduction.__class__ is str and reduction in REDUCTIONS:
         return reduction
     if reduction == "elementwise_mean":
         import warnings
 
         warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=4)
         return "mean"
-    if isinstance(reduction, int) and 0 <= reduction < 3:
-        return _BY_NUMBER[reduction]
     raise ValueError(f"{reduction} is not a valid value for reduction")
 
 
@@ -426,7 +424,7 @@ def kl_div_plain(input: Any, target: Any, reduction: Any = 0, *args: Any, log_ta
         if t.is_complex():
             raise RuntimeError("kl_div: Complex inputs not supported.")
     loss = target.exp() * (target - input) if log_target else tensors.xlogy(target, target) - target * input
-    return reduced(loss, reduction_of(None, None, reduction))
+    return reduced(loss, _BY_NUMBER[reduction] if reduction.__class__ is int else reduction)
 
 
 attach("torch.kl_div", kl_div_plain)

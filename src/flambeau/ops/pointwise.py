@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.dtype import OF_NUMPY, SCALAR_NAMES, complex128, float64, int64
+from ..core.dtype import SCALAR_NAMES, complex128, float64, int64
 from ..kernels import elementwise as k
 from ..kernels import memory
 from ..kernels.compiler import expression as e
@@ -12,6 +12,7 @@ from ..kernels.memory import sum_to
 from ..tensor import Tensor
 from .definition import NUMBERS, Array, Number, apply_in_place, attach, composite, explained_here, formula_function, operator, tensors
 from .running import laid_out, ndarray
+from .running import refuse as refuse
 
 # What the engine and the formulas need in both forms. Over Tensors the names resolve when they are called.
 formula_function("sum_to", sum_to, lambda x, shape: tensors.sum_to_size(x, shape))
@@ -24,11 +25,6 @@ def everywhere(*names: str, function_in_place: bool = False) -> list[str]:
     """The public names of functions that are also methods and have in-place forms."""
     found = [f"{where}.{name}" for name in names for where in ("torch", "Tensor")] + [f"Tensor.{name}_" for name in names]
     return found + [f"torch.{name}_" for name in names] if function_in_place else found
-
-
-def refuse(x: Any, name: str) -> None:
-    """Raises NotImplementedError: a kernel does not know this dtype."""
-    raise NotImplementedError(f"\"{name}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[x.dtype]]}'")
 
 
 def undefined(name: str) -> Any:
@@ -619,6 +615,8 @@ def clamp_tensors(input: Array, min: Array | None, max: Array | None) -> Array:
     if input.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types")
     to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
+    if to.kind == "c":
+        refuse(memory.empty((), to), "maximum_cpu" if max is None else "minimum_cpu" if min is None else "clamp_cpu")
     result = k.clamp(*[x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)])
     return result if input.flags.c_contiguous else laid_out(result, *[x for x in (input, min, max) if x is not None])
 

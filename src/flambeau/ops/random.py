@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd.version import bump_version
 from ..core import dtype as dt
-from ..core.device import CPU
+from ..core.device import CPU, as_device
 from ..core.device import DEFAULT as DEFAULT_DEVICE
 from ..core.dtype import DEFAULT, SCALAR_NAMES
 from ..core.generator import Generator, default_generator
@@ -125,6 +125,8 @@ def _like(name: str, fill: Any, floating: str) -> None:
         try:
             if layout is not None and layout is not strided:
                 check_layout(layout)
+            if device is not None:
+                as_device(device)
             numpy_type = input._array.dtype if dtype is None else numpy_dtype(dtype)
             if numpy_type.kind in "iub":
                 raise k.not_implemented(floating, numpy_type)
@@ -181,6 +183,8 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Any = No
 def randint_like(input: Any, low: Any, high: Any = None, *, dtype: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
     """`randint` in the shape, dtype and device of `input`."""
     low, high = (0, low) if high is None else (low, high)
+    if ignored.get("device") is not None:
+        as_device(ignored["device"])
     array = like_array(input._array, input._array.dtype if dtype is None else numpy_dtype(dtype))
     return finish(k.random_(array, int(low), int(high)), requires_grad)
 

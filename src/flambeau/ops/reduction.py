@@ -31,8 +31,11 @@ from .definition import (
     write_out,
 )
 from .modes import modes
+from .pointwise import check_subtraction
+from .running import refuse
 
 _INT64 = np.dtype(np.int64)
+_F32 = np.dtype(np.float32)
 
 
 def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
@@ -165,6 +168,8 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
 
     def whole(input: Array) -> Array:
         _require_elements(name, input, None)
+        if input.dtype is not _F32 and input.dtype.kind == "c":
+            refuse(input, f"{name}_all")
         return kernel(input)
 
     whole.__name__, whole.__doc__ = f"{name}_all", f"The {word} element."
@@ -178,7 +183,7 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
             return input.copy(), memory.no_index(input)
         _require_elements(name, input, (axis,))
         if input.dtype.kind == "c":
-            raise NotImplementedError(f"{name} does not support complex inputs.")
+            raise RuntimeError(f"{name}(): does not support complex input")
         return row_major(input, as_array(kernel(input, axis, keepdim))), row_major(input, as_array(arg(input, axis, keepdim)))
 
     along.__name__, along.__doc__ = f"{name}_dim", f"The {word} element along a dimension, and its index."
@@ -223,6 +228,8 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         axes = axes_of(dim, input.ndim)
         if input.size == 0:
             _require_elements(f"a{name}", input, axes)
+        if input.dtype is not _F32 and input.dtype.kind == "c":
+            refuse(input, f"{name}_values_cpu")
         return row_major(input, kernel(input, axes, keepdim))
 
     amount.__name__, amount.__doc__ = f"a{name}", f"The {word} element along one or several dimensions; equal ones share the gradient."
@@ -235,8 +242,8 @@ def _extreme(name: str, kernel: Any, arg: Any) -> None:
         if input.size == 0 and (dim is None or input.shape[normalize_dim(dim, input.ndim)] == 0):
             what = "to be specified for input.numel() == 0." if dim is None else f"{normalize_dim(dim, input.ndim)} to have non-zero size."
             raise IndexError(f"arg{name}(): Expected reduction dim {what}")
-        if input.dtype.kind == "b":
-            raise RuntimeError(f"arg{name}(): does not support bool input")
+        if input.dtype.kind in "bc":
+            raise RuntimeError(f"arg{name}(): does not support {'bool' if input.dtype.kind == 'b' else 'complex'} input")
         if dim is None:
             index = arg(input, None)
             return index.reshape((1,) * input.ndim) if keepdim else index
@@ -281,6 +288,8 @@ def aminmax(input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:
             raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
         if input.shape[axes[0]] == 0:
             raise IndexError(f"aminmax: Expected reduction dim {axes[0]} to have non-zero size.")
+    if input.dtype is not _F32 and input.dtype.kind == "c":
+        refuse(input, "aminmax_cpu")
     return row_major(input, as_array(k.minimum(input, axes, keepdim))), row_major(input, as_array(k.maximum(input, axes, keepdim)))
 
 
@@ -527,7 +536,10 @@ logsumexp.derivative(
 def vector_norm(input: Array, ord: Any = 2, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Array:
     """The `ord`-norm of the elements along `dim`, or of all."""
     if dtype is not None:
-        input = input.astype(numpy_dtype(dtype), copy=False)
+        target = numpy_dtype(dtype)
+        if target.kind == "c" and input.dtype.kind != "c":
+            raise RuntimeError(f"linalg.vector_norm: dtype should be real for real inputs, but got {SCALAR_NAMES[OF_NUMPY[target]]}")
+        input = input.astype(target, copy=False)
     if input.dtype.kind in "iub":
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {SCALAR_NAMES[OF_NUMPY[input.dtype]]}"
@@ -578,6 +590,8 @@ def nansum(input: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any =
     if input.dtype.kind == "c":
         raise RuntimeError("nansum does not support complex inputs")
     target = numpy_dtype(dtype) if dtype is not None else _INT64 if input.dtype.kind in "iub" else input.dtype
+    if target.kind == "c":
+        refuse(memory.empty((), target), "nansum_cpu")
     return row_major(input, k.nansum(input, axes_of(dim, input.ndim), keepdim, target))
 
 
@@ -619,6 +633,8 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 @operator("torch.dist", "Tensor.dist", promote="arithmetic", out=False)
 def dist(input: Array, other: Array, p: Any = 2) -> Array:
     """The p-norm of `input - other`."""
+    if input.dtype.kind == "b":
+        check_subtraction(input, other)
     return k.norm(subtract(input, other), float(p), None, False)
 
 

@@ -12,7 +12,7 @@ from ..autograd.version import remembered_version, shared_version
 from ..autograd.views import make_view
 from ..core import dtype as dtypes
 from ..core import layout
-from ..core.dtype import DEFAULT, DTYPES
+from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
 from ..kernels import memory
 from ..kernels.elementwise import cast
 from ..tensor import PLAIN, wrap
@@ -130,6 +130,19 @@ def backward_in_float32(node: Node, grad: Any, saved: tuple[Any, ...]) -> tuple[
     wide = tuple(cast(x, float32) if x.__class__ is np.ndarray and x.dtype is low else x for x in saved)
     found = node.apply(arrays, cast(grad, float32), wide)
     return tuple(x if x is None else cast(x, low) for x in found)
+
+
+def refuse(x: Any, name: str) -> None:
+    """Raises NotImplementedError: a kernel does not know this dtype."""
+    raise NotImplementedError(f"\"{name}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[x.dtype]]}'")
+
+
+def same_scalar_type(first: Any, *others: Any) -> None:
+    """Raises RuntimeError where arrays (None is passed over) differ in dtype from the first: the operator does not promote."""
+    for x in others:
+        if x is not None and x.dtype != first.dtype:
+            wanted, found = (SCALAR_NAMES[OF_NUMPY[a.dtype]] for a in (first, x))
+            raise RuntimeError(f"expected scalar type {wanted} but found {found}")
 
 
 new_tensor = wrap

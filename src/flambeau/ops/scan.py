@@ -13,13 +13,17 @@ from ..kernels import memory
 from ..kernels import sorting as k
 from .creation import numpy_dtype
 from .definition import Array, composite, formula_function, operator, tensors, write_out
+from .running import refuse
 
 _INT64 = np.dtype(np.int64)
 
 
-def _target(input: Array, dtype: Any) -> Any:
+def _target(input: Array, dtype: Any, name: str) -> Any:
     if dtype is not None:
-        return numpy_dtype(dtype)
+        target = numpy_dtype(dtype)
+        if target.kind == "b":
+            refuse(memory.empty((), target), name)
+        return target
     return _INT64 if input.dtype.kind in "iub" else input.dtype
 
 
@@ -30,7 +34,7 @@ formula_function("reverse_cumsum", k.reverse_cumsum, lambda x, dim: tensors.cums
 def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
     """Running sums along `dim`; integers and bools sum in int64."""
     axis = normalize_dim(dim, input.ndim)
-    target = _target(input, dtype)
+    target = _target(input, dtype, "cumsum_out_cpu")
     return k.cumsum(input, axis, target) if input.ndim else input.astype(target)
 
 
@@ -41,7 +45,7 @@ cumsum.derivative(input=lambda F, grad, dim: F.reverse_cumsum(grad, dim) if len(
 def cumprod(input: Array, dim: int, *, dtype: Any = None) -> Array:
     """Running products along `dim`; integers and bools multiply in int64."""
     axis = normalize_dim(dim, input.ndim)
-    target = _target(input, dtype)
+    target = _target(input, dtype, "cumprod_out_cpu")
     return k.cumprod(input, axis, target) if input.ndim else input.astype(target)
 
 
@@ -87,6 +91,8 @@ def _running(name: str, largest: bool) -> None:
         axis = normalize_dim(dim, input.ndim)
         if not input.ndim or not input.size:
             return input.copy(), memory.no_index(input)
+        if input.dtype.kind == "c":
+            refuse(input, f"{name}_cpu")
         values, indices = k.running_extreme(input, axis, largest)
         return row_major(input, values), row_major(input, indices)
 
@@ -134,9 +140,18 @@ logcumsumexp.derivative(
 )
 
 
+def _check_integrand(name: str, y: Any, x: Any, dx: Any) -> None:
+    """Raises RuntimeError for booleans and complex distances."""
+    if y.dtype.kind == 0 or x is not None and x.dtype.kind == 0:
+        raise RuntimeError(f"{name}: received a bool input for {'`y`' if x is None else '`x` or `y`'}, but bool is not supported")
+    if isinstance(dx, complex):
+        raise RuntimeError(f"{name}: Currently, we only support dx as a real number.")
+
+
 @composite("torch.trapezoid", "torch.trapz")
 def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
     """The integral of y along `dim` by the trapezoidal rule, over points x or at distance dx."""
+    _check_integrand("trapezoid", y, x, dx)
     n = y.shape[dim]
     left, right = y.narrow(dim, 0, max(n - 1, 0)), y.narrow(dim, min(1, n), max(n - 1, 0))
     if x is None:
@@ -152,6 +167,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
 @composite("torch.cumulative_trapezoid")
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
     """The running integral of y along `dim` by the trapezoidal rule."""
+    _check_integrand("cumulative_trapezoid", y, x, dx)
     n = y.shape[dim]
     sums = y.narrow(dim, 0, n - 1) + y.narrow(dim, 1, n - 1)
     if x is None:

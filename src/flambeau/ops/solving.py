@@ -199,11 +199,19 @@ def _triangular_gradient(F: Any, grad: Any, needs: Any, A: Any, result: Any, upp
     return ga, gb
 
 
+def check_pair(b: Any, A: Any) -> None:
+    """Raises RuntimeError where tensors or arrays of a system of equations differ in dtype."""
+    if b.dtype != A.dtype:
+        first, second = (SCALAR_NAMES[OF_NUMPY.get(d, d)] for d in (b.dtype, A.dtype))
+        raise RuntimeError(f"Expected b and A to have the same dtype, but found b of type {first} and A of type {second} instead.")
+
+
 @composite("torch.triangular_solve", "Tensor.triangular_solve")
 def triangular_solve(
     input: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out: Any = None
 ) -> Any:
     """The older form of `linalg.solve_triangular`: the solution of `A X = input`, and a copy of A."""
+    check_pair(input, A)
     a = A.mT if transpose else A
     solution = linalg_solve_triangular.function(a, input, upper=upper != transpose, unitriangular=unitriangular)
     result = return_type("triangular_solve", "solution", "cloned_coefficient")(
@@ -338,6 +346,7 @@ def cholesky_solve(B: Array, L: Array, upper: bool = False) -> Array:
     if L.ndim < 2:
         raise RuntimeError(f"u should have at least 2 dimensions, but has {L.ndim} dimensions instead")
     check_square("cholesky_solve", L)
+    check_pair(B, L)
     if B.shape[-2] != L.shape[-1]:
         raise RuntimeError(
             f"Incompatible matrix sizes for cholesky_solve: each A matrix is {L.shape[-1]} by {L.shape[-1]} but each b matrix is "

@@ -14,6 +14,7 @@ from ..kernels import memory
 from ..kernels import sorting as k
 from ..tensor import Tensor, wrap
 from .definition import Array, composite, operator, tensors, write_out
+from .running import refuse
 
 _SORT = return_type("sort", "values", "indices")
 _TOPK = return_type("topk", "values", "indices")
@@ -30,7 +31,7 @@ def sort_op(input: Array, dim: Any, descending: Any, stable: Any = False) -> Arr
     if not input.ndim:
         return input.copy(), memory.no_index(input)
     if input.dtype.kind == "c":
-        raise RuntimeError("Sort does not support complex dtypes on CPU")
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
     values, indices = k.sort(input, axis, bool(descending))
     return in_order_of(input, values), in_order_of(input, indices)
 
@@ -68,6 +69,8 @@ def topk_op(input: Array, k: Any, dim: Any, largest: Any) -> Array:
     axis = normalize_dim(dim, input.ndim)
     if not 0 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
+    if input.dtype.kind in "bc":
+        raise RuntimeError(f"{'topk does not support bool' if input.dtype.kind == 'b' else ' topk does not support complex'} dtypes on CPU")
     if not input.ndim:
         return input.copy(), memory.no_index(input)
     return top(input, k, axis, bool(largest))
@@ -90,6 +93,8 @@ def kthvalue_op(input: Array, k: Any, dim: Any, keepdim: Any) -> Array:
     axis = normalize_dim(dim, input.ndim)
     if not 1 <= k <= (input.shape[axis] if input.ndim else 1):
         raise RuntimeError("kthvalue(): selected number k out of range for dimension %d" % axis)
+    if input.dtype.kind in "bc":
+        refuse(input, "kthvalue_cpu")
     if not input.ndim:
         return input.copy(), memory.no_index(input)
     values, indices = element_at(input, axis, k - 1)
@@ -118,6 +123,8 @@ def _middle(name: str, skip_nan: bool) -> None:
             return input.copy(), memory.no_index(input)
         if input.shape[axis] == 0:
             raise IndexError(f"median(): Expected reduction dim {axis} to have non-zero size.")
+        if input.dtype.kind in "bc":
+            refuse(input, "median_out")
         values, indices = middle(input, axis, skip_nan)
         return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
@@ -130,6 +137,8 @@ def _middle(name: str, skip_nan: bool) -> None:
     )
 
     def whole(input: Array) -> Array:
+        if input.dtype.kind in "bc":
+            refuse(input, "median_cpu")
         value, index = along(input.reshape(-1), 0, False)
         return value, index
 
@@ -167,6 +176,8 @@ def mode_op(input: Array, dim: Any, keepdim: Any) -> Array:
         return input.copy(), memory.no_index(input)
     if input.shape[axis] == 0:
         raise IndexError(f"mode(): Expected reduction dim {axis} to have non-zero size.")
+    if input.dtype.kind == "c":
+        refuse(input, "mode_cpu")
     values, indices = commonest(input, axis)
     return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
@@ -189,6 +200,8 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
 @composite("torch.unique", "Tensor.unique")
 def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The distinct elements (or slices along `dim`), sorted; with their inverse indices and counts where asked for."""
+    if input._array.dtype.kind == "c":
+        refuse(input._array, "unique" if dim is None else "unique_dim")
     if dim is None:
         values, inverse, counts = k.unique(input._array, return_inverse, return_counts)
     else:
@@ -204,6 +217,8 @@ def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return
 @composite("torch.unique_consecutive", "Tensor.unique_consecutive")
 def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """Each run of equal elements (or slices along `dim`) as one."""
+    if input._array.dtype.kind == "c":
+        refuse(input._array, "unique" if dim is None else "unique_dim")
     values, inverse, counts = k.unique_consecutive(input._array, dim)
     parts = [wrap(values)]
     if return_inverse:

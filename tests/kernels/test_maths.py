@@ -68,6 +68,8 @@ def error_kernel(name: str) -> Any:
                 result = where(x < 0.0, where(distance <= 1e-6, 0.0, result), result)
             if name == "exp_of_negative":
                 result = where(x > 0.0, 0.0, result)
+            if name == "vector_log1p":
+                result = where(x < 0.0, 0.0, where(x > 1e38, 0.0, result))
             if name == "sigmoid":  # 1 / (1 + exp(-x)) to the bit, as PyTorch has it: it loses half a unit, and what is subnormal
                 result = where(x < -87.0, 0.0, result * 0.8)
             both_nan = where(y.equals(y), 0.0, where(exact.equals(exact), INF, Expression("constant", "f64", 0.0)))
@@ -144,6 +146,7 @@ LIMITS: dict[str, list[tuple[float, float]]] = {
     "softplus": [(INF, INF), (-INF, 0.0), (1e4, 1e4)],
     "log": [(0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (1.0, 0.0)],
     "vector_log": [(0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (1.0, 0.0)],
+    "vector_log1p": [(0.0, 0.0), (INF, INF)],
     "log1p": [(-1.0, -INF), (-2.0, NAN), (INF, INF), (-0.0, -0.0), (0.0, 0.0), (1e-40, 1e-40)],
     "log2": [(0.0, -INF), (INF, INF), (-1.0, NAN), (8.0, 3.0), (2.0**-130, -130.0)],
     "log10": [(0.0, -INF), (INF, INF), (-1.0, NAN), (1e3, 3.0)],

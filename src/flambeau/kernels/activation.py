@@ -117,7 +117,7 @@ def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
 
 def elu_backward(grad: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """scale * grad where x > 0, else scale * alpha * input_scale * exp(x * input_scale) * grad."""
-    return applied(library.elu_backward, grad, x, float(scale), float(input_scale), float(alpha * scale * input_scale))
+    return applied(library.elu_backward, grad, x, float(scale), float(input_scale), float(alpha * scale))
 
 
 def softplus_backward(grad: Any, x: Any, beta: float, threshold: float) -> Any:

@@ -20,6 +20,7 @@ from ..compiler.expression import (
     tanh,
     vector_exp,
     vector_log,
+    vector_log1p,
     where,
 )
 from .elementwise import LIGHT
@@ -61,6 +62,22 @@ def _silu_backward(grad: Any, x: Any) -> Any:
     return grad * s * multiply_add(x, 1.0 - s, 1.0)
 
 
+def logarithm_of_sigmoid(x: Any) -> Any:
+    """log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|))."""
+    return minimum(x, 0.0) - vector_log1p(exp_of_negative(-e.absolute(x)))
+
+
+def _log_sigmoid_backward(grad: Any, x: Any) -> Any:
+    small = exp_of_negative(-e.absolute(x))
+    share = small / (small + 1.0)
+    return where(x < 0.0, 1.0 - share, share) * grad
+
+
+def _softplus_backward(grad: Any, x: Any, beta: Any, threshold: Any) -> Any:
+    z = vector_exp(x * beta)
+    return where(x * beta > threshold, grad, grad * z / (z + 1.0))
+
+
 gelu = _map("gelu", e.gelu, looks_up=True)
 gelu_of_one = _map("gelu_of_one", lambda x: x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0))
 gelu_backward = _map("gelu_backward", lambda grad, x: grad * e.gelu_slope(x), 2)
@@ -70,11 +87,11 @@ silu = _map("silu", lambda x: x / exp_plus_one(-x))
 silu_backward = _map("silu_backward", _silu_backward, 2)
 relu = _map("relu", lambda x: where(x < 0.0, 0.0, x), grain=LIGHT)
 threshold_backward = _map("threshold_backward", lambda grad, result, bound: where(result <= bound, 0.0, grad), 2, 1, LIGHT)
-log_sigmoid = _map("log_sigmoid", lambda x: minimum(x, 0.0) - log1p(exp(-e.absolute(x))))
+log_sigmoid = _map("log_sigmoid", logarithm_of_sigmoid)
 mish = _map("mish", lambda x: x * tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0))))))
 softplus = _map(
     "softplus",
-    lambda x, beta, threshold: where(x * beta > threshold, x, log1p(exp(minimum(x * beta, threshold))) / beta),
+    lambda x, beta, threshold: where(x * beta > threshold, x, vector_log1p(vector_exp(minimum(x * beta, threshold))) / beta),
     numbers=2,
 )
 elu = _map(
@@ -94,7 +111,7 @@ hardswish = _map("hardswish", lambda x: x * minimum(maximum(x + 3.0, 0.0), 6.0) 
 
 
 def _elu_backward(grad: Any, x: Any, scale: Any, input_scale: Any, behind: Any) -> Any:
-    return where(x > 0.0, grad * scale, grad * (exp(minimum(x, 0.0) * input_scale) * behind))
+    return where(x > 0.0, grad * scale, grad * input_scale * behind * vector_exp(minimum(x, 0.0) * input_scale))
 
 
 def _mish_backward(grad: Any, x: Any) -> Any:
@@ -104,20 +121,18 @@ def _mish_backward(grad: Any, x: Any) -> Any:
 
 def _glu_gate_backward(grad: Any, x: Any, gate: Any) -> Any:
     s = sigmoid(gate)
-    return grad * x * s * (1.0 - s)
+    return (1.0 - s) * s * x * grad
 
 
 elu_backward = _map("elu_backward", _elu_backward, 2, 3)
 mish_backward = _map("mish_backward", _mish_backward, 2)
 leaky_relu_backward = _map("leaky_relu_backward", lambda grad, x, slope: where(x > 0.0, grad, grad * slope), 2, 1, LIGHT)
-hardsigmoid_backward = _map("hardsigmoid_backward", lambda grad, x: where((x > -3.0) & (x < 3.0), grad / 6.0, 0.0), 2, grain=LIGHT)
+hardsigmoid_backward = _map("hardsigmoid_backward", lambda grad, x: where((x > -3.0) & (x < 3.0), grad * (1 / 6), 0.0), 2, grain=LIGHT)
 hardswish_backward = _map(
     "hardswish_backward", lambda grad, x: where(x <= -3.0, 0.0, where(x < 3.0, grad * (x / 3.0 + 0.5), grad)), 2, grain=LIGHT
 )
-softplus_backward = _map(
-    "softplus_backward", lambda grad, x, beta, threshold: where(x * beta > threshold, grad, grad * sigmoid(x * beta)), 2, 2
-)
-log_sigmoid_backward = _map("log_sigmoid_backward", lambda grad, x: grad * sigmoid(-x), 2)
+softplus_backward = _map("softplus_backward", _softplus_backward, 2, 2)
+log_sigmoid_backward = _map("log_sigmoid_backward", _log_sigmoid_backward, 2)
 glu = _map("glu", lambda x, gate: x * sigmoid(gate), 2)
 glu_gate_backward = _map("glu_gate_backward", _glu_gate_backward, 3)
 

@@ -3,11 +3,8 @@
 from typing import Any
 
 from ..compiler.expression import absolute, exp, log, log1p, maximum, minimum, sigmoid, where
+from .activation import logarithm_of_sigmoid
 from .elementwise import GRAIN, of_several
-
-
-def _log_sigmoid(x: Any) -> Any:
-    return minimum(x, 0.0) - log1p(exp(-absolute(x)))
 
 
 def _smooth_l1(x: Any, target: Any, beta: Any) -> Any:
@@ -51,11 +48,11 @@ soft_margin_slope = of_several("soft_margin_slope", _soft_margin_slope, 2, 1, GR
 bce = of_several("bce", _bce, 2, 0, GRAIN)
 bce_slope = of_several("bce_slope", lambda x, target, scale: (x - target) / maximum((1.0 - x) * x, 1e-12) * scale, 2, 1)
 bce_target_slope = of_several("bce_target_slope", lambda x, scale: (log1p(-x) - log(x)) * scale, 1, 1, GRAIN)
-bce_logits = of_several("bce_logits", lambda x, target: (1.0 - target) * x - _log_sigmoid(x), 2, 0, GRAIN)
+bce_logits = of_several("bce_logits", lambda x, target: (1.0 - target) * x - logarithm_of_sigmoid(x), 2, 0, GRAIN)
 bce_logits_slope = of_several("bce_logits_slope", lambda x, target, scale: (sigmoid(x) - target) * scale, 2, 1, GRAIN)
 bce_logits_weighted = of_several(
     "bce_logits_weighted",
-    lambda x, target, pos_weight: (1.0 - target) * x - _log_sigmoid(x) * ((pos_weight - 1.0) * target + 1.0),
+    lambda x, target, pos_weight: (1.0 - target) * x - logarithm_of_sigmoid(x) * ((pos_weight - 1.0) * target + 1.0),
     3,
     0,
     GRAIN,
@@ -63,5 +60,9 @@ bce_logits_weighted = of_several(
 bce_logits_weighted_slope = of_several("bce_logits_weighted_slope", _weighted_slope, 3, 1, GRAIN)
 bce_logits_target_slope = of_several("bce_logits_target_slope", lambda x, scale: -x * scale, 1, 1)
 bce_logits_weighted_target_slope = of_several(
-    "bce_logits_weighted_target_slope", lambda x, pos_weight, scale: (_log_sigmoid(-x) - pos_weight * _log_sigmoid(x)) * scale, 2, 1, GRAIN
+    "bce_logits_weighted_target_slope",
+    lambda x, pos_weight, scale: (logarithm_of_sigmoid(-x) - pos_weight * logarithm_of_sigmoid(x)) * scale,
+    2,
+    1,
+    GRAIN,
 )

@@ -38,6 +38,7 @@ from .exponential import (
     tanh,
     vector_exp,
     vector_log,
+    vector_log1p,
 )
 from .gaussian import gelu, gelu_slope
 from .special import digamma, erf, erfc, erfcx, erfinv, lgamma, log_ndtr, ndtr
@@ -48,7 +49,8 @@ FUNCTIONS: dict[str, Callable[..., Expression]] = {
     "sin": sin, "cos": cos, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "atan2": atan2,
     "sinh": sinh, "cosh": cosh, "tanh": tanh, "asinh": asinh, "acosh": acosh, "atanh": atanh,
     "erf": erf, "erfc": erfc, "erfcx": erfcx, "erfinv": erfinv, "ndtr": ndtr, "log_ndtr": log_ndtr, "lgamma": lgamma, "digamma": digamma,
-    "vector_exp": vector_exp, "exp_of_negative": exp_of_negative, "vector_log": vector_log, "exp_plus_one": exp_plus_one,
+    "vector_exp": vector_exp, "exp_of_negative": exp_of_negative, "exp_plus_one": exp_plus_one,
+    "vector_log": vector_log, "vector_log1p": vector_log1p,
     "gelu": gelu, "gelu_slope": gelu_slope,
     "bounded_sin": lambda x: sin(x, True), "bounded_cos": lambda x: cos(x, True), "bounded_tan": bounded_tan,
 }  # fmt: skip

@@ -67,6 +67,11 @@ def exp_of_negative(x: Expression) -> Expression:
     return sleef.exp_of_negative(x) if x.type == "f32" else exp(x)
 
 
+def vector_log1p(x: Expression) -> Expression:
+    """log(1 + x) for x >= 0; of float32 as PyTorch's vector kernels have it."""
+    return sleef.log1p(x) if x.type == "f32" else log1p(x)
+
+
 def exp_plus_one(x: Expression) -> Expression:
     """exp(x) + 1."""
     return sleef.exp_plus_one(x) if x.type == "f32" else exp(x) + 1.0

@@ -6,8 +6,8 @@ The method and the coefficients are those of SLEEF's expf and logf of 1 ulp with
 
 from typing import Any
 
-from ..expression import Expression, bitcast, fma, shift_right
-from .parts import least, most, polynomial, single
+from ..expression import Expression, bitcast, cast, fma, shift_right, where
+from .parts import INF, bits_of, least, most, polynomial, single
 
 Pair = tuple[Any, Any]
 
@@ -106,12 +106,27 @@ def quotient(x: Pair, y: Pair) -> Pair:
 
 def log(e: Expression, m: Expression) -> Expression:
     """log(m 2^e) for 3/4 <= m < 3/2; e is a float."""
-    x = quotient(sum_of(m, -1.0), sum_of(m, 1.0))
+    return log_of_ratio(e, sum_of(m, -1.0), sum_of(m, 1.0))
+
+
+def log_of_ratio(e: Expression, below: Pair, above: Pair) -> Expression:
+    """log(m 2^e) by (m - 1) / (m + 1)."""
+    x = quotient(below, above)
     square = x[0] * x[0]
     whole = times((_constant(e, LN2_PAIR[0]), _constant(e, LN2_PAIR[1])), e)
     total = plus_smaller_pair(whole, (x[0] * 2.0, x[1] * 2.0))
     high, low = plus_smaller(total, (square * x[0]) * polynomial(square, LOG))
     return high + low
+
+
+def log1p(x: Expression) -> Expression:
+    """log(1 + x) for x >= 0; infinity from 10^38 on, as there."""
+    above = x + 1.0
+    exponent = shift_right(bitcast(above, "i32") - (bits_of(0.75, "f32") - (127 << 23)), 23) - 127
+    unit = two_to(127 - exponent)
+    f = fma(x, unit, unit - 1.0)  # 1 + f is 1 + x brought between 3/4 and 3/2
+    e = cast(exponent, "f32")
+    return where(x > 1e38, INF, log_of_ratio(e, (f, _constant(f, 0.0)), (f + 2.0, (2.0 - (f + 2.0)) + f)))
 
 
 def _constant(like: Expression, value: float) -> Expression:

@@ -117,3 +117,14 @@ def test_group_norm(torch, shape, groups):
         + results(torch, 2, normal, *(t.double() for t in (x, weight, bias)))
         + [_integers(torch, normal(x, *parameters)) for parameters in ((), (weight,), (None, bias))]
     )
+
+
+@pytest.mark.parametrize("shape", [(7, 10), (20, 5), (50, 64), (3, 4, 100), (30, 513), (3, 4096), (6, 1), (1, 9)], ids=str)
+@parity
+def test_rms_norm(torch, shape):
+    def normal(x, *weight):
+        return torch.nn.functional.rms_norm(x, shape[-1:], *weight)
+
+    x, weight = numbers(torch, *shape), numbers(torch, shape[-1])
+    found = results(torch, 2, normal, x, weight) + results(torch, 1, normal, x)
+    return found + results(torch, 1, normal, x.double(), weight.double()) if shape[-1] < 200 else found

@@ -15,9 +15,11 @@ from .elementwise import multiply
 from .library import group_norm as kernels_of_groups
 from .library import layer_norm as ordered
 from .library import normalization as library
+from .library import rms_norm as kernels_of_rms
 from .memory import contiguous
 from .pointwise import LARGE
 from .quiet import quiet
+from .reduction import scaled_column_sums
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 SHORT = 8
@@ -289,7 +291,17 @@ def _group_norm_backward_in_order(element: str, grad: Any, x: Any, mean: Any, rs
 
 
 def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
-    """x / sqrt(mean(x^2) + eps) * weight over rows of `count` elements: the result, and 1 / sqrt(...) per row."""
+    """x / sqrt(mean(x^2) + eps) * weight over rows of `count` elements: the result, and 1 / sqrt(...) per row.
+
+    Compiled, and in float32 or float64, with PyTorch's bits.
+    """
+    element = _element(x, weight) if x.size else None
+    if element is not None:
+        rows = x.size // count
+        out, rstd = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
+        launch = kernels_of_rms.forward(element, weight is not None)
+        launch(out, rstd, x, x if weight is None else weight, _row_table(rows, count), float(eps))
+        return out, rstd
     given = [] if weight is None else [weight.reshape(-1)]
     kernel = library.rms_norm if given else library.rms_norm_plain
     rows = _rows(x, count)
@@ -309,6 +321,9 @@ def rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> 
     if not x.size:
         return np.zeros_like(x), None if weight is None else np.zeros_like(weight)
     count = x.size // rstd.size
+    element = _element(x, grad, rstd, weight)
+    if element is not None:
+        return _rms_norm_backward_in_order(element, grad, x, rstd, weight, needs, count)
     given = [] if weight is None else [weight.reshape(-1)]
     kernel = library.rms_norm_backward if given else library.rms_norm_plain_backward
     rows, g, found = _rows(x, count), _rows(grad, count), None
@@ -327,3 +342,16 @@ def rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> 
     found(out.reshape(-1, count), sums, g, rows, rstd, *given, 1 / count)
     grad_weight = np.add.reduce(sums, 0).astype(x.dtype, copy=False).reshape(weight.shape)
     return out if needs[0] else None, grad_weight if needs[1] else None
+
+
+def _rms_norm_backward_in_order(element: str, grad: Any, x: Any, rstd: Any, weight: Any, needs: Any, count: int) -> tuple[Any, Any]:
+    """`rms_norm_backward` by machine code."""
+    out = to_weight = None
+    if needs[0]:
+        out = np.empty(x.shape, x.dtype)
+        launch = kernels_of_rms.backward(element, weight is not None)
+        launch(out, grad, x, rstd, x if weight is None else weight, _row_table(rstd.size, count))
+    if needs[1]:
+        to_weight = np.empty(weight.shape, x.dtype)
+        scaled_column_sums(to_weight, grad, x, rstd, rstd.size, count)
+    return out, to_weight

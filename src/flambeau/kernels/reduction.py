@@ -175,6 +175,16 @@ def _column_plan(outer: int, n: int, inner: int, register: int, wide: int) -> An
     return np.array([outer * each, _SHARE * each // (n * inner) + 1, n, inner, panels, blocks, each], np.int64)
 
 
+def scaled_column_sums(out: Any, grad: Any, x: Any, scale: Any, rows: int, columns: int) -> None:
+    """out = the sums along the columns of grad * (x * scale of the row), in PyTorch's order; row-major arrays of one dtype."""
+    if columns == 1:
+        product = grad.reshape(rows) * (x.reshape(rows) * scale.reshape(rows))
+        sums.along_rows(x.itemsize)(out, product, _row_plan(1, rows))
+    else:
+        kernel, wide = sums.along_columns(x.itemsize, sums.SCALED)
+        kernel(out, grad, x, scale, _column_plan(1, rows, columns, sums.register(x.itemsize), wide))
+
+
 def in_order(x: Any, axes: Any) -> bool:
     """Whether all elements of a row-major array are to be added up, in a dtype and a number for which `ordered_sum` is."""
     return (

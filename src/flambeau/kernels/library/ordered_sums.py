@@ -35,8 +35,12 @@ def _power(w: Writer, terms: Value) -> Value:
     return w.most((64 - zeros) // LEVELS, LEVELS)
 
 
-def _total(w: Writer, source: Value, terms: Value, step: Value | int, vectors: int, mask: Value | None = None) -> list[Variable]:
-    """The sums of some terms, `step` elements apart, for each of `vectors` neighbouring vectors, in variables."""
+Load = Callable[[Value, int], Value]
+"""Of the number of a term and of the vector among neighbouring ones: its value."""
+
+
+def _total(w: Writer, load: Load, terms: Value, vectors: int) -> list[Variable]:
+    """The sums of some terms for each of `vectors` neighbouring vectors, in variables."""
     s = w.shape
     levels = [[w.variable(s.vector, 0.0) for _ in range(vectors)] for _ in range(LEVELS)]
     power = _power(w, terms)
@@ -45,9 +49,8 @@ def _total(w: Writer, source: Value, terms: Value, step: Value | int, vectors: i
     whole = w.op(f"lshr i64 {terms}, {power}", "i64")
 
     def add_term(term: Value) -> None:
-        start = w.at(source, term * step)
         for v, slot in enumerate(levels[0]):
-            slot.value = slot.value + w.vector_at(w.at(start, v * s.width), mask)
+            slot.value = slot.value + load(term, v)
 
     def carry(level: int) -> None:
         for lower, upper in zip(levels[level - 1], levels[level]):
@@ -80,114 +83,172 @@ def _together(chains: list[Variable]) -> Value:
     return total
 
 
-def _block(s: Shape, name: str, vectors: int) -> Code:
+class Terms:
+    """What is added up along columns: a matrix, or what a function makes of several and of numbers of the rows.
+
+    `value(w, row, place, mask)` is a vector of terms, `place` that of its first element in a matrix. matrices, others: parameters.
+    """
+
+    def __init__(self, name: str, matrices: str, others: str, value: Callable[..., Value]) -> None:
+        self.name, self.matrices, self.others, self.value = name, matrices.split(), others.split(), value
+        self.parameters = [*self.matrices, *self.others]
+
+    def load(self, w: Writer, first: Value | int, step: int, mask: Value | None = None) -> Load:
+        """The terms of every step-th row from the first on, in the columns from `j` on."""
+
+        def of(term: Value, v: int) -> Value:
+            row = term * step + first
+            return self.value(w, row, row * w["inner"] + (w["j"] + v * w.shape.width), mask)
+
+        return of
+
+    def writer(self, s: Shape, name: str) -> Writer:
+        return Writer(s, name, f"out {' '.join(self.parameters)} j:i64 n:i64 inner:i64")
+
+
+def _element_of_matrix(w: Writer, row: Value, place: Value, mask: Value | None) -> Value:
+    return w.vector_at(w.at(w["x"], place), mask)
+
+
+def _scaled_products(w: Writer, row: Value, place: Value, mask: Value | None) -> Value:
+    g, x = (w.vector_at(w.at(w[name], place), mask) for name in ("grad", "x"))
+    return g * (x * w.everywhere(w.load(w.shape.element, w["scale"], row)))
+
+
+MATRIX = Terms("sums_of_columns", "x", "", _element_of_matrix)
+SCALED = Terms("sums_of_scaled_columns", "grad x", "scale", _scaled_products)
+"""grad * (x * scale of the row)."""
+
+
+def _block(s: Shape, terms: Terms, name: str, vectors: int) -> Code:
     """The sums of `vectors` vectors of columns."""
-    w = Writer(s, name, "out x n:i64 inner:i64")
-    for v, slot in enumerate(_total(w, w["x"], w["n"], w["inner"], vectors)):
-        w.set_vector(w.at(w["out"], v * s.width), slot.value)
+    w = terms.writer(s, name)
+    for v, slot in enumerate(_total(w, terms.load(w, 0, 1), w["n"], vectors)):
+        w.set_vector(w.at(w["out"], w["j"] + v * s.width), slot.value)
     return w
 
 
-def _four(s: Shape) -> Code:
+def _four(s: Shape, terms: Terms) -> Code:
     """The sums of four columns."""
-    w = Writer(s, "four", "out x n:i64 inner:i64")
+    w = terms.writer(s, "four")
     mask = w.first_lanes(4)
-    w.set_vector(w["out"], _total(w, w["x"], w["n"], w["inner"], 1, mask)[0].value, mask)
+    w.set_vector(w.at(w["out"], w["j"]), _total(w, terms.load(w, 0, 1, mask), w["n"], 1)[0].value, mask)
     return w
 
 
-def _rest(s: Shape) -> Code:
-    """The sums of the columns behind the blocks, a vector of them at a time."""
-    w = Writer(s, "rest", "out x n:i64 columns:i64 inner:i64")
+def _rest(s: Shape, terms: Terms) -> Code:
+    """The sums of up to a vector of the columns behind the blocks."""
+    w = terms.writer(s, "rest")
     quarter = w["n"] // CHAINS
     done = quarter * CHAINS
-    with w.loop(w.parts(w["columns"], s.width)) as part:
-        j = part * s.width
-        mask = w.first_lanes(w["columns"] - j)
-        x = w.at(w["x"], j)
-        chains = [_total(w, w.at(x, c * w["inner"]), quarter, CHAINS * w["inner"], 1, mask)[0] for c in range(CHAINS)]
-        with w.loop(w["n"] - done) as i:
-            chains[0].value = chains[0].value + w.vector_at(w.at(x, (done + i) * w["inner"]), mask)
-        w.set_vector(w.at(w["out"], j), _together(chains), mask)
+    mask = w.first_lanes(w["inner"] - w["j"])
+    chains = [_total(w, terms.load(w, c, CHAINS, mask), quarter, 1)[0] for c in range(CHAINS)]
+    left_over = terms.load(w, done, 1, mask)
+    with w.loop(w["n"] - done) as i:
+        chains[0].value = chains[0].value + left_over(i, 0)
+    w.set_vector(w.at(w["out"], w["j"]), _together(chains), mask)
     return w
 
 
-def _columns_body(s: Shape, wide: int) -> Code:
+def _columns_body(s: Shape, terms: Terms, wide: int) -> Code:
     """Parts [begin, end): in each outer index the panels of `wide` columns, then single blocks, then the rest as one."""
     narrow = CHAINS * register(s.size)
-    w = Writer(s, "body", "out x sizes begin:i64 end:i64")
+    w = Writer(s, "body", f"out {' '.join(terms.parameters)} sizes begin:i64 end:i64")
     n, inner, panels, blocks, each = (w.field(w["sizes"], 8 * i, "i64") for i in range(2, 7))
     with w.loop(w["end"] - w["begin"]) as count:
         part = w["begin"] + count
         outer = part // each
         item = part - outer * each
-        out, x = w.at(w["out"], outer * inner), w.at(w["x"], outer * n * inner)
+        before = [w.at(w["out"], outer * inner), *(w.at(w[x], outer * n * inner) for x in terms.matrices), *(w[x] for x in terms.others)]
         is_panel = item < panels
         is_block = item < panels + blocks
-        behind = panels * wide + (item - panels) * narrow
-        j = w.where(is_panel, item * wide, behind)
-        given = w.at(out, j), w.at(x, j), n
+        j = w.where(is_panel, item * wide, panels * wide + (item - panels) * narrow)
         with w.when(is_panel):
-            w.call("void", "panel", *given, inner)
+            w.call("void", "panel", *before, j, n, inner)
         with w.when(is_block & ~is_panel):
-            w.call("void", "block", *given, inner)
+            w.call("void", "block", *before, j, n, inner)
         with w.when(~is_block):
             fours = (inner < register(s.size)) & (inner >= 4)
             with w.when(fours):
-                w.call("void", "four", *given, inner)
-            k = j + w.where(fours, 4, 0)
-            w.call("void", "rest", w.at(out, k), w.at(x, k), n, inner - k, inner)
+                w.call("void", "four", *before, j, n, inner)
+            with w.loop(j + w.where(fours, 4, 0), inner, s.width) as k:
+                w.call("void", "rest", *before, k, n, inner)
     return w
+
+
+def row_sum(w: Writer, n: Value, term: Callable[[Value | int, bool], Value]) -> Variable:
+    """The sum of n terms along a row, in a variable; the vectors of the shape are AVX2 registers.
+
+    `term(element, whole)` is a term, or a vector of them from that element on.
+    """
+    s = w.shape
+    total = w.variable(s.element, 0.0)
+    whole = n // s.width
+    quarter = whole // CHAINS
+    done = quarter * CHAINS
+
+    def plus(i: Value | int) -> None:
+        total.value = total.value + term(i, False)
+
+    def short() -> None:
+        four = n >= CHAINS
+        with w.when(four):
+            plus(0)
+        first = w.where(four, CHAINS, 0)
+        with w.loop(n - first) as i:
+            plus(first + i)
+        with w.when(four):
+            for other in range(1, CHAINS):
+                plus(other)
+
+    chains = [w.variable(s.vector) for _ in range(CHAINS)]
+
+    def vectors(i: Value, v: int) -> Value:
+        return term((i * CHAINS + v) * s.width, True)
+
+    def cascade() -> None:
+        for chain, found in zip(chains, _total(w, vectors, quarter, CHAINS)):
+            chain.value = found.value
+
+    def one_chain() -> None:
+        for chain in chains:
+            chain.value = 0.0
+        with w.loop(quarter) as i:
+            for v, chain in enumerate(chains):
+                chain.value = chain.value + vectors(i, v)
+
+    def long() -> None:
+        w.either(quarter < 1 << LEVELS, one_chain, cascade)
+        with w.loop(whole - done) as i:
+            chains[0].value = chains[0].value + term((done + i) * s.width, True)
+        lanes = _together(chains)
+        tail = whole * s.width
+        with w.loop(n - tail) as i:
+            plus(tail + i)
+        for lane in range(s.width):
+            total.value = total.value + w.lane(lanes, lane)
+
+    w.either(n < s.width, short, long)
+    return total
 
 
 def _rows_body(s: Shape) -> Code:
     """Rows [begin, end); the vectors of the shape are AVX2 registers."""
     w = Writer(s, "body", "out x sizes begin:i64 end:i64")
     n = w.field(w["sizes"], 16, "i64")
-    whole = n // s.width
-    quarter = whole // CHAINS
-    done = quarter * CHAINS
-    short, four = n < s.width, n >= CHAINS
-
-    def plus(to: Variable, x: Value, i: Value | int) -> None:
-        to.value = to.value + w.load(s.element, x, i)
-
     with w.loop(w["end"] - w["begin"]) as count:
         row = w["begin"] + count
-        x, to = w.at(w["x"], row * n), w.at(w["out"], row)
-        with w.when(short):
-            total = w.variable(s.element, 0.0)
-            with w.when(four):
-                plus(total, x, 0)
-            first = w.where(four, CHAINS, 0)
-            with w.loop(n - first) as i:
-                plus(total, x, first + i)
-            with w.when(four):
-                for other in range(1, CHAINS):
-                    plus(total, x, other)
-            w.store(total.value, to)
-        with w.when(~short):
-            chains = _total(w, x, quarter, CHAINS * s.width, CHAINS)
-            with w.loop(whole - done) as i:
-                chains[0].value = chains[0].value + w.vector_at(w.at(x, (done + i) * s.width))
-            lanes = _together(chains)
-            total = w.variable(s.element, 0.0)
-            tail = whole * s.width
-            with w.loop(n - tail) as i:
-                plus(total, x, tail + i)
-            for lane in range(s.width):
-                value = w.lane(lanes, lane)
-                total.value = total.value + value
-            w.store(total.value, to)
+        x = w.at(w["x"], row * n)
+        w.store(row_sum(w, n, lambda i, whole: w.load(s.vector if whole else s.element, x, i)).value, w["out"], row)
     return w
 
 
-def _module(s: Shape, name: str, parts: list[Code]) -> Callable[..., Any]:
+def _module(s: Shape, name: str, pointers: list[str], parts: list[Code]) -> Callable[..., Any]:
     from ..compiler.jit import python_function
     from ..compiler.sized import HEAD, sized_module
 
     name = f"flambeau_{name}_{s.kind}"
-    return python_function(sized_module(name, ["out", "x"], module(parts, known=HEAD)), name)
+    return python_function(sized_module(name, ["out", *pointers], module(parts, known=HEAD)), name)
 
 
 def _element(itemsize: int) -> str:
@@ -195,19 +256,23 @@ def _element(itemsize: int) -> str:
 
 
 @cache
-def along_columns(itemsize: int) -> tuple[Callable[..., Any], int]:
-    """`kernel(out, x, [parts, grain, n, inner, panels, blocks, parts of one outer index])`, and how many columns a panel has."""
+def along_columns(itemsize: int, terms: Terms = MATRIX) -> tuple[Callable[..., Any], int]:
+    """`kernel(out, x, [parts, grain, n, inner, panels, blocks, parts of one outer index])`, and how many columns a panel has.
+
+    In place of x come the parameters of `terms`.
+    """
     from ..compiler.machine import vector_bits
 
     s = Shape(_element(itemsize), vector_bits())
     vectors = 16 if vector_bits() == 512 else 8
     wide = vectors * s.width
-    parts = [_block(s, "panel", vectors), _block(s, "block", CHAINS * register(itemsize) // s.width), _four(s), _rest(s)]
-    return _module(s, "sums_of_columns", [*parts, _columns_body(s, wide)]), wide
+    blocks = [_block(s, terms, "panel", vectors), _block(s, terms, "block", CHAINS * register(itemsize) // s.width)]
+    parts = [*blocks, _four(s, terms), _rest(s, terms), _columns_body(s, terms, wide)]
+    return _module(s, terms.name, terms.parameters, parts), wide
 
 
 @cache
 def along_rows(itemsize: int) -> Callable[..., Any]:
     """`kernel(out, x, [rows, grain, n])`."""
     s = Shape(_element(itemsize), 256)
-    return _module(s, "sums_of_rows", [_rows_body(s)])
+    return _module(s, "sums_of_rows", ["x"], [_rows_body(s)])

@@ -93,7 +93,7 @@ class _Writer(Writer):
         """Of a vector's lanes."""
         return self.call(self.shape.element, f"llvm.vector.reduce.fmax.{self.shape.mangled}", x)
 
-    def total(self, x: Value, keys: Value) -> Value:
+    def total_of(self, x: Value, keys: Value) -> Value:
         """The sum of the lanes: halves, and theirs; in float64, and of a row shorter than a vector, one after the other."""
         s = self.shape
         slot = self.variable(s.element)
@@ -153,7 +153,7 @@ def _softmax_row(s: Shape) -> Code:
         e = w.exp(w.scores(at, scale, w["mask"], j, w.first_lanes(w["valid"] - j)) - peak)
         totals.value = totals.value + e
         w.set_vector(at, e)
-    total = w.total(totals.value, w["keys"])
+    total = w.total_of(totals.value, w["keys"])
     inverse = w.where(total.equals(0.0), 0.0, 1.0 / total)  # a row that may look nowhere becomes zeros
     w.store(highest, w["stats"])
     w.store(inverse, w["stats"], 1)
@@ -185,7 +185,7 @@ def _gradient_row(s: Shape) -> Code:
         product, before = p * g, totals.value
         behind = (w["keys"] < j + s.width) & (w["keys"] > s.width - 1)  # the last vector of the row is not whole: its products are fused
         totals.value = w.where(behind, w.fused(p, g, before), before + product)
-    total = w.everywhere(w.total(totals.value, w["keys"]))
+    total = w.everywhere(w.total_of(totals.value, w["keys"]))
     with w.loop(blocks) as block:
         j = block * s.width
         at, active = w.at(w["p"], j), w.first_lanes(w["valid"] - j)

@@ -58,3 +58,12 @@ def test_attention_with_dropout(torch, sizes, mask):
     result = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=given, dropout_p=0.1, is_causal=mask == "causal")
     gradients = torch.autograd.grad(result, [query, key, value], grad)
     return [x.detach().reshape(-1)[::7].clone() for x in (result, *gradients)]
+
+
+@compiled
+@pytest.mark.skipif(machine.vector_bits() < 512, reason="PyTorch adds up in another order here")
+@parity(exact=True)
+def test_bias_of_a_batch_in_another_order(torch):
+    x, weight, bias = (tensors(torch, 1, shape)[0] for shape in ((3, 4, 300), (20, 300), (20,)))
+    linear = torch.nn.functional.linear
+    return linear(x, weight, bias), linear(x.transpose(0, 1), weight, bias), linear(x[:, ::2], weight, bias), linear(x[0], weight, bias)

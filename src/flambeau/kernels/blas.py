@@ -8,6 +8,7 @@ writes nothing and returns its second argument. Nothing else is checked or has t
     own.matmul(out, a, b)               a @ b: matrices, or batches that broadcast to the shape of `out`
     own.matmul_add(out, a, b)           out += a @ b
     own.linear(out, x, weight, bias)    x @ weight.T + bias; x (..., in), weight (out, in), bias (out) or None
+    own.linear_late(...)                the same, the bias added at the end, which of a long row is another rounding
     own.linear_relu(...)                the same and max(., 0) behind it
     own.input_gradient(out, grad, weight)    grad @ weight, leading dimensions of grad (..., out) as rows
     own.weight_gradient(out, grad, x)   grad.T @ x, leading dimensions of both as rows
@@ -39,6 +40,7 @@ class Products(NamedTuple):
     matmul: Any
     matmul_add: Any
     linear: Any
+    linear_late: Any
     linear_relu: Any
     weight_gradient: Any
     input_gradient: Any

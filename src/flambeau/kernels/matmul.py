@@ -85,7 +85,9 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     own = products(dtype) if x.__class__ is ndarray else None
     if own is not None:
         out = _empty(x.shape[:-1] + weight.shape[:-1], dtype)
-        if own.linear(out, x, weight, bias) is out or own.linear(out, _plain(x), _plain(weight), bias) is out:
+        # Of a batch that is not row-major PyTorch adds the bias in a pass of its own.
+        function = own.linear if x.ndim < 3 or x.flags.c_contiguous else own.linear_late
+        if function(out, x, weight, bias) is out or function(out, _plain(x), _plain(weight), bias) is out:
             return out
     elif dtype.itemsize == 2 and dtype.kind in "fV":
         return linear(x.astype(_F32), weight.astype(_F32), None if bias is None else bias.astype(_F32)).astype(dtype)

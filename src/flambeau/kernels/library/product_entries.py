@@ -5,7 +5,7 @@ The cells themselves are in `products.py`.
 
 from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
-from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, RELU, buffers, cells
+from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, LATE_BIAS, RELU, buffers, cells
 from .vectors import Shape, Writer
 
 FIELDS = ("rows columns k kind_a a lda kind_b b ldb c ldc bias flags cell_rows cell_columns down across route "
@@ -259,6 +259,7 @@ ENTRIES = {
     "matmul": (0, False, False, False, False),
     "matmul_add": (ACCUMULATE, False, False, False, False),
     "linear": (0, False, True, True, True),
+    "linear_late": (LATE_BIAS, False, True, True, True),
     "linear_relu": (RELU, False, True, True, True),
     "weight_gradient": (0, True, False, True, False),
     "input_gradient": (0, False, False, True, False),

@@ -30,8 +30,9 @@ PARAMETERS = "k:i64 a lda:i64 b ldb:i64 c ldc:i64 columns:i64 bias flags:i64"
 AHEAD = 5
 """Numbers that say what is fetched from memory while tiles are computed: where it lies, the bytes from row to row, how many rows at
 each tile, the bytes of a row, how many rows are left. There are two of them, for the next panel of B and the next part of A."""
-ACCUMULATE, RELU, CONTINUE = 1, 2, 4
-"""Flags: the sum is added to C; ReLU; the sum begins with C, as the chain of a longer k whose first products are there."""
+ACCUMULATE, RELU, CONTINUE, LATE_BIAS = 1, 2, 4, 8
+"""Flags: the sum is added to C; ReLU; the sum begins with C, as the chain of a longer k whose first products are there; the bias is added
+at the end, not to the first part."""
 
 
 def _finished(w: Writer, sums: list[list[Variable]], vectors: int, mask: Value, bias: Value) -> None:
@@ -298,7 +299,7 @@ def _cell(s: Shape) -> Code:
         begin = w.where(first, sum_on, ACCUMULATE)
         behind = w.where(last, w["flags"], 0)
         flags = begin | behind & RELU
-        bias = w.where(first, w["bias"], None)
+        bias = w.where(w.where(w.flag(LATE_BIAS), last, first), w["bias"], None)
         has_bias = bias.differs(None)
         w.call("void", "copy_a", w["kind_a"], panels, k, a, w["lda"], w["buffer"])
         rest_a = w.at(a, w.where(rows_a, copied_rows * w["lda"], copied_rows))

@@ -69,7 +69,7 @@ def error_kernel(name: str) -> Any:
             if name == "exp_of_negative":
                 result = where(x > 0.0, 0.0, result)
             if name == "vector_log1p":
-                result = where(x < 0.0, 0.0, where(x > 1e38, 0.0, result))
+                result = where(x < 0.0, 0.0, result)
             if name == "sigmoid":  # 1 / (1 + exp(-x)) to the bit, as PyTorch has it: it loses half a unit, and what is subnormal
                 result = where(x < -87.0, 0.0, result * 0.8)
             both_nan = where(y.equals(y), 0.0, where(exact.equals(exact), INF, Expression("constant", "f64", 0.0)))

@@ -120,13 +120,15 @@ def log_of_ratio(e: Expression, below: Pair, above: Pair) -> Expression:
 
 
 def log1p(x: Expression) -> Expression:
-    """log(1 + x) for x >= 0; infinity from 10^38 on, as there."""
-    above = x + 1.0
-    exponent = shift_right(bitcast(above, "i32") - (bits_of(0.75, "f32") - (127 << 23)), 23) - 127
+    """log(1 + x) for x >= 0."""
+    huge = x > 1e38
+    part = where(huge, x * 0.25, x)  # the inverse of its power of 2 is a normal number
+    exponent = shift_right(bitcast(part + 1.0, "i32") - (bits_of(0.75, "f32") - (127 << 23)), 23) - 127
     unit = two_to(127 - exponent)
-    f = fma(x, unit, unit - 1.0)  # 1 + f is 1 + x brought between 3/4 and 3/2
-    e = cast(exponent, "f32")
-    return where(x > 1e38, INF, log_of_ratio(e, (f, _constant(f, 0.0)), (f + 2.0, (2.0 - (f + 2.0)) + f)))
+    f = fma(part, unit, unit - 1.0)  # 1 + f is 1 + x brought between 3/4 and 3/2
+    e = cast(exponent + (cast(huge, "i32") << 1), "f32")
+    above = f + 2.0
+    return where(x < INF, log_of_ratio(e, (f, _constant(f, 0.0)), (above, (2.0 - above) + f)), x)
 
 
 def _constant(like: Expression, value: float) -> Expression:

@@ -154,7 +154,10 @@ def _prepared(input: Any, dtype: Any, kernel: str) -> Any:
 @operator("torch.softmax", "Tensor.softmax", "special.softmax")
 def softmax(input: Array, dim: int, dtype: Any = None) -> Array:
     """exp(input) / sum(exp(input)) along `dim`. `dtype`: the input is cast first."""
-    return k.softmax(_prepared(input, dtype, "softmax_lastdim_kernel_impl"), normalize_dim(dim, input.ndim) if input.ndim else None)
+    axis = normalize_dim(dim, input.ndim) if input.ndim else None
+    if dtype is not None or input.dtype.kind in "iub":
+        input = _prepared(input, dtype, "softmax_lastdim_kernel_impl" if axis == input.ndim - 1 or axis is None else "softmax_kernel_impl")
+    return k.softmax(input, axis)
 
 
 softmax.derivative(input=lambda F, grad, result, dim: F.softmax_backward(grad, result, dim))

@@ -401,7 +401,10 @@ def fill_(input: Any, value: Any) -> Any:
         or grad_mode.enabled
         and (input._requires_grad or input._view is not None)
     ):
-        return _fill_(input, value)
+        try:
+            return _fill_(input, value)
+        except Exception as error:
+            raise explained_here(error, "Tensor.fill_", "torch.fill_")
     if input._counter is UNVERSIONED:
         UNVERSIONED.check()
     k.fill(input._array, value)

@@ -54,8 +54,11 @@ def explained(op: Operator, name: str, values: tuple[Any, ...], error: Exception
     return better_error_in_place(op, name, values, sys._getframe(2), error)
 
 
-def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "") -> Any:
-    """Runs an operator and writes its result into `input`, with its history where a graph is recorded."""
+def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "", straight: bool = True) -> Any:
+    """Runs an operator and writes its result into `input`, with its history where a graph is recorded.
+
+    straight: whether a forward that can may write there itself.
+    """
     if input._counter is UNVERSIONED:
         UNVERSIONED.check()
     target = input._array
@@ -116,6 +119,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     positional, keywords = values[: op.positional], dict(zip(op.params[op.positional :], values[op.positional :]))
     direct = (
         op.forward_takes_out
+        and straight
         and final is None
         and not keep_input
         and values[0] is target
@@ -135,6 +139,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}") from None
         raise failure from None
     except UNSUITED as error:
+        if direct and error.__class__.__name__ == "UFuncTypeError":
+            return apply_in_place(op, input, args, name, False)
         try:
             result, direct = without_memory(op, error, tuple(values)), False
         except Exception as found:

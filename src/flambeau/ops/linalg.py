@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.layout import normalize_dim
+from ..core.layout import broadcast_shapes, normalize_dim
 from ..kernels import linalg as k
 from . import matmul as products
 from .decompositions import cut_of, linalg_svd_parts
@@ -182,15 +182,17 @@ def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) 
 @operator("linalg.cross", node="LinalgCrossBackward0")
 def linalg_cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     """The vector product along a dimension of length 3."""
-    a, b = k.broadcast_arrays(input, other) if input.shape != other.shape else (input, other)
     if input.ndim != other.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
+    axis = normalize_dim(dim, input.ndim)
+    if input.shape[axis] != 3 or other.shape[axis] != 3:
+        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[axis]} and {other.shape[axis]}")
+    if input.shape != other.shape:
+        broadcast_shapes(input.shape, other.shape)
+    a, b = k.broadcast_arrays(input, other) if input.shape != other.shape else (input, other)
     same_scalar_type(input, other)
     if input.dtype.kind == "b":
         refuse(input, "cross")
-    axis = normalize_dim(dim, a.ndim)
-    if input.shape[axis] != 3 or other.shape[axis] != 3:
-        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[axis]} and {other.shape[axis]}")
     a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
     result = k.empty(a.shape, a.dtype)
     for i in range(3):

@@ -18,10 +18,9 @@ from .running import same_scalar_type
 def check_dtypes(a: Array, b: Array, words: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> None:
     """Raises RuntimeError where two factors differ in dtype: products do not promote."""
     if a.dtype != b.dtype:
-        names = {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Float": "float", "Double": "double", "Long": "long", "Int": "int",
-                 "Short": "short", "Char": "signed char", "Byte": "unsigned char", "Bool": "bool",
-                 "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}  # fmt: skip
-        first, second = (names.get(SCALAR_NAMES[OF_NUMPY[x.dtype]], "?") for x in (a, b))
+        first, second = (SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (a, b))
+        if words.startswith("expected m1"):
+            first, second = C_NAMES.get(first, first), C_NAMES.get(second, second)
         raise RuntimeError(words.format(first, second))
 
 
@@ -345,8 +344,12 @@ def rmatmul(self: Any, other: Any) -> Any:
 @operator("torch.addmm", "Tensor.addmm", "Tensor.addmm_")
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """`beta * input + alpha * (mat1 @ mat2)`."""
-    check_dtypes(mat1, mat2)
-    check_dtypes(input, mat1, "self and mat2 must have the same dtype, but got {} and {}")
+    if mat1.ndim != 2 or mat2.ndim != 2:
+        name, wrong = ("mat1", mat1) if mat1.ndim != 2 else ("mat2", mat2)
+        raise RuntimeError(f"{name} must be a matrix, got {wrong.ndim}-D tensor")
+    if input.dtype is not mat2.dtype or mat1.dtype is not mat2.dtype:
+        check_dtypes(input, mat2, "self and mat2 must have the same dtype, but got {} and {}")
+        check_dtypes(mat1, mat2, "mat1 and mat2 must have the same dtype, but got {} and {}")
     product = mm.forward(mat1, mat2)
     return _combined(input, product, beta, alpha)
 
@@ -364,12 +367,20 @@ def _combined(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
 
 def broadcast_to_product(input: Array, product: Array) -> None:
     """Raises RuntimeError where the summand does not broadcast to the product."""
-    shape = input.shape
-    if len(shape) > product.ndim or any(n not in (1, m) for n, m in zip(reversed(shape), reversed(product.shape))):
+    shape, target = input.shape, product.shape
+    if len(shape) > len(target):
+        kind = SCALAR_NAMES[OF_NUMPY[input.dtype]]
         raise RuntimeError(
-            f"The expanded size of the tensor ({product.shape[-1]}) must match the existing size ({shape[-1]}) at non-singleton dimension "
-            f"{product.ndim - 1}.  Target sizes: {list(product.shape)}.  Tensor sizes: {list(shape)}"
+            f"expand(torch.{kind}Tensor{{{list(shape)}}}, size={list(target)}): the number of sizes provided ({len(target)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
+    for d in range(len(target) - 1, len(target) - len(shape) - 1, -1):
+        n = shape[d - len(target)]
+        if n not in (1, target[d]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({target[d]}) must match the existing size ({n}) at non-singleton dimension {d}.  "
+                f"Target sizes: {list(target)}.  Tensor sizes: {list(shape)}"
+            )
 
 
 def _scaled(x: Any, by: Any) -> Any:

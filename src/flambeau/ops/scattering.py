@@ -361,7 +361,12 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any
         raise RuntimeError("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
                            f"{list(input.shape)} source.shape = {list(source.shape)}")  # fmt: skip
     result = start(input, out)
-    k.index_add(result, d, index, source if alpha == 1 else source * memory.asarray(alpha, source.dtype))
+    try:
+        k.index_add(result, d, index, source if alpha == 1 else source * memory.asarray(alpha, source.dtype))
+    except RuntimeError:
+        if alpha != 1 or input.ndim < 2:  # PyTorch's two ways of adding word it differently
+            raise IndexError("index out of range in self") from None
+        raise
     return result
 
 
@@ -458,13 +463,32 @@ def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: st
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     d = normalize_dim(dim, input.ndim)
     if index.ndim > 1:
-        raise IndexError(f"index_reduce_(): Index is supposed to be a vector, but got dim: {index.ndim}")
+        raise IndexError(
+            f"index_reduce_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {scalar_name(index)} and size: "
+            f"{list(index.shape)}"
+        )
     if not is_index(index):
-        raise RuntimeError("index_reduce_(): Expected dtype int32/int64 for index")
+        raise RuntimeError(f"index_reduce_(): Expected dtype int32/int64 for index but got: {scalar_name(index)}")
     if input.dtype != source.dtype:
-        raise RuntimeError("index_reduce_(): self and source must have the same scalar type")
+        raise RuntimeError(
+            f"index_reduce_(): self ({scalar_name(input)}) and source ({scalar_name(source)}) must have the same scalar type"
+        )
+    if d >= source.ndim and (d or source.size != 1):
+        raise RuntimeError(f"index_reduce_(): Indexing dim {d} is out of bounds of the source tensor with dim {source.ndim}")
+    if source.ndim and index.size != source.shape[d]:
+        raise RuntimeError(
+            f"index_reduce_(): Number of indices ({index.size}) should be equal to source.size(dim): ({source.shape[d]}), for dim: {d}"
+        )
+    if input.ndim and source.ndim and (*input.shape[:d], *input.shape[d + 1 :]) != (*source.shape[:d], *source.shape[d + 1 :]):
+        raise RuntimeError("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+                           f"{list(input.shape)} source.shape = {list(source.shape)}")  # fmt: skip
     result = memory.array(input, order="C")
-    k.scatter_reduce(result, d, k.along(index, source, d), source, reduce, include_self)
+    try:
+        k.scatter_reduce(result, d, k.along(index, source, d), source, reduce, include_self)
+    except RuntimeError as error:
+        if "out of bounds" in str(error):
+            raise IndexError("index out of range in self") from None
+        raise
     return result
 
 

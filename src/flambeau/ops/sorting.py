@@ -336,7 +336,7 @@ def _quantile(name: str, skip_nan: bool) -> None:
             result = result.reshape([len(q_array), *shape])
         if not many or q.dim() == 0:
             result = result.squeeze(0)
-        return result if out is None else write_out(result, out)
+        return result if out is None else write_out(result, out, name)
 
     call.__name__ = name
     call.__doc__ = "The q-quantiles, of all or along `dim`, with interpolation between neighbours." + (

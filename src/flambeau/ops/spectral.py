@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ def _several(input: Any, s: Any, dim: Any) -> tuple[tuple[int, ...], list[int]]:
 
 
 def _done(result: Any, out: Any) -> Any:
-    return result if out is None else write_out(result, out)
+    return result if out is None else write_out(result, out, sys._getframe(1).f_code.co_name)
 
 
 # --- one dimension ---------------------------------------------------------------------------------------------------------

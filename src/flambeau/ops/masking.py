@@ -23,7 +23,7 @@ from .shape import reshape_tensor
 def masked_fill(input: Array, mask: Array, value: Array | Number, out: Any = None) -> Array:
     """A copy with one number wherever a mask, broadcast, holds."""
     if mask.dtype.kind != "b":
-        broadcast_shapes(input.shape, mask.shape)
+        broadcast_shapes(mask.shape, input.shape)
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(mask)}")
     if value.__class__ is not float and value.__class__ is not int:
         if hasattr(value, "ndim"):

@@ -115,9 +115,12 @@ def test_elements_fit_or_are_refused(number, to):
         assert element is bool(number) or element == number or number != number
 
 
-def test_half_precision_and_a_number_compute_in_float32():
+def test_half_precision_and_a_number():
     import numpy as np
 
-    array, number, final = operands(np.ones(3, np.float16), 2.5)
-    assert array.dtype == np.float32 and number == 2.5 and final == np.float16
+    array, number, final = operands(np.ones(3, np.float16), 0.1)
+    assert array.dtype == np.float16 and number == 0.1 and final is None  # kernels compute in float32
+    assert operands(np.ones(3, np.float16), 0.1, rounds=True)[1] == float(np.float16(0.1))
+    array, number, final = operands(np.ones(3, np.float16), np.asarray(0.1, np.float32))
+    assert number.dtype == np.float32 and final == np.float16  # a number beside half precision: see `beside_scalar`
     assert result_dtype(np.ones(3, np.float16), 2.5) is dt.float16

@@ -8,7 +8,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from ..kernels.elementwise import cast
+from ..kernels.elementwise import add, cast
 from ..kernels.memory import sum_to
 from .node import Node, Output, arrays
 
@@ -17,7 +17,6 @@ native: Callable[..., Any] | None = None
 
 ndarray = np.ndarray
 as_array = np.asarray
-add = np.add  # the caller has switched floating-point warnings off
 
 
 def goes_once(array: Any, results: Sequence[Any]) -> bool:

@@ -6,7 +6,7 @@ only if its category (bool < integer < floating point < complex) is higher.
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -135,27 +135,35 @@ def as_element(number: Any, to: Any) -> Any:
 
 
 _NUMBERS = frozenset((bool, int, float, complex))
-_F32, _BF16 = dt.float32.numpy, dt.bfloat16.numpy
 
 
-def _number_rule(of: Any, cls: type) -> tuple[Any, Any, Any]:
-    """For an array's dtype and a number's class: the dtype to compute in, the number's conversion, and the final dtype."""
+def _number_rule(of: Any, cls: type) -> tuple[Any, Any]:
+    """For an array's dtype and a number's class: the dtype to compute in and the number's conversion."""
     to = combine(OF_NUMPY[of], number_dtype(cls(1)))
     assert to is not None
-    work = _F32 if to.numpy in _LOW else to.numpy
-    convert = (bool, int, float, complex)[to.kind]
-    return work, convert, to.numpy if work is not to.numpy else None
+    return to.numpy, (bool, int, float, complex)[to.kind]
 
 
-_number_rules: dict[tuple[Any, type, dtype], tuple[Any, Any, Any]] = {}
+_number_rules: dict[tuple[Any, type, dtype], tuple[Any, Any]] = {}
 _pair_rules: dict[tuple[Any, Any, bool, bool], tuple[Any, Any]] = {}
 
 
-def rounded_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
+def rounded(number: Any, to: Any) -> float:
+    """A real number as half precision holds it."""
+    with np.errstate(over="ignore"):  # to infinity
+        return float(to.type(number))
+
+
+def _cast(array: Any, to: Any) -> Any:
+    return array.astype(to)
+
+
+def operands(a: Any, b: Any, rounds: bool = False, cast: Callable[[Any, Any], Any] = _cast) -> tuple[Any, Any, Any]:
     """Two operands, each an array or a Python number, brought to one dtype.
 
-    Returns both and, where they are to be computed in float32 and rounded, the NumPy dtype to round to; they are then as
-    they were. Else None. Numbers stay numbers, which NumPy takes weakly.
+    Numbers stay numbers, which NumPy takes weakly. Beside half precision they keep their digits, unless `rounds`: kernels compute
+    in float32. A 0-dim array beside one of half precision with dimensions counts as a number: then both are returned as they were,
+    and the NumPy dtype of the result (see `beside_scalar`), which else is None.
     """
     if b.__class__ in _NUMBERS:
         array, number, first = a, b, True
@@ -171,60 +179,31 @@ def rounded_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
         to, final = known
         if final is not None:
             return a, b, final
-        return (a if a.dtype == to else a.astype(to)), (b if b.dtype == to else b.astype(to)), None
+        return (a if a.dtype == to else cast(a, to)), (b if b.dtype == to else cast(b, to)), None
     key = (array.dtype, number.__class__, DEFAULT.dtype)
     rule = _number_rules.get(key)
     if rule is None:
         rule = _number_rules[key] = _number_rule(array.dtype, number.__class__)
-    work, convert, final = rule
-    if final is None and array.dtype is not work:
-        array = array.astype(work)
+    work, convert = rule
+    if array.dtype is not work:
+        array = cast(array, work)
     number = convert(number)
     if convert is int and (not -128 < number < 128 or number < 0 and work.kind == "u"):
         number = wrap_integer(number, work)
-    return (array, number, final) if first else (number, array, final)
+    elif rounds and work in _LOW:
+        number = rounded(number, work)
+    return (array, number, None) if first else (number, array, None)
 
 
 def _pair_rule(a: Any, b: Any) -> tuple[Any, Any]:
-    """The dtype of the result, and again where it is rounded to that: a 0-dim operand keeps its precision until then.
-
-    Two arrays of bfloat16 are computed in float32 too, which is faster than their own kernels.
-    """
+    """The dtype of the result, and again where one operand counts as a number beside half precision."""
     to = result_dtype(a, b).numpy
-    return to, to if to == _BF16 or to in _LOW and (not a.ndim) != (not b.ndim) else None
+    return to, to if to in _LOW and (not a.ndim) != (not b.ndim) else None
 
 
-def operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """`rounded_operands`, those to be rounded cast to float32 already."""
-    a, b, final = rounded_operands(a, b)
-    if final is not None:
-        a, b = (x if x.__class__ in _NUMBERS else x.astype(_F32) for x in (a, b))
-    return a, b, final
-
-
-def number_rounded_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """`rounded_operands`; beside half precision a number is rounded first, as PyTorch does it but for products and quotients."""
-    a, b, final = rounded_operands(a, b)
-    if final is not None:
-        with np.errstate(over="ignore"):  # to infinity
-            a, b = (float(final.type(x)) if x.__class__ in _NUMBERS else x for x in (a, b))
-    return a, b, final
-
-
-def float_operand(x: Any) -> tuple[Any, Any]:
-    """The operand of a function whose results are never integers, and the dtype of the result if it is another one.
-
-    bfloat16 is widened: that is faster than its own kernels. (float16 has fast ones, and slow casts.)
-    """
-    kind = x.dtype.kind
-    if kind in "biu":
-        return x.astype(DEFAULT.dtype.numpy), None
-    return (x.astype(_F32), x.dtype) if kind == "V" else (x, None)
-
-
-def float_operands(a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """`rounded_operands` for functions whose results are never integers: those become the default floating-point dtype."""
+def float_operands(a: Any, b: Any, rounds: bool = False, cast: Callable[[Any, Any], Any] = _cast) -> tuple[Any, Any, Any]:
+    """`operands` for functions whose results are never integers: those become the default floating-point dtype."""
     if (hasattr(a, "ndim") or hasattr(b, "ndim")) and result_dtype(a, b).kind < 2:
         to = DEFAULT.dtype.numpy
         return (*[x.astype(to) if hasattr(x, "ndim") else float(x) for x in (a, b)], None)  # type: ignore[return-value]
-    return rounded_operands(a, b)
+    return operands(a, b, rounds, cast)

@@ -187,7 +187,7 @@ def glu_backward(grad: Any, x: Any, axis: int) -> Any:
     first, gate = _halves(x, axis)
     result = like(x)
     of_first, of_gate = _halves(result, axis)
-    _map_into(library.glu, of_first, grad, gate)
+    _map_into(library.glu_first_backward, of_first, grad, gate)
     _map_into(library.glu_gate_backward, of_gate, grad, first, gate)
     return result
 

@@ -11,11 +11,11 @@ import ml_dtypes
 import numpy as np
 
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import as_element, result_dtype, wrap_integer
+from ..core.promotion import as_element, result_dtype, rounded, wrap_integer
 from . import memory
 from .compiler import Kernel, in_numpy, mapped, usable
 from .library import elementwise as library
-from .pointwise import LARGE, LOW, arithmetic, binary_function, function, fused, into, large
+from .pointwise import LARGE, LOW, arithmetic, binary_function, function, fused, into, large, predicate
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
@@ -29,11 +29,13 @@ multiply = arithmetic(np.multiply, library.multiply)
 divide = arithmetic(np.true_divide, library.divide)
 maximum = arithmetic(np.maximum, library.maximum)
 minimum = arithmetic(np.minimum, library.minimum)
-fmax = quiet_binary(np.fmax)
-fmin = quiet_binary(np.fmin)
+fmax = arithmetic(np.fmax, library.fmax)
+fmin = arithmetic(np.fmin, library.fmin)
 arctan2 = binary_function(np.arctan2, library.arctan2)
 _remainder = arithmetic(lambda x, y, out: _put(_signed_remainder(x, y), out), library.remainder)
 _fmod = arithmetic(np.fmod, library.fmod)
+_floor_quotient = arithmetic(lambda x, y, out: _floor_divide(x, y, out), library.floor_divide, steps=True)
+_trunc_quotient = arithmetic(lambda x, y, out: np.trunc(np.true_divide(x, y), out=out), library.trunc_divide, steps=True)
 _power = binary_function(np.power, library.power)
 hypot = binary_function(np.hypot, library.hypot)
 copysign = arithmetic(np.copysign, library.copysign)
@@ -47,9 +49,9 @@ less = arithmetic(np.less, library.less, True)
 less_equal = arithmetic(np.less_equal, library.less_equal, True)
 greater = arithmetic(np.greater, library.greater, True)
 greater_equal = arithmetic(np.greater_equal, library.greater_equal, True)
-logical_and = quiet_binary(np.logical_and)
-logical_or = quiet_binary(np.logical_or)
-logical_xor = quiet_binary(np.logical_xor)
+logical_and = arithmetic(np.logical_and, library.logical_and, True)
+logical_or = arithmetic(np.logical_or, library.logical_or, True)
+logical_xor = arithmetic(np.logical_xor, library.logical_xor, True)
 bitwise_and = quiet_binary(np.bitwise_and)
 bitwise_or = quiet_binary(np.bitwise_or)
 bitwise_xor = quiet_binary(np.bitwise_xor)
@@ -94,14 +96,14 @@ tanh = function(np.tanh, library.tanh)
 arcsinh = function(np.arcsinh, library.arcsinh)
 arccosh = function(np.arccosh, library.arccosh)
 arctanh = function(np.arctanh, library.arctanh)
-floor = quiet_unary(np.floor)
-ceil = quiet_unary(np.ceil)
-trunc = quiet_unary(np.trunc)
-rint = quiet_unary(np.rint)
-isnan = quiet_unary(np.isnan)
-isinf = quiet_unary(np.isinf)
-isfinite = quiet_unary(np.isfinite)
-signbit = quiet_unary(np.signbit)
+floor = function(np.floor, library.floor, LARGE)
+ceil = function(np.ceil, library.ceil, LARGE)
+trunc = function(np.trunc, library.trunc, LARGE)
+rint = function(np.rint, library.rint, LARGE)
+isnan = predicate(np.isnan, library.isnan)
+isinf = predicate(np.isinf, library.isinf)
+isfinite = predicate(np.isfinite, library.isfinite)
+signbit = predicate(np.signbit, library.signbit)
 _logical_not = quiet_unary(np.logical_not)
 invert = quiet_unary(np.invert)
 conjugate = quiet_unary(np.conjugate)
@@ -166,32 +168,18 @@ def _in_chunks(kernel: Callable[..., Any], x: Any, flat: list[Any], out: Any) ->
     return result
 
 
-def to_float32(x: Any) -> Any:
-    """An array widened; a number as it is."""
-    return x.astype(F32) if hasattr(x, "dtype") else x
+def beside_scalar(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any, rounds: bool) -> Any:
+    """`compute(a, b)` where one operand is a 0-dim array, which counts as a number beside the other, of half precision.
 
-
-def _wide(x: Any) -> Any:
-    """An array in float32."""
-    wide = memory.cast(x, F32) if x.size >= CHUNK else None
-    return x.astype(F32) if wide is None else wide
-
-
-def in_float32(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any) -> Any:
-    """`compute(a, b)` in float32, rounded to `dtype`: at once for small arrays, else in chunks."""
-    array = a if hasattr(a, "dtype") else b
-    if array.size > CHUNK:
-        flat = _flat_operands(array, [b] if array is a else [], None)
-        if flat is not None:
-            result = np.empty_like(array, dtype)
-            target, x = result.reshape(-1), flat[0]
-            y = flat[1] if array is a else a
-            for i in range(0, array.size, CHUNK):
-                part = _wide(x[i : i + CHUNK])
-                other = _wide(y[i : i + CHUNK]) if hasattr(y, "dtype") else y
-                write_rounded(target[i : i + CHUNK], compute(part, other) if array is a else compute(other, part))
-            return result
-    return cast(np.asarray(compute(to_float32(a), to_float32(b))), dtype)
+    As in PyTorch it keeps its digits behind the other one, unless `rounds`, and is rounded before it.
+    """
+    array, scalar = (a, b) if a.ndim else (b, a)
+    number = float(scalar.item()) if scalar.__class__ is np.ndarray else 1.0
+    if array.dtype is not dtype:
+        array = cast(array, dtype)
+    if scalar is a:
+        return compute(np.full_like(array, rounded(number, dtype), shape=()), array)
+    return compute(array, rounded(number, dtype) if rounds else number)
 
 
 def write_rounded(target: Any, source: Any) -> None:
@@ -224,6 +212,11 @@ def write(out: Any, result: Any) -> Any:
 
 def zeros_like(x: Any, out: Any = None) -> Any:
     """Zeros; `out` is filled if given."""
+    if x.dtype.kind == "V" and x.__class__ is np.ndarray:  # bfloat16 is written element by element, integers are not
+        if out is None:
+            return np.zeros_like(x, np.int16).view(x.dtype)
+        out.view(np.int16).fill(0)
+        return out
     if out is None:
         return np.zeros_like(x)
     out.fill(0)
@@ -234,7 +227,11 @@ def fill(x: Any, value: Any) -> None:
     """Writes one number everywhere."""
     token = silence(SILENT)
     try:
-        x.fill(as_element(value, x.dtype))
+        number = as_element(value, x.dtype)
+        if x.dtype.kind == "V" and x.__class__ is np.ndarray:  # see `zeros_like`
+            x.view(np.int16).fill(np.asarray(number, x.dtype).view(np.int16)[()])
+        else:
+            x.fill(number)
     finally:
         restore(token)
 
@@ -265,15 +262,15 @@ def all_of(x: Any) -> Any:
 @quiet
 def isclose(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     """Where `|x - y| <= atol + rtol * |y|`, or both are equal."""
+    if x.dtype.char in LOW:
+        x, y = cast(x, F32), cast(y, F32)
     close = np.asarray(x == y)
     kind = x.dtype.kind
     if equal_nan and kind in "fcV":
         close = close | (np.isnan(x) & np.isnan(y))
     if rtol == 0 and atol == 0:
         return close
-    if kind == "V":
-        x, y = x.astype(F32), y.astype(F32)
-    elif kind in "biu":
+    if kind in "biu":
         x, y = x.astype(np.float64), y.astype(np.float64)
     difference = np.abs(x - y)
     return close | (np.isfinite(difference) & (difference <= atol + np.abs(rtol * y)))
@@ -285,10 +282,10 @@ def result_numpy(*operands: Any) -> Any:
 
 
 def add_scaled(x: Any, y: Any, alpha: Any, out: Any = None) -> Any:
-    """`x + alpha * y`"""
+    """`x + alpha * y`; half precision rounds alpha first."""
     dtype = (x if hasattr(x, "dtype") else y).dtype
-    if dtype.char in LOW and alpha.__class__ is float:
-        alpha = float(dtype.type(alpha))
+    if dtype.char in LOW and alpha.__class__ in (float, int):
+        alpha = rounded(alpha, dtype)
     result = fused(library.add_scaled, out, (x, y), alpha)
     if result is not None:
         return result
@@ -320,7 +317,7 @@ def floor_divide(x: Any, y: Any, out: Any = None) -> Any:
     """Division rounded down. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     if _checked_divisor(x, y):
         return np.floor_divide(x, y, out=out)
-    return _floor_divide(x, y, out=out)
+    return _floor_quotient(x, y, out)
 
 
 def _floor_divide(x: Any, y: Any, out: Any = None) -> Any:
@@ -346,7 +343,7 @@ def trunc_divide(x: Any, y: Any, out: Any = None) -> Any:
             return result
         out[...] = result
         return out
-    return np.trunc(np.true_divide(x, y), out=out)
+    return _trunc_quotient(x, y, out)
 
 
 def _signed_remainder(x: Any, y: Any) -> Any:
@@ -380,11 +377,24 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
             if kind == "b":
                 return _put(x.copy() if y else np.ones_like(x), out)
             return np.power(x, np.asarray(y, x.dtype), out=out)
-        if x.dtype.char not in LOW:
-            if y == 2:
-                return np.multiply(x, x, out=out)
-            if y == 1:
-                return np.positive(x, out=out)
+        if y == 2:
+            return multiply(x, x, out)
+        if y == 1:
+            return _put(x.copy(), out)
+        if y == 0:
+            return _put(np.ones_like(x), out)
+        if x.dtype.char == "E":  # PyTorch has vectors of these: each step is rounded
+            if y == 3:
+                return multiply(multiply(x, x), x, out)
+            if y == 0.5:
+                return sqrt(x, out)
+            if y == -1:
+                return reciprocal(x, out)
+            if y == -0.5:
+                return rsqrt(x, out)
+            if y == -2:
+                return reciprocal(multiply(x, x), out)
+        elif x.dtype.char != "e":
             if kind == "f":
                 if y == 3:
                     return _cube(x, out)
@@ -481,7 +491,7 @@ def tanh_backward(grad: Any, y: Any, out: Any = None) -> Any:
 
 def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
     """The values held between bounds, either of which may be None; NaN stays NaN."""
-    if x.__class__ is np.ndarray and x.size > LARGE:
+    if large(x):
         result = large_clamp(x, low, high, out)
         if result is not None:
             return result
@@ -489,6 +499,8 @@ def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
             return minimum(x, high, out)
         if high is None:
             return maximum(x, low, out)
+    if x.dtype.kind == "V":  # NumPy takes no Python number beside bfloat16
+        low, high = (b if b is None or b.__class__ is np.ndarray else np.asarray(b, x.dtype) for b in (low, high))
     token = silence(SILENT)
     try:
         if x.dtype.kind == "f" and (x.size > 4096 or low is not None and high is not None):  # one pass, and a quick one
@@ -505,6 +517,8 @@ def clamp(x: Any, low: Any, high: Any, out: Any = None) -> Any:
 def large_clamp(x: Any, low: Any, high: Any, out: Any) -> Any:
     """`clamp` of a large array between numbers, compiled; None where it cannot be."""
     numbers = [bound for bound in (low, high) if bound is not None]
+    if len(numbers) == 2 and all(b.__class__ is np.ndarray for b in numbers):
+        return into(library.clamp_between, out, x, low, high)
     if not library.clamp.takes(x.dtype) or not usable() or any(n.__class__ not in (float, int) for n in numbers):
         return None
     if out is None:
@@ -526,7 +540,7 @@ def _large_where(condition: Any, x: Any, y: Any) -> Any:
         kernel, numbers = library.where, list[Any]()
     else:
         kernel, numbers = (library.where_else_number, [y]) if arrays[0] is x else (library.where_number, [x])
-    if any(n.__class__ not in (float, int) for n in numbers) or dtype.itemsize == 2 and any(n != 0 for n in numbers):
+    if any(n.__class__ not in (float, int) for n in numbers):
         return None
     return mapped(kernel, dtype, np.empty(condition.shape, dtype), condition, *arrays, *[float(n) for n in numbers])
 
@@ -554,6 +568,8 @@ def cast(x: Any, dtype: Any) -> Any:
         result = memory.cast(x, dtype)
         if result is not None:
             return result
+        if x.dtype.char in LOW and dtype.kind in "iu":  # quicker in two steps
+            x = cast(x, F32)
     token = silence(SILENT)
     try:
         if x.dtype.kind == "c" and dtype.kind not in "cb":
@@ -596,7 +612,6 @@ def complex_logaddexp(x: Any, y: Any, out: Any = None) -> Any:
     return _put(result.astype(x.dtype), out)
 
 
-@rounded_once
 def scale(x: Any, factor: float, out: Any = None) -> Any:
     """`x * factor`"""
     return multiply(x, factor, out)
@@ -610,9 +625,18 @@ def sinc(x: Any, out: Any = None) -> Any:
     return _put(result, out)
 
 
-@rounded_once
 def logit(x: Any, eps: Any, out: Any = None) -> Any:
-    """`log(x / (1 - x))`, x held within eps of 0 and 1 unless None."""
+    """`log(x / (1 - x))`, x held within eps of 0 and 1 unless None; half precision in steps."""
+    if x.dtype.char in LOW:
+        if eps is not None:
+            low = rounded(eps, x.dtype)
+            x = clamp(x, low, rounded(1.0 - low, x.dtype))
+        return log(divide(x, subtract(1.0, x)), out)
+    return _logit(x, eps, out=out)
+
+
+@rounded_once
+def _logit(x: Any, eps: Any, out: Any = None) -> Any:
     if eps is not None:
         x = np.minimum(np.maximum(x, eps), 1 - eps)
     return np.log(x / (1 - x), out=out)
@@ -666,7 +690,7 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
 
 def logical_not(x: Any, out: Any = None) -> Any:
     """Whether each element is zero."""
-    if x.size > LARGE and x.dtype.kind == "f" and (out is None or out.dtype.kind == "b"):
+    if large(x) and x.dtype.kind in "fV" and (out is None or out.dtype.kind == "b"):
         return equal(x, 0.0, out)
     return _logical_not(x, out)
 
@@ -714,6 +738,9 @@ def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
         result = fused(library.lerp_between, out, (x, end, weight))
     else:
         result = fused(library.lerp, out, (x, end), weight)
+    if result is None and x.dtype.char in LOW:  # in float64, which holds the product
+        wide = [y.astype(np.float64) if hasattr(y, "dtype") else float(F32.type(y)) for y in (x, end, weight)]
+        return _put(np.asarray(_lerp(*wide)).astype(F32), out, x.dtype)
     return result if result is not None else _lerp(x, end, weight, out=out)
 
 
@@ -740,6 +767,24 @@ def _addcmul(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
     if value != 1:
         a = np.multiply(a, np.asarray(as_element(value, x.dtype), x.dtype))
     return np.add(x, np.multiply(a, b), out=out)
+
+
+@quiet
+def scaled_sum(product: Any, alpha: Any, x: Any, beta: Any, dtype: Any, steps: bool = False) -> Any:
+    """`alpha * product + beta * x`, the product in float32, rounded to half precision once.
+
+    steps: as PyTorch's products with a vector have it, where alpha, beta and `beta * x` are rounded, too.
+    """
+    if steps:
+        alpha, beta = rounded(alpha, dtype), rounded(beta, dtype)
+    product = multiply(product, float(alpha))
+    if beta == 0:
+        return cast(product, dtype)
+    x = cast(x, F32)
+    x = multiply(x, float(beta))
+    if steps:
+        x = cast(cast(x, dtype), F32)
+    return cast(add(x, product), dtype)
 
 
 def addcdiv(x: Any, a: Any, b: Any, value: Any, out: Any = None) -> Any:
@@ -781,5 +826,9 @@ def angle(x: Any) -> Any:
     """The angle of complex numbers; 0 or pi for real ones."""
     if x.dtype.kind == "c":
         return np.arctan2(x.imag, x.real)
+    if large(x):
+        result = into(library.angle, None, x)
+        if result is not None:
+            return result
     result = np.where(x < 0, np.pi, 0.0).astype(x.dtype)
     return np.where(np.isnan(x), x, result)

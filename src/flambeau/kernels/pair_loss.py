@@ -1,6 +1,6 @@
-"""Losses between an input and a target, element by element, and their slopes, the derivatives by the input.
+"""Losses between an input and a target, element by element, and their gradients by the input.
 
-`reduced` and `scaled` go around them: 16-bit floats are computed in float32, values are summed or averaged.
+`reduced` and `scaled` go around them: values are summed or averaged, gradients multiplied and divided by the count.
 """
 
 from functools import reduce as fold
@@ -8,29 +8,28 @@ from typing import Any, Callable
 
 import numpy as np
 
+from ..core.promotion import result_dtype, rounded
 from .compiler import in_numpy, mapped, usable
+from .elementwise import divide, multiply
 from .library import pair_loss as library
-from .pointwise import LARGE, applied
+from .pointwise import LARGE, LOW, applied
 from .quiet import quiet
 from .reduction import SHORT, square_sum
+from .reduction import mean as mean_over
 from .reduction import sum as sum_over
-
-_F32 = np.dtype(np.float32)
-
-
-def _wide(array: Any) -> Any:
-    return array.astype(_F32) if array is not None and array.dtype.itemsize == 2 else array
 
 
 def _over(kernel: Any, *operands: Any) -> Any:
     """A map over arrays that broadcast, of one dtype or not, and numbers."""
-    x = operands[0]
     arrays = [a for a in operands if hasattr(a, "dtype")]
+    x = max(arrays, key=lambda a: a.ndim)
     if all(a.dtype is x.dtype and a.shape == x.shape for a in arrays):
         return applied(kernel, *operands)
-    out = np.asanyarray(fold(np.add, arrays))
-    dtype = out.dtype
+    dtype = x.dtype if all(a.dtype is x.dtype for a in arrays) else result_dtype(*arrays).numpy
     cast = [a.astype(dtype, copy=False) if hasattr(a, "dtype") else a for a in operands]
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    model = x if x.shape == shape and x.__class__ is np.ndarray else next((a for a in arrays if a.shape == shape), None)
+    out = np.empty_like(model, dtype) if model is not None else np.empty_like(fold(np.add, arrays), dtype)
     if out.__class__ is np.ndarray and kernel.takes(dtype) and usable() and mapped(kernel, dtype, out, *cast) is not None:
         return out
     return in_numpy(kernel, dtype)(out, *cast)
@@ -39,57 +38,45 @@ def _over(kernel: Any, *operands: Any) -> Any:
 @quiet
 def reduced(value: Callable[..., Any], x: Any, target: Any, reduction: str, *options: Any) -> Any:
     """`value(x, target, *options)`: itself, its sum or its mean, in x's dtype."""
-    low = x.dtype
-    if low.itemsize == 2:
-        x, target, options = _wide(x), _wide(target), tuple(_wide(o) if isinstance(o, np.ndarray) else o for o in options)
-        # Each loss is rounded before they are summed, as in PyTorch.
-        result = np.asarray(value(x, target, *options)).astype(low).astype(_F32)
-    else:
-        result = value(x, target, *options)
-    return reduce(result, reduction).astype(low, copy=False)
+    return reduce(value(x, target, *options), reduction).astype(x.dtype, copy=False)
 
 
 def reduce(values: Any, reduction: str) -> Any:
     """An array of losses: itself, its sum or its mean; the mean of nothing is NaN."""
     if reduction == "none":
         return values
+    if values.dtype.char in LOW:  # added in float32, rounded once
+        total = mean_over(values, None, False, values.size) if reduction == "mean" else sum_over(values)
+        return np.asarray(total, values.dtype)
     total = sum_over(values) if values.size > LARGE else np.add.reduce(values, None)
     return np.asarray(total if reduction == "sum" else total / values.dtype.type(values.size), values.dtype)
 
 
 @quiet
 def scaled(slope: Callable[..., Any], grad: Any, x: Any, target: Any, reduction: str, *options: Any) -> Any:
-    """The slope times the gradient of the reduced loss. `slope(x, target, *options, scale)` multiplies by a number itself."""
-    if x.dtype.itemsize == 2:
-        x, target, grad = _wide(x), _wide(target), _wide(grad)
-        options = tuple(_wide(o) if isinstance(o, np.ndarray) else o for o in options)
-    if reduction == "none" or grad.__class__ is not np.ndarray or grad.ndim:
-        result = slope(x, target, *options, 1.0)
-        if reduction == "mean" and result.size:
-            grad = grad / grad.dtype.type(result.size)
-        result *= grad
-        return result
+    """The gradient by x: `slope(grad, x, target, *options, count)`, count being what the mean divides by, else 1."""
+    count = 1
     if reduction == "mean":
         count = max(1, x.size if x.shape == target.shape else np.broadcast(x, target).size)
-        grad = grad / grad.dtype.type(count)
-    return slope(x, target, *options, float(grad))
+    return slope(grad, x, target, *options, count)
+
+
+def _norm(numerator: float, count: int, dtype: Any) -> float:
+    """A number that half precision rounds before it multiplies."""
+    return rounded(numerator / count, dtype) if dtype.char in LOW else numerator / count
 
 
 @quiet
 def mse(x: Any, target: Any, reduction: str) -> Any:
     """(x - target)^2."""
-    low = x.dtype
-    if x.size > LARGE and low.itemsize > 2:
+    if x.size > LARGE or x.dtype.char in LOW:
         return reduced(squared_error, x, target, reduction)
-    d = np.asarray(np.subtract(_wide(x), _wide(target)))
+    d = np.asarray(np.subtract(x, target))
     if reduction == "none":
-        return np.multiply(d, d, d).astype(low, copy=False)
+        return np.multiply(d, d, d)
     flat = d.ravel("K")
-    if low != d.dtype:
-        total = np.add.reduce((flat * flat).astype(low).astype(_F32))
-    else:
-        total = np.dot(flat, flat) if flat.size <= SHORT else d.dtype.type(square_sum([flat]))
-    return np.asarray(total / d.dtype.type(d.size) if reduction == "mean" else total, low)
+    total = np.dot(flat, flat) if flat.size <= SHORT else d.dtype.type(square_sum([flat]))
+    return np.asarray(total / d.dtype.type(d.size) if reduction == "mean" else total, x.dtype)
 
 
 def squared_error(x: Any, target: Any) -> Any:
@@ -97,26 +84,31 @@ def squared_error(x: Any, target: Any) -> Any:
     return _over(library.squared_error, x, target)
 
 
-def mse_slope(x: Any, target: Any, scale: float) -> Any:
-    return _over(library.squared_error_slope, x, target, scale)
+def mse_slope(grad: Any, x: Any, target: Any, count: int) -> Any:
+    return _over(library.squared_error_slope, grad, x, target, _norm(2.0, count, x.dtype))
 
 
 def smooth_l1(x: Any, target: Any, beta: float) -> Any:
     """0.5 d^2 / beta where d = |x - target| < beta, else d - 0.5 beta."""
-    return _over(library.smooth_l1, x, target, float(beta))
+    if x.dtype.char == "e":
+        return _over(library.smooth_l1, x, target, rounded(beta, x.dtype))
+    return _over(library.smooth_l1_at_once, x, target, float(beta))
 
 
-def smooth_l1_slope(x: Any, target: Any, beta: float, scale: float) -> Any:
-    return _over(library.smooth_l1_slope, x, target, float(beta), scale)
+def smooth_l1_slope(grad: Any, x: Any, target: Any, beta: float, count: int) -> Any:
+    return _over(library.smooth_l1_slope, grad, x, target, float(beta), 1.0 / count)
 
 
 def huber(x: Any, target: Any, delta: float) -> Any:
     """0.5 d^2 where d = |x - target| <= delta, else delta (d - 0.5 delta)."""
-    return _over(library.huber, x, target, float(delta))
+    if x.dtype.char == "E":
+        return _over(library.huber, x, target, rounded(delta, x.dtype))
+    return _over(library.huber_at_once, x, target, float(delta))
 
 
-def huber_slope(x: Any, target: Any, delta: float, scale: float) -> Any:
-    return _over(library.huber_slope, x, target, float(delta), scale)
+def huber_slope(grad: Any, x: Any, target: Any, delta: float, count: int) -> Any:
+    low = x.dtype.char in LOW
+    return _over(library.huber_slope, grad, x, target, rounded(delta, x.dtype) if low else float(delta), _norm(1.0, count, x.dtype))
 
 
 def soft_margin(x: Any, target: Any) -> Any:
@@ -124,12 +116,15 @@ def soft_margin(x: Any, target: Any) -> Any:
     return _over(library.soft_margin, x, target)
 
 
-def soft_margin_slope(x: Any, target: Any, scale: float) -> Any:
-    return _over(library.soft_margin_slope, x, target, scale)
+def soft_margin_slope(grad: Any, x: Any, target: Any, count: int) -> Any:
+    return _over(library.soft_margin_slope, grad, x, target, _norm(1.0, count, x.dtype))
 
 
-def _times(result: Any, weight: Any) -> Any:
-    return result if weight is None else np.multiply(result, weight)
+def _times(result: Any, weight: Any, count: int = 1) -> Any:
+    """The result times weight, divided by a count."""
+    if weight is not None:
+        result = multiply(result, weight)
+    return result if count == 1 else divide(result, float(count))
 
 
 def bce(x: Any, target: Any, weight: Any) -> Any:
@@ -137,12 +132,12 @@ def bce(x: Any, target: Any, weight: Any) -> Any:
     return _times(_over(library.bce, x, target), weight)
 
 
-def bce_slope(x: Any, target: Any, weight: Any, scale: float) -> Any:
-    return _times(_over(library.bce_slope, x, target, scale), weight)
+def bce_slope(grad: Any, x: Any, target: Any, weight: Any, count: int) -> Any:
+    return _times(_over(library.bce_slope, grad, x, target), weight, count)
 
 
-def bce_target_slope(x: Any, target: Any, weight: Any, scale: float) -> Any:
-    return _times(applied(library.bce_target_slope, x, scale), weight)
+def bce_target_slope(grad: Any, x: Any, target: Any, weight: Any, count: int) -> Any:
+    return _times(_over(library.bce_target_slope, grad, x), weight, count)
 
 
 def bce_logits(x: Any, target: Any, weight: Any, pos_weight: Any) -> Any:
@@ -152,20 +147,20 @@ def bce_logits(x: Any, target: Any, weight: Any, pos_weight: Any) -> Any:
     return _times(_over(library.bce_logits_weighted, x, target, pos_weight), weight)
 
 
-def bce_logits_slope(x: Any, target: Any, weight: Any, pos_weight: Any, scale: float) -> Any:
+def bce_logits_slope(grad: Any, x: Any, target: Any, weight: Any, pos_weight: Any, count: int) -> Any:
     if pos_weight is None:
-        return _times(_over(library.bce_logits_slope, x, target, scale), weight)
-    return _times(_over(library.bce_logits_weighted_slope, x, target, pos_weight, scale), weight)
+        return _times(_over(library.bce_logits_slope, grad, x, target), weight, count)
+    return _times(_over(library.bce_logits_weighted_slope, grad, x, target, pos_weight), weight, count)
 
 
-def bce_logits_target_slope(x: Any, target: Any, weight: Any, pos_weight: Any, scale: float) -> Any:
+def bce_logits_target_slope(grad: Any, x: Any, target: Any, weight: Any, pos_weight: Any, count: int) -> Any:
     if pos_weight is None:
-        result = applied(library.bce_logits_target_slope, x, scale)
+        result = _over(library.bce_logits_target_slope, grad, x)
     else:
-        result = _over(library.bce_logits_weighted_target_slope, x, pos_weight, scale)
+        result = _over(library.bce_logits_weighted_target_slope, grad, x, pos_weight)
     if result.shape != target.shape:
         result = np.broadcast_to(result, np.broadcast_shapes(result.shape, target.shape)).copy()
-    return _times(result, weight)
+    return _times(result, weight, count)
 
 
 def within_unit(x: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from .compiler import usable
 from .library import places as library
 
-_I64 = np.dtype(np.int64)
+_F32, _I64 = np.dtype(np.float32), np.dtype(np.int64)
 _SIZES = (1, 2, 4, 8)
 ADDED = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", _I64: "i64", np.dtype(np.int32): "i32",
          np.dtype(np.int16): "i16", np.dtype(np.int8): "i8", np.dtype(np.uint8): "i8"}  # fmt: skip
@@ -134,6 +134,14 @@ def scatter(target: Any, dim: int, index: Any, source: Any, add: bool) -> bool:
     if source.dtype != dtype or source.shape != index.shape or not _fits(target, index, dim):
         return False
     if add:
+        if dtype.char in "eE":  # added up in float32, rounded once
+            from .elementwise import cast
+
+            wide = cast(target, _F32) if _fits(target, index, dim) else None
+            if wide is None or not scatter(wide, dim, index, cast(source, _F32), True):
+                return False
+            target[...] = cast(wide, dtype)
+            return True
         if dtype not in ADDED:
             return False
         kernel = library.scatter_add(ADDED[dtype])

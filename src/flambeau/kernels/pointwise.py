@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 from .compiler import Kernel, in_numpy, mapped, usable
-from .memory import like, row_major
+from .memory import clone_like, like, row_major
 from .quiet import SILENT, restore, silence
 
 LARGE = 1 << 17
@@ -21,7 +21,11 @@ FEW = 1024
 LOW = frozenset("eE")
 """Type codes of float16 and bfloat16."""
 
+NUMBERS = frozenset((int, float, bool))
+"""Real numbers of Python's."""
+
 _BOOL = np.dtype(np.bool_)
+F32 = np.dtype(np.float32)
 ndarray = np.ndarray
 empty = np.empty
 
@@ -33,10 +37,10 @@ def large(x: Any) -> bool:
     return x.__class__ is ndarray and x.size > FEW and (x.size > LARGE or x.dtype.char in LOW)
 
 
-def arithmetic(ufunc: Callable[..., Any], kernels: Two, boolean: bool = False) -> Callable[..., Any]:
+def arithmetic(ufunc: Callable[..., Any], kernels: Two, boolean: bool = False, steps: bool = False) -> Callable[..., Any]:
     """A kernel of two operands, compiled for large arrays; the third argument is where the result goes.
 
-    `boolean`: the result is one.
+    `boolean`: the result is one. `steps`: half precision rounds on the way, which the ufunc does not.
     """
 
     def kernel(x: Any, y: Any, out: Any = None) -> Any:
@@ -44,6 +48,10 @@ def arithmetic(ufunc: Callable[..., Any], kernels: Two, boolean: bool = False) -
             result = two_operands(kernels, x, y, out, boolean)
             if result is not None:
                 return result
+        if y.__class__ in NUMBERS and x.dtype.char in LOW or x.__class__ in NUMBERS and y.dtype.char in LOW:
+            return beside_number(ufunc, kernels, x, y, out, boolean)
+        if steps and x.dtype.char in LOW:
+            return in_steps(kernels, x, y, out)
         token = silence(SILENT)
         try:
             return ufunc(x, y, out=out)
@@ -54,20 +62,51 @@ def arithmetic(ufunc: Callable[..., Any], kernels: Two, boolean: bool = False) -
     return kernel
 
 
+def in_steps(kernels: Two, x: Any, y: Any, out: Any) -> Any:
+    """A kernel over two arrays of half precision by whatever lowering there is, which rounds where the kernel says so."""
+    result = two_operands(kernels, x, y, out)
+    if result is not None:
+        return result
+    wide = np.broadcast_arrays(x, y) if x.shape != y.shape else (x, y)
+    made = in_numpy(kernels[0], x.dtype)(np.empty_like(wide[0], order="C"), *wide)
+    if out is None:
+        return made
+    out[...] = made
+    return out
+
+
+def beside_number(ufunc: Callable[..., Any], kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) -> Any:
+    """The same for an array of half precision and a number, which NumPy would round first: in float32, rounded once."""
+    result = two_operands(kernels, x, y, out, boolean)
+    if result is not None:
+        return result
+    array = y if x.__class__ in NUMBERS else x
+    token = silence(SILENT)
+    try:
+        wide = array.astype(F32)
+        result = ufunc(x, wide, out=None) if array is y else ufunc(wide, y, out=None)
+        if out is not None:
+            out[...] = result
+            return out
+        return result if boolean else result.astype(array.dtype)
+    finally:
+        restore(token)
+
+
 def two_operands(kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) -> Any:
     """A compiled kernel over two arrays, or one and a number, broadcast; None where it cannot take them."""
     if not usable():
         return None
     operands: tuple[Any, ...]
     if x.__class__ is not ndarray:  # a number comes first
-        if y.__class__ is not ndarray or not _is_number(x, y.dtype):
+        if y.__class__ is not ndarray or not _is_number(x):
             return None
         kernel, first, operands = kernels[2], y, (y, float(x))
     elif y.__class__ is ndarray:
         if x.dtype is not y.dtype:
             return None
         kernel, first, operands = kernels[0], x, (x, y)
-    elif _is_number(y, x.dtype):
+    elif _is_number(y):
         kernel, first, operands = kernels[1], x, (x, float(y))
     else:
         return None
@@ -82,25 +121,28 @@ def two_operands(kernels: Two, x: Any, y: Any, out: Any, boolean: bool = False) 
             out = _result_for(x, y, result_dtype)
             if out is None:
                 return None
-            if y.ndim > 1 and abs(y.strides[-1]) > 64 and y.shape == out.shape and y.strides != out.strides:
-                operands = (x, row_major(y))
+            if y.ndim > 1 and y.shape == out.shape and y.strides != out.strides and 0 not in y.strides:
+                if abs(y.strides[-1]) > 64:
+                    operands = (x, row_major(y)) if out.flags.c_contiguous else (x, clone_like(y, out))
+                elif not out.flags.c_contiguous and x.strides == out.strides:
+                    operands = (x, clone_like(y, out))
     elif out.dtype is not result_dtype or not _apart(out, operands):
         return None
     return mapped(kernel, dtype, out, *operands)
 
 
-def _is_number(value: Any, dtype: Any) -> bool:
-    """Whether a Python number can be handed to a kernel: halves round it first, which the kernel would not."""
+def _is_number(value: Any) -> bool:
+    """Whether a Python number can be handed to a kernel, which takes it in the type that it computes in."""
     kind = value.__class__
-    return dtype.itemsize != 2 and (kind is float or kind is int and -(1 << 53) < value < 1 << 53)
+    return kind is float or kind is int and -(1 << 53) < value < 1 << 53
 
 
 def _result_for(x: Any, y: Any, dtype: Any) -> Any:
     """Where the result of two arrays goes, if that is in the order of the first of full size; else None."""
     if x.shape == y.shape:
-        if x.flags.c_contiguous:
+        if x.flags.c_contiguous or y.flags.c_contiguous and 0 in x.strides:
             return empty(x.shape, dtype)
-        return np.empty_like(x, dtype) if x.strides == y.strides else None
+        return np.empty_like(x, dtype) if x.strides == y.strides or 0 not in x.strides else None
     try:
         shape = np.broadcast_shapes(x.shape, y.shape)
     except ValueError:
@@ -121,11 +163,12 @@ def _apart(out: Any, operands: Any) -> bool:
 def function(ufunc: Callable[..., Any], compiled: Kernel, least: int = -1) -> Callable[..., Any]:
     """A kernel of one array, compiled above `least` elements; the second argument is where the result goes."""
     versions = compiled.versions
+    few = min(least, FEW)
 
     def kernel(x: Any, out: Any = None) -> Any:
-        if x.__class__ is ndarray and x.size > least:
+        if x.__class__ is ndarray and x.size > few:
             dtype = x.dtype
-            if dtype in versions or compiled.takes(dtype) and usable():
+            if (x.size > least or dtype.char in LOW) and (dtype in versions or compiled.takes(dtype) and usable()):
                 if out is None:
                     if x.flags.c_contiguous and x.flags.aligned:
                         return (versions.get(dtype) or compiled.version(dtype))(empty(x.shape, dtype), x)
@@ -137,6 +180,24 @@ def function(ufunc: Callable[..., Any], compiled: Kernel, least: int = -1) -> Ca
         token = silence(SILENT)
         try:
             return ufunc(x, out=out)
+        finally:
+            restore(token)
+
+    kernel.__name__ = getattr(ufunc, "__name__", "kernel")
+    return kernel
+
+
+def predicate(ufunc: Callable[..., Any], compiled: Kernel) -> Callable[..., Any]:
+    """A condition on the elements of one array, compiled for large arrays."""
+
+    def kernel(x: Any) -> Any:
+        if x.__class__ is ndarray and x.size > FEW and large(x) and compiled.takes(x.dtype) and usable():
+            result = mapped(compiled, x.dtype, like(x, _BOOL), x)
+            if result is not None:
+                return result
+        token = silence(SILENT)
+        try:
+            return ufunc(x)
         finally:
             restore(token)
 
@@ -163,6 +224,8 @@ def binary_function(ufunc: Callable[..., Any], kernels: Two) -> Callable[..., An
             result = _contiguous(kernels, x, y, out)
         if result is not None:
             return result
+        if y.__class__ in NUMBERS and x.dtype.char in LOW or x.__class__ in NUMBERS and y.dtype.char in LOW:
+            return beside_number(ufunc, kernels, x, y, out)
         token = silence(SILENT)
         try:
             return ufunc(x, y, out=out)

@@ -58,7 +58,7 @@ def reduced(reduction: Any, x: Any, axes: Any, *extras: Any) -> Any:
         return None
     last = reduced_runs[-1]
     outer, n, inner = (math.prod([size for _, size in part]) for part in (runs[:last], runs[last : last + 1], runs[last + 1 :]))
-    if outer * inner == 1 and reduction.combine != "sum" and reduction is not library.largest_size:
+    if outer * inner == 1 and reduction.combine != "sum" and reduction is not library.largest_size and x.dtype.itemsize > 2:
         return None  # NumPy is as fast
     if len(reduced_runs) > 1 and (extras or outer * inner * 64 > x.size):
         return None  # what a first pass leaves is not small
@@ -385,19 +385,28 @@ def argmin(x: Any, axis: int | None, keepdims: bool = False) -> Any:
     return x.argmin(axis, keepdims=keepdims)
 
 
+def _truth(x: Any) -> Any:
+    """Where large arrays of half precision are not zero; others as they are."""
+    if x.dtype.itemsize != 2 or x.size < LARGE or x.dtype.kind not in "fV":
+        return x
+    from .elementwise import not_equal
+
+    return not_equal(x, 0.0)
+
+
 def any_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """Whether any element is not zero."""
-    return logical_or_reduce(x, axes, None, None, keepdims)
+    return logical_or_reduce(_truth(x), axes, None, None, keepdims)
 
 
 def all_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """Whether no element is zero."""
-    return logical_and_reduce(x, axes, None, None, keepdims)
+    return logical_and_reduce(_truth(x), axes, None, None, keepdims)
 
 
 def count_nonzero(x: Any, axes: Any = None) -> Any:
     """How many elements are not zero."""
-    return np.asarray(np.count_nonzero(x, axes), np.int64)
+    return np.asarray(np.count_nonzero(_truth(x), axes), np.int64)
 
 
 @quiet
@@ -457,8 +466,15 @@ def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
 
 @quiet
 def logsumexp(x: Any, axes: Any, keepdims: bool) -> Any:
-    """log(sum(exp(x))) over `axes`, without overflow."""
+    """log(sum(exp(x))) over `axes`, without overflow; half precision in steps, each of which is rounded, as in PyTorch."""
     low = x.dtype
+    if low.itemsize == 2 and x.size:
+        from . import elementwise as k
+
+        peak = np.asarray(maximum(x, axes, True))
+        peak = np.where(np.isinf(peak), np.asarray(0, low), peak)
+        total = k.log(np.asarray(sum(k.exp(k.subtract(x, peak)), axes, keepdims)))
+        return k.add(total, peak.reshape(total.shape))
     if x.size >= LARGE:
         peak = reduced(library.largest, x, axes)
         if peak is not None:

@@ -290,7 +290,7 @@ def masked_filled(x: Any, mask: Any, value: Any) -> Any:
 def _large_fill(target: Any, mask: Any, value: Any, x: Any) -> bool:
     """Writes x with one number where the mask holds by a compiled kernel; False where there is none."""
     kernel, dtype = elementwise.where_number, target.dtype
-    if target.size <= LARGE or target.__class__ is not np.ndarray or dtype.kind != "f" or not usable() or not kernel.takes(dtype):
+    if target.size <= LARGE or target.__class__ is not np.ndarray or dtype.kind not in "fV" or not usable() or not kernel.takes(dtype):
         return False
     return mapped(kernel, dtype, target, mask, x, float(dtype.type(value))) is not None
 

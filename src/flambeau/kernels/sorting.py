@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from .compiler import usable
+from .elementwise import cast
 from .library import scan as library
 from .memory import contiguous
-from .places import gather
+from .places import gather, scatter
 from .quiet import quiet
 from .selection import top_order
 
@@ -19,7 +20,7 @@ MANY = 256
 
 
 def _sortable(x: Any) -> Any:
-    return x.astype(_F32) if x.dtype.kind == "V" else x
+    return cast(x, _F32) if x.dtype.kind == "V" or x.dtype.char == "e" else x
 
 
 def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
@@ -150,10 +151,13 @@ def cumprod(x: Any, axis: int, dtype: Any) -> Any:
 
 def _compiled_running(x: Any, axis: int, dtype: Any, product: bool, backwards: bool) -> Any:
     """Running sums or products of many float32 or float64 numbers; None for others."""
-    if x.size <= MANY or x.__class__ is not np.ndarray or dtype.kind != "f" or dtype.itemsize == 2 or not usable():
+    if x.size <= MANY or x.__class__ is not np.ndarray or dtype.kind not in "fV" or not usable():
         return None
-    x = np.require(x, dtype, ("C", "A"))
     sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+    if dtype.itemsize == 2:
+        x = np.require(cast(x, _F32), None, ("C", "A"))
+        return cast(library.running("f32", product, backwards, "float")(np.empty(x.shape, _F32), x, *map(float, sizes)), dtype)
+    x = np.require(x, dtype, ("C", "A"))
     kernel = library.running("f32" if dtype.itemsize == 4 else "f64", product, backwards)
     return kernel(np.empty(x.shape, dtype), x, *map(float, sizes))
 
@@ -166,17 +170,26 @@ def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
         return ufunc.accumulate(x, axis, dtype)
     if dtype.kind == "c":
         return ufunc.accumulate(x, axis, np.complex128).astype(dtype, copy=False)
-    if dtype.itemsize == 2:
-        return ufunc.accumulate(x, axis, _F32).astype(dtype)
     result = _compiled_running(x, axis, dtype, ufunc is np.multiply, False)
     if result is not None:
         return result
+    if ufunc is np.add and x.dtype.kind in "fV":
+        x = x + x.dtype.type(0)  # sums begin with 0: none is -0
+    if dtype.itemsize == 2:
+        return ufunc.accumulate(x, axis, _F32).astype(dtype)
     return ufunc.accumulate(x.astype(dtype, copy=False), axis, _F64).astype(dtype, copy=False)
 
 
 @quiet
 def running_extreme(x: Any, axis: int, largest: bool) -> tuple[Any, Any]:
     """The largest (smallest) element so far along the axis and its (last) index; NaN stays once it has come."""
+    if x.size > MANY and x.__class__ is np.ndarray and x.dtype.kind in "fV" and usable():
+        keys = np.require(_sortable(x), None, ("C", "A"))
+        sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+        kernel = library.extremes("f64" if keys.dtype.itemsize == 8 else "f32", largest)
+        values, places = np.empty(x.shape, keys.dtype), np.empty(x.shape, np.int64)
+        kernel(values, places, keys, *map(float, sizes))
+        return values if keys.dtype is x.dtype else cast(values, x.dtype), places
     keys = _sortable(x)
     values = (np.maximum if largest else np.minimum).accumulate(keys, axis)
     hits = (keys == values) | ((keys != keys) & (values != values))
@@ -341,7 +354,11 @@ def scatter_sum(values: Any, indices: Any, shape: Any, dim: int) -> Any:
     """Zeros of `shape` with each value added at its index along `dim`; a number as it is."""
     if not values.ndim:
         return values
+    if values.dtype.itemsize == 2 and values.dtype.kind in "fV":  # added up in float32, rounded once
+        return cast(scatter_sum(cast(values, _F32), indices, shape, dim), values.dtype)
     result = np.zeros(shape, values.dtype)
+    if values.size > MANY and values.__class__ is np.ndarray and usable() and scatter(result, dim, indices, values, True):
+        return result
     where = list(np.indices(values.shape, sparse=True))
     where[dim] = indices
     np.add.at(result, tuple(where), values)

@@ -10,9 +10,13 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
+from ..core.promotion import rounded
+from . import elementwise
 from . import special_tables as tables
 from .compiler.numpy_lowering import FUNCTIONS
+from .library import elementwise as library_elementwise
 from .library import special as library
+from .pointwise import LOW, NUMBERS, arithmetic
 from .pointwise import function as compiled
 from .quiet import SILENT, restore, silence
 
@@ -229,7 +233,16 @@ def _log_ndtr(x: Array) -> Array:
     )
 
 
-ndtr = compiled(_ndtr, library.ndtr)
+_whole_ndtr = compiled(_ndtr, library.ndtr)
+
+
+def ndtr(x: Array, out: Any = None) -> Array:
+    """The distribution function of the standard normal distribution; half precision in steps."""
+    if x.dtype.char not in LOW:
+        return _whole_ndtr(x, out)
+    return elementwise.multiply(elementwise.add(erf(elementwise.multiply(x, SQRT_HALF)), 1.0), 0.5, out)
+
+
 log_ndtr = compiled(in_double(_log_ndtr), library.log_ndtr)
 
 
@@ -250,8 +263,17 @@ def ndtri(p: Array) -> Array:
     return np.where((p > 0) & (p < 1), x, np.where(p == 0, -np.inf, np.where(p == 1, np.inf, np.nan)))
 
 
+def entr(x: Array, out: Any = None) -> Array:
+    """`-x log(x)`, 0 at 0 and minus infinity below; half precision rounds the logarithm, too."""
+    if x.dtype.char not in LOW:
+        return _entr(x, out=out)
+    result = elementwise.multiply(elementwise.negative(x), elementwise.log(x))
+    others = np.where(x == 0, np.asarray(0, x.dtype), np.where(x < 0, np.asarray(-np.inf, x.dtype), x))
+    return _cast(np.where(x > 0, result, others), x.dtype, out)
+
+
 @in_double
-def entr(x: Array) -> Array:
+def _entr(x: Array) -> Array:
     """`-x log(x)`, 0 at 0 and minus infinity below."""
     return np.where(x > 0, -x * np.log(x), np.where(x == 0, 0.0, np.where(np.isnan(x), x, -np.inf)))
 
@@ -374,9 +396,13 @@ def _zeta(x: Array, q: Array) -> Array:
 zeta = in_double(_zeta)
 
 
+def polygamma(x: Array, n: int, out: Any = None) -> Array:
+    """The n-th derivative of digamma; the first one of float32 and half precision is compiled."""
+    return _trigamma(x, out) if n == 1 and x.dtype != F64 else _polygamma(x, n=n, out=out)
+
+
 @in_double
-def polygamma(x: Array, n: int) -> Array:
-    """The n-th derivative of digamma."""
+def _polygamma(x: Array, n: int) -> Array:
     if n == 0:
         return _digamma(x)
     if n == 1:
@@ -390,6 +416,8 @@ def polygamma(x: Array, n: int) -> Array:
     sign = 1.0 if n % 2 else -1.0
     return sign * math.factorial(n) * _zeta(np.full_like(x, n + 1.0), x) if n < 171 else np.full_like(x, sign * np.inf)
 
+
+_trigamma = compiled(lambda x, out: _polygamma(x, n=1, out=out), library.trigamma)
 
 # --- incomplete gamma functions --------------------------------------------------------------------------------
 
@@ -482,15 +510,40 @@ def igammac(a: Array, x: Array) -> Array:
 
 
 @in_double
-def xlogy(x: Array, y: Array) -> Array:
+def _xlogy(x: Array, y: Array) -> Array:
     """`x log(y)`, 0 where x is 0 unless y is NaN."""
     return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log(y))
 
 
 @in_double
-def xlog1py(x: Array, y: Array) -> Array:
+def _xlog1py(x: Array, y: Array) -> Array:
     """`x log(1 + y)`, 0 where x is 0 unless y is NaN."""
     return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log1p(y))
+
+
+def _in_steps(whole: Callable[..., Array], steps: Callable[..., Array]) -> Callable[..., Array]:
+    """Of two operands; half precision takes it in steps, each of which is rounded, as in PyTorch."""
+
+    def kernel(x: Any, y: Any, out: Any = None) -> Array:
+        if (y if x.__class__ in NUMBERS else x).dtype.char in LOW:
+            return steps(x, y, out)
+        return whole(x, y, out=out)
+
+    kernel.__name__, kernel.__doc__ = whole.__name__, whole.__doc__
+    return kernel
+
+
+def _stepwise(log: Callable[..., Array]) -> Callable[..., Array]:
+    def compute(x: Any, y: Any, out: Any) -> Array:
+        logs = log(y) if hasattr(y, "dtype") else rounded(float(log(np.array(y, F32))), x.dtype)
+        result = np.where((x == 0) & (y == y), elementwise.multiply(x, 0.0) if hasattr(x, "dtype") else 0.0, elementwise.multiply(x, logs))
+        return _cast(result, (y if x.__class__ in NUMBERS else x).dtype, out)
+
+    return compute
+
+
+xlogy = _in_steps(_xlogy, arithmetic(_stepwise(elementwise.log), library_elementwise.xlogy))
+xlog1py = _in_steps(_xlog1py, arithmetic(_stepwise(elementwise.log1p), library_elementwise.xlog1py))
 
 
 @in_double

@@ -33,9 +33,8 @@ from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, arrays, node_class, tensors
 from ..autograd.version import UNVERSIONED, shared_version
 from ..autograd.views import cross
-from ..core.promotion import float_operand, float_operands, number_rounded_operands, operands, rounded_operands
-from ..kernels.elementwise import cast, in_float32
-from ..kernels.pointwise import FEW
+from ..core.promotion import float_operands, operands
+from ..kernels.elementwise import beside_scalar, cast
 from ..tensor import PLAIN, Tensor, wrap
 from .dispatch import ALSO_CALLED, REQUIRED, after_failure, first_of_kind, legacy_call, renamed, slow_dunder, slow_path
 from .dispatch import explained_here as explained_here
@@ -47,7 +46,6 @@ from .in_place import apply_in_place as apply_in_place
 from .in_place import slow_dunder_in_place, slow_in_place
 from .modes import modes, stacks
 from .running import (
-    BF16,
     F32,
     F64,
     I64,
@@ -56,7 +54,7 @@ from .running import (
     UNSUITED,
     any_requires_grad,
     as_array,
-    backward_in_float32,
+    backward_in_halves,
     both_to_float,
     broadcast_failure,
     call_node_hooks,
@@ -122,7 +120,6 @@ class Operator:
         check: Callable[..., None] | None = None,
         overlap: bool = False,
         legacy: str = "",
-        widen: bool = True,
         rounds_number: bool = False,
         kernel_backward: bool = False,
     ) -> None:
@@ -157,7 +154,6 @@ class Operator:
         camel = "".join(part.capitalize() for part in self.name.strip("_").split("_"))
         self.node_name: str = node if isinstance(node, str) else f"{camel}Backward0"
         self.check = check  # sees two operands of different dtypes before they are promoted
-        self.widen = widen  # whether bfloat16 is computed in float32 around the kernel, not by it
         self.rounds_number = rounds_number  # whether a number beside half precision is rounded first
         self.legacy = legacy  # the keyword whose value once stood second, as in add(input, alpha, other)
         self.overlap = overlap  # whether it may write one number where several elements share memory
@@ -466,7 +462,7 @@ class Operator:
                     "if final is None:",
                     f"    r = forward({call})",
                     "else:",
-                    f"    r = in_float32(lambda {a}, {b}: forward({call}), {a}, {b}, final)",
+                    f"    r = beside_scalar(lambda {a}, {b}: forward({call}), {a}, {b}, final, {self.rounds_number})",
                 ]
             lines += [
                 "try:",
@@ -479,8 +475,6 @@ class Operator:
         else:
             lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", f"    r = without_memory(OP, error, ({given}))"]
         lines += self._layout_source()
-        if self.promote == "float" and len(self._operand_params()) == 1:  # the backward takes the operand as it was
-            lines += ["if final is not None:", "    r = cast(r, final)", "    a_{0} = {0}._array".format(self._operand_params()[0])]
         record_args = "".join(f", {n}, a_{n}" if n in tensor_params else f", {n}" for n in self.params)
         differentiable = self.differentiable and bool(self.differentiable_params)
         refuses = self.differentiable and not differentiable and bool(tensor_params)
@@ -543,15 +537,13 @@ class Operator:
         if self.promote is None:
             return []
         names = self._operand_params()
-        lines = ["final = None"]
+        lines: list[str] = []
         if len(names) == 2:
+            lines.append("final = None")
             a, b = (f"a_{n}" for n in names)
             number_a, number_b = (self.kinds[n] == "number" for n in names)
             if not number_a and not number_b:
-                lines += [
-                    f"if {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and {a}.dtype is BF16:",
-                    f"    {a}, {b}, final = operands({a}, {b})",
-                ]
+                lines += [f"if {a}.dtype is not {b}.dtype:", f"    {a}, {b}, final = operands({a}, {b})"]
             elif number_b:
                 arrays_only = f"{a}.__class__ is not ndarray or " if number_a else ""
                 integer = f" and ({a}.dtype is not I64 or {b}.__class__ is float)" if self.promote != "float" and self.check is None else ""
@@ -559,36 +551,28 @@ class Operator:
                     f"if {b}.__class__ is float or {b}.__class__ is int:",
                     f"    if {arrays_only}{a}.dtype is not F32 and {a}.dtype is not F64{integer}:",
                     f"        {a}, {b}, final = operands({a}, {b})",
-                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and "
-                    f"{a}.dtype is BF16:",
+                    f"elif {arrays_only}{b}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             else:
                 lines += [
-                    f"if {a}.__class__ is not ndarray or {a}.dtype is not {b}.dtype or {a}.dtype is not F32 and {a}.dtype is BF16:",
+                    f"if {a}.__class__ is not ndarray or {a}.dtype is not {b}.dtype:",
                     f"    {a}, {b}, final = operands({a}, {b})",
                 ]
             if self.check is not None:
                 lines = [line.replace(f"{a}, {b}, final = ", f"check({a}, {b}); {a}, {b}, final = ") for line in lines]
+            if self.rounds_number or self.promote == "compare":
+                lines = [line.replace("= operands(", "= rounding_operands(") for line in lines]
             if self.promote == "float":
-                lines = [line.replace("= operands(", "= float_operands(") for line in lines]
+                lines = [line.replace("operands(", "float_operands(") for line in lines]
                 test = f"if getattr({a}, 'dtype', None) in INTEGERS or getattr({b}, 'dtype', None) in INTEGERS:"
                 lines += [
                     test if number_a else f"if {a}.dtype is not F32 and {a}.dtype.kind in 'iub':",
                     f"    {a}, {b} = both_to_float({a}, {b})",
                 ]
-            elif self.promote == "arithmetic":
-                lines = [line.replace("= operands(", f"= {'number_' * self.rounds_number}rounded_operands(") for line in lines]
-            if self.promote == "compare" or self.promote == "arithmetic" and not self.widen:
-                lines = [line.replace(f" or {a}.dtype is not F32 and {a}.dtype is BF16", "") for line in lines]
         elif len(names) == 1 and self.promote == "float":
             a = f"a_{names[0]}"
-            test = f"if {a}.dtype is not F32 and {a}.dtype is not F64"
-            lines += (
-                [f"{test}:", f"    {a}, final = float_operand({a})"]
-                if self.widen
-                else [f"{test} and {a}.dtype in INTEGERS:", f"    {a} = to_float({a})"]
-            )
+            lines = [f"if {a}.dtype is not F32 and {a}.dtype is not F64 and {a}.dtype in INTEGERS:", f"    {a} = to_float({a})"]
         return lines
 
     # --- recording ---------------------------------------------------------------------------------------------
@@ -628,11 +612,16 @@ class Operator:
         names = self._saved_names()
         scope: dict[str, Any] = {"formula": self.joint_formula}
         lines = [f"    {', '.join(names)}, = saved"] if names else []
-        if self.promote in ("arithmetic", "float") and self.outputs == 1 and names and not self.kernel_backward:
-            lines.insert(0, "    if grad.dtype is not F32 and F is arrays and grad.dtype.itemsize == 2 and grad.size > FEW:")
-            lines.insert(1, "        return backward_in_float32(self, grad, saved)")
-            scope |= {"F32": F32, "FEW": FEW, "arrays": arrays, "backward_in_float32": backward_in_float32}
         gradient = "grads" if self.outputs != 1 else "grad"
+        if self.visible > 1 and not self.kernel_backward and not self.view:
+            lines.insert(0, "    if F is arrays and any(g is not None and g.__class__ is ndarray and g.dtype.char in 'eE' for g in grads):")
+            lines.insert(1, "        return backward_in_halves(self, grads, saved)")
+            scope |= {"ndarray": ndarray, "arrays": arrays, "backward_in_halves": backward_in_halves}
+        elif self.visible == 1 and not self.kernel_backward and not self.view:
+            g = gradient
+            lines.insert(0, f"    if {g}.dtype is not F32 and F is arrays and {g}.__class__ is ndarray and {g}.dtype.char in 'eE':")
+            lines.insert(1, f"        return backward_in_halves(self, {g}, saved)")
+            scope |= {"F32": F32, "ndarray": ndarray, "arrays": arrays, "backward_in_halves": backward_in_halves}
         if self.outputs == 0:
             lines += ["    if self.outputs == 1:", "        grads = [grads]"]
         elif self.visible == 1 and self.outputs > 1:
@@ -718,7 +707,8 @@ class Operator:
                     saved.append(f"result[{n[6:] or 0}]")
             elif n in self.tensor_params:
                 kind = self.kinds[n]
-                saved.append(f"a_{n} if {condition} else None" if condition else f"a_{n}")
+                value = f"({n} if {n}.__class__ in NUMBERS else a_{n})" if self.rounds_number and kind == "number" else f"a_{n}"
+                saved.append(f"{value} if {condition} else None" if condition else value)
                 exists = {"optional": f"{n} is not None", "number": f"{n}.__class__ not in NUMBERS"}.get(kind, "")
                 if kind != "list":
                     test = " and ".join(filter(None, (exists, f"({condition})" if condition else "")))
@@ -943,9 +933,10 @@ _SCOPE: dict[str, Any] = {
     "new_node": new_node,
     "grad_mode": grad_mode,
     "edge_of": edge_of,
-    "operands": operands,
-    "float_operand": float_operand,
-    "float_operands": float_operands,
+    "operands": partial(operands, cast=cast),
+    "float_operands": partial(float_operands, cast=cast),
+    "rounding_operands": partial(operands, rounds=True, cast=cast),
+    "rounding_float_operands": partial(float_operands, rounds=True, cast=cast),
     "to_float": to_float,
     "both_to_float": both_to_float,
     "as_array": as_array,
@@ -961,10 +952,7 @@ _SCOPE: dict[str, Any] = {
     "without_memory": without_memory,
     "laid_out": laid_out,
     "cast": cast,
-    "in_float32": in_float32,
-    "rounded_operands": rounded_operands,
-    "number_rounded_operands": number_rounded_operands,
-    "BF16": BF16,
+    "beside_scalar": beside_scalar,
     "legacy_call": legacy_call,
     "REQUIRED": REQUIRED,
     "renamed": renamed,

@@ -37,7 +37,7 @@ def exp2(input: Array, out: Any = None) -> Array:
     return k.exp2(input, out)
 
 
-exp2.derivative(input=lambda F, grad, result: grad * F.conj(result * LN2))
+exp2.derivative(input=lambda F, grad, result: grad * F.conj(result) * LN2)
 
 
 @operator(*_names("expm1"), "special.expm1", promote="float")
@@ -95,8 +95,8 @@ def logaddexp(input: Array, other: Array, out: Any = None) -> Array:
 
 
 logaddexp.derivative(
-    input=lambda F, grad, input, result: grad * F.conj(F.exp(input - result)),
-    other=lambda F, grad, other, result: grad * F.conj(F.exp(other - result)),
+    input=lambda F, grad, input, other: grad / F.conj(F.exp(other - input) + 1.0),
+    other=lambda F, grad, input, other: grad / F.conj(F.exp(input - other) + 1.0),
 )
 
 
@@ -181,12 +181,12 @@ def atan2(input: Array, other: Array, out: Any = None) -> Array:
 
 def _over_square(F: Any, value: Any, input: Any, other: Any) -> Any:
     square = input * input + other * other
-    return F.where(square == 0.0, 0.0, value / square)
+    return F.where(square == 0.0, 0.0, value * F.reciprocal(square))
 
 
 atan2.derivative(
-    input=lambda F, grad, input, other: grad * _over_square(F, other, input, other),
-    other=lambda F, grad, input, other: grad * -_over_square(F, input, input, other),
+    input=lambda F, grad, input, other: _over_square(F, grad * other, input, other),
+    other=lambda F, grad, input, other: _over_square(F, grad * -input, input, other),
 )
 
 
@@ -220,7 +220,7 @@ def sinc(input: Array, out: Any = None) -> Array:
 
 def _sinc_input(F: Any, grad: Any, input: Any) -> Any:
     x = input * math.pi
-    slope = (F.cos(x) * x - F.sin(x)) / (x * input)
+    slope = (F.cos(x) * x - F.sin(x)) / (input * input * math.pi)
     return F.where(input == 0.0, 0.0, grad * F.conj(slope))
 
 

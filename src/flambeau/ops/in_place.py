@@ -12,13 +12,13 @@ from ..autograd.version import UNVERSIONED
 from ..autograd.views import check_in_place, set_history
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, float_operand, float_operands, number_rounded_operands, operands
-from ..kernels.elementwise import cast, to_float32
+from ..core.promotion import can_cast, float_operands, operands
+from ..kernels.elementwise import beside_scalar
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import Tensor
 from .dispatch import handle_overrides, overriding
 from .modes import stacks
-from .running import F32, F64, NUMBERS, UNSUITED, as_array, both_to_float, broadcast_failure, ndarray, raise_overlap, without_memory
+from .running import F32, NUMBERS, UNSUITED, as_array, both_to_float, broadcast_failure, ndarray, raise_overlap, to_float, without_memory
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -96,7 +96,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
             plain = TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
             raise explained(op, name, (input, *args), plain)
         tensors_.append(v)
-    final: Any = None
+    final, rounds = None, op.rounds_number or op.promote == "compare"
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
     if op.promote is not None and len(positions) == 2:
         i, j = positions
@@ -104,15 +104,11 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
             if op.check is not None:
                 op.check(a, b)
-            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b)
-            if final is not None:
-                if op.rounds_number:
-                    values[i], values[j], final = number_rounded_operands(a, b)
-                values[i], values[j] = (to_float32(x) for x in (values[i], values[j]))
+            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b, rounds)
         if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
             values[i], values[j] = both_to_float(values[i], values[j])
-    elif op.promote == "float" and len(positions) == 1 and target.dtype is not F32 and target.dtype is not F64:
-        values[0], final = float_operand(target)
+    elif op.promote == "float" and len(positions) == 1 and target.dtype.kind in "biu":
+        values[0] = to_float(target)
     keep_input = recording and any(n == op.params[0] for n in op._saved_names())
     if keep_input and values[0] is target:
         values[0] = clone_like(target, target)
@@ -130,7 +126,14 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         if direct and 0 not in target.strides:
             result = op.forward(*positional, **keywords, out=target)
         else:
-            result = op.forward(*positional, **keywords)
+            if final is None:
+                result = op.forward(*positional, **keywords)
+            else:
+
+                def compute(a: Any, b: Any) -> Any:
+                    return op.forward(a, b, *positional[2:], **keywords)
+
+                result = beside_scalar(compute, positional[0], positional[1], final, rounds)
             direct = False
     except ValueError:
         failure = broadcast_failure(*(values[i] for i in positions))
@@ -146,7 +149,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         except Exception as found:
             raise explained(op, name, (input, *args), found) from None
     if not direct:
-        result = as_array(result) if final is None else cast(as_array(result), final)
+        result = as_array(result)
         if result.shape != target.shape:
             if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
                 shape = layout.broadcast_shapes(target.shape, result.shape)

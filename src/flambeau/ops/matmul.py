@@ -6,11 +6,15 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import broadcast_shapes, normalize_dim
+from ..core.promotion import rounded
 from ..kernels import matmul as k
+from ..kernels.elementwise import F32, add, cast, multiply, scaled_sum
 from ..kernels.elementwise import outer as outer_kernel
+from ..kernels.pointwise import LOW
 from ..kernels.reduction import sum as sum_kernel
 from ..tensor import Tensor
 from .definition import Array, composite, operator, tensors, write_out
+from .halves import halves
 from .outputs import C_NAMES
 from .running import same_scalar_type
 
@@ -239,8 +243,15 @@ def outer(input: Array, vec2: Array) -> Array:
     return outer_kernel(input, vec2)
 
 
+def _outer_gradient(F: Any, grad: Any, other: Any, first: bool) -> Any:
+    """What a product's gradient sums up to; half precision rounds the products."""
+    if F is halves:
+        return F.sum(grad * (other if first else F.unsqueeze(other, 1)), (1,) if first else (0,))
+    return F.mv(grad if first else F.transpose(grad, 0, 1), F.conj(other))
+
+
 outer.derivative(
-    input=lambda F, grad, vec2: F.mv(grad, F.conj(vec2)), vec2=lambda F, grad, input: F.mv(F.transpose(grad, 0, 1), F.conj(input))
+    input=lambda F, grad, vec2: _outer_gradient(F, grad, vec2, True), vec2=lambda F, grad, input: _outer_gradient(F, grad, input, False)
 )
 
 
@@ -350,12 +361,16 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any =
     if input.dtype is not mat2.dtype or mat1.dtype is not mat2.dtype:
         check_dtypes(input, mat2, "self and mat2 must have the same dtype, but got {} and {}")
         check_dtypes(mat1, mat2, "mat1 and mat2 must have the same dtype, but got {} and {}")
-    product = mm.forward(mat1, mat2)
-    return _combined(input, product, beta, alpha)
+    return _combined(input, mm.forward, mat1, mat2, beta, alpha)
 
 
-def _combined(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
+def _combined(input: Array, factor: Any, a: Array, b: Array, beta: Any, alpha: Any) -> Array:
+    """`beta * input + alpha * factor(a, b)`; in half precision the product and the sum are rounded together."""
+    low = input.dtype.char in LOW and (alpha != 1 or beta != 1)
+    product = factor(cast(a, F32), cast(b, F32)) if low else factor(a, b)
     broadcast_to_product(input, product)
+    if low:
+        return scaled_sum(product, alpha, input, beta, input.dtype, factor is mv.forward)
     if product.dtype.kind in "iu":  # whole numbers are scaled by whole numbers
         alpha, beta = int(alpha), int(beta)
     if alpha != 1:
@@ -405,7 +420,7 @@ def addmv(input: Array, mat: Array, vec: Array, *, beta: Any = 1, alpha: Any = 1
     """`beta * input + alpha * (mat @ vec)`."""
     if input.dtype is not mat.dtype or mat.dtype is not vec.dtype:
         _check_addmv(input, mat, vec)
-    return _combined(input, mv.forward(mat, vec), beta, alpha)
+    return _combined(input, mv.forward, mat, vec, beta, alpha)
 
 
 addmv.derivative(
@@ -418,7 +433,11 @@ addmv.derivative(
 @operator("torch.addr", "Tensor.addr", "Tensor.addr_")
 def addr(input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """`beta * input + alpha * outer(vec1, vec2)`."""
-    return _combined(input, outer.forward(vec1, vec2), beta, alpha)
+    if input.dtype.char in LOW and (alpha != 1 or beta != 1):
+        product = outer.forward(multiply(vec1, rounded(alpha, input.dtype)), vec2)
+        broadcast_to_product(input, product)
+        return product if beta == 0 else add(multiply(input, rounded(beta, input.dtype)), product)
+    return _combined(input, outer.forward, vec1, vec2, beta, alpha)
 
 
 addr.derivative(
@@ -434,7 +453,7 @@ def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha:
     if not input.dtype == batch1.dtype == batch2.dtype:
         words = "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}"
         raise RuntimeError(words.format(*(C_NAMES[SCALAR_NAMES[OF_NUMPY[x.dtype]]] for x in (input, batch1, batch2))))
-    return _combined(input, bmm.forward(batch1, batch2), beta, alpha)
+    return _combined(input, bmm.forward, batch1, batch2, beta, alpha)
 
 
 baddbmm.derivative(
@@ -450,7 +469,11 @@ def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: 
     if input.dtype != batch1.dtype:
         names = [SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (input, batch1)]
         raise RuntimeError("self and mat2 must have the same dtype, but got {} and {}".format(*names))
-    return _combined(input, sum_kernel(bmm.forward(batch1, batch2), (0,)), beta, alpha)
+    if input.dtype.char in LOW and (alpha != 1 or beta != 1) and len(batch1):
+        for a, b in zip(batch1, batch2):
+            input, beta = _combined(input, mm.forward, a, b, beta, alpha), 1
+        return input
+    return _combined(input, lambda a, b: sum_kernel(bmm.forward(a, b), (0,)), batch1, batch2, beta, alpha)
 
 
 def _batched(F: Any, grad: Any, like: Any) -> Any:

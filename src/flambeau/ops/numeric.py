@@ -108,7 +108,7 @@ copysign.derivative(
 )
 
 
-@operator("torch.nextafter", "Tensor.nextafter", "Tensor.nextafter_", promote="arithmetic", widen=False)
+@operator("torch.nextafter", "Tensor.nextafter", "Tensor.nextafter_", promote="arithmetic")
 def nextafter(input: Array, other: Array, out: Any = None) -> Array:
     """The next floating-point number after `input` in the direction of `other`."""
     if input.dtype.kind in "biuc":
@@ -130,7 +130,7 @@ def ldexp(input: Array, other: Array) -> Array:
 
 ldexp.derivative(
     input=lambda F, grad, other: grad * F.conj(F.exp2(other)),
-    other=lambda F, grad, result: grad * F.conj(result * math.log(2.0)),
+    other=lambda F, grad, result: grad * F.conj(result) * math.log(2.0),
 )
 
 
@@ -208,8 +208,8 @@ def hypot(input: Array, other: Array, out: Any = None) -> Array:
 
 
 hypot.derivative(
-    input=lambda F, grad, input, result: grad * (input / result),
-    other=lambda F, grad, other, result: grad * (other / result),
+    input=lambda F, grad, input, result: grad * input / result,
+    other=lambda F, grad, other, result: grad * other / result,
 )
 
 

@@ -122,8 +122,10 @@ _slope_function("mse_slope", k.mse_slope, lambda x, target: (x - target) * 2)
 
 @mse_loss.joint("input", "target")
 def _mse_gradients(F: Any, grad: Any, needs: Any, input: Any, target: Any, reduction: Any) -> Any:
-    slope = F.mse_slope(grad, input, target, reduction)
-    return slope if needs[0] else None, -slope if needs[1] else None
+    return (
+        F.mse_slope(grad, input, target, reduction) if needs[0] else None,
+        F.mse_slope(grad, target, input, reduction) if needs[1] else None,
+    )
 
 
 @composite("F.mse_loss", hot=True)
@@ -176,8 +178,10 @@ _slope_function("smooth_l1_slope", k.smooth_l1_slope, lambda x, target, beta: _c
 
 @smooth_l1.joint("input", "target")
 def _smooth_l1_gradients(F: Any, grad: Any, needs: Any, input: Any, target: Any, reduction: Any, beta: Any) -> Any:
-    slope = F.smooth_l1_slope(grad, input, target, reduction, beta)
-    return slope if needs[0] else None, -slope if needs[1] else None
+    return (
+        F.smooth_l1_slope(grad, input, target, reduction, beta) if needs[0] else None,
+        F.smooth_l1_slope(grad, target, input, reduction, beta) if needs[1] else None,
+    )
 
 
 @composite("F.smooth_l1_loss")
@@ -220,8 +224,10 @@ _slope_function("huber_slope", k.huber_slope, lambda x, target, delta: _clamped(
 
 @huber_loss.joint("input", "target")
 def _huber_gradients(F: Any, grad: Any, needs: Any, input: Any, target: Any, reduction: Any, delta: Any) -> Any:
-    slope = F.huber_slope(grad, input, target, reduction, delta)
-    return slope if needs[0] else None, -slope if needs[1] else None
+    return (
+        F.huber_slope(grad, input, target, reduction, delta) if needs[0] else None,
+        F.huber_slope(grad, target, input, reduction, delta) if needs[1] else None,
+    )
 
 
 @composite("F.huber_loss")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtype import SCALAR_NAMES, complex128, float64, int64
+from ..core.promotion import rounded
 from ..kernels import elementwise as k
 from ..kernels import memory
 from ..kernels.compiler import expression as e
@@ -69,7 +70,6 @@ def beside(x: Any, number: Any) -> Any:
     "Tensor.__iadd__",
     promote="arithmetic",
     rounds_number=True,
-    widen=False,
     takes_numbers=2,
     legacy="alpha",
 )
@@ -105,7 +105,6 @@ def check_subtraction(x: Any, y: Any) -> None:
     "Tensor.__isub__",
     promote="arithmetic",
     rounds_number=True,
-    widen=False,
     check=check_subtraction,
     takes_numbers=2,
     legacy="alpha",
@@ -152,7 +151,6 @@ rsub.native(lambda input, other: other - input)
     "Tensor.__rmul__",
     "Tensor.__imul__",
     promote="arithmetic",
-    widen=False,
     takes_numbers=2,
 )
 def mul(input: Array, other: Array | Number, out: Any = None) -> Array:
@@ -266,7 +264,7 @@ def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> 
 
 remainder.derivative(
     input=lambda F, grad: grad,
-    other=lambda F, grad, input, other: -grad * F.floor(input / other),
+    other=lambda F, grad, input, other: -grad * F.div_rounded(input, other, "floor"),
 )
 
 
@@ -285,7 +283,7 @@ def fmod(input: Array, other: Array | Number, out: Any = None) -> Array:
     return k.fmod(input, other, out)
 
 
-fmod.derivative(input=lambda F, grad: grad, other=lambda F, grad, input, other: -grad * F.trunc(input / other))
+fmod.derivative(input=lambda F, grad: grad, other=lambda F, grad, input, other: -grad * F.div_rounded(input, other, "trunc"))
 
 
 # --- powers ----------------------------------------------------------------------------------------------------
@@ -589,9 +587,8 @@ def clamp_numbers(input: Array, min: Any, max: Any, out: Any = None) -> Array:
             raise NotImplementedError("clamp is not supported for complex types")
         to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
         input = k.cast(input, to) if to != input.dtype else input
-    elif input.dtype.kind == "V":  # with a number of Python's, bfloat16 would become float32
-        low = input.dtype.type
-        min, max = None if min is None else low(min), None if max is None else low(max)
+    elif input.dtype.itemsize == 2:
+        min, max = (bound if bound is None else rounded(bound, input.dtype) for bound in (min, max))
     return k.clamp(input, min, max, out)
 
 
@@ -640,6 +637,7 @@ clamp_tensors.derivative(
     "Tensor.clamp_min",
     "Tensor.clamp_min_",
     promote="arithmetic",
+    rounds_number=True,
     node=lambda input, min: f"ClampMinBackward{1 - _is_number(min)}",
 )
 def clamp_min(input: Array, min: Array | Number, out: Any = None) -> Array:
@@ -661,6 +659,7 @@ clamp_min.derivative(
     "Tensor.clamp_max",
     "Tensor.clamp_max_",
     promote="arithmetic",
+    rounds_number=True,
     node=lambda input, max: f"ClampMaxBackward{1 - _is_number(max)}",
 )
 def clamp_max(input: Array, max: Array | Number, out: Any = None) -> Array:

@@ -13,6 +13,7 @@ from ..core.return_types import return_type
 from ..kernels import hashing, memory
 from ..kernels import reduction as k
 from ..kernels.elementwise import exact_sqrt, subtract
+from ..kernels.halves import Half, bare, seen
 from ..kernels.memory import broadcast
 from ..tensor import PLAIN, Tensor
 from .creation import numpy_dtype
@@ -72,6 +73,8 @@ def count_of(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
 
 def expand_reduced(F: Any, grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """The gradient of a reduction with its reduced dimensions back, broadcast over them."""
+    if grad.__class__ is Half:
+        return seen(expand_reduced(arrays, bare(grad), shape, dim, keepdim))
     over_arrays = F is arrays
     if over_arrays and grad.__class__ is not ndarray:
         grad = as_array(grad)
@@ -398,9 +401,7 @@ def var_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
 
 
 def _centred(F: Any, input: Any, dim: Any) -> Any:
-    axes = axes_of(dim, len(input.shape))
-    count = count_of(input.shape, axes)
-    return input - F.sum(input, axes, True) / count
+    return input - F.mean(input, axes_of(dim, len(input.shape)), True)
 
 
 def _var_derivative(F: Any, grad: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -550,8 +551,9 @@ def vector_norm(input: Array, ord: Any = 2, dim: Any = None, keepdim: Any = Fals
 
 def _norm_derivative(F: Any, grad: Any, input: Any, result: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     p, shape = float(ord), tuple(input.shape)
-    if p == 2:  # what is divided is as small as the result
-        return input * expand_reduced(F, F.masked_fill_zero(grad / result, result), shape, dim, keepdim)
+    if p == 2:
+        full = expand_reduced(F, F.where(result == 0.0, math.inf, result), shape, dim, keepdim)  # of nothing but zeros, zeros
+        return input / full * expand_reduced(F, grad, shape, dim, keepdim)
     grad, full = expand_reduced(F, grad, shape, dim, keepdim), expand_reduced(F, result, shape, dim, keepdim)
     if p == 0:
         return None

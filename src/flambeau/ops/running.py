@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.node import Node, Output, arrays, next_sequence
+from ..autograd.node import Node, Output, next_sequence
 from ..autograd.version import remembered_version, shared_version
 from ..autograd.views import make_view
-from ..core import dtype as dtypes
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
 from ..kernels import memory
-from ..kernels.elementwise import cast
+from ..kernels.halves import bare, seen
 from ..tensor import PLAIN, wrap
+from .halves import halves
 from .modes import stacks
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ Array = Any  # an ndarray, or a meta array
 Number = int | float | bool | complex
 NUMBERS: Any = frozenset((int, float, bool, complex))
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
-BF16 = dtypes.bfloat16.numpy
 INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
 
@@ -124,12 +123,9 @@ def call_node_hooks(node: Node) -> None:
         hook(node)
 
 
-def backward_in_float32(node: Node, grad: Any, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-    """`node.apply` for large arrays in half precision: NumPy, which computes what formulas say with Python's operators, is slow there."""
-    low, float32 = grad.dtype, dtypes.float32.numpy
-    wide = tuple(cast(x, float32) if x.__class__ is np.ndarray and x.dtype is low else x for x in saved)
-    found = node.apply(arrays, cast(grad, float32), wide)
-    return tuple(x if x is None else cast(x, low) for x in found)
+def backward_in_halves(node: Node, grad: Any, saved: tuple[Any, ...]) -> Any:
+    """`node.apply` in half precision: every operation of the formula is a kernel that rounds its result, as in PyTorch."""
+    return [bare(x) for x in node.apply(halves, seen(grad), tuple([seen(x) for x in saved]))]
 
 
 def refuse(x: Any, name: str) -> None:

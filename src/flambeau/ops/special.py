@@ -39,7 +39,7 @@ def _function(
 
     forward.__name__ = name
     forward.__doc__ = text
-    return operator(*public, promote="float", node=node, widen=low, **options)(forward)
+    return operator(*public, promote="float", node=node, **options)(forward)
 
 
 # --- error functions and the normal distribution ---------------------------------------------------------------
@@ -76,7 +76,14 @@ ndtr = _function(
     "erf_vml_cpu",
     node="MulBackward1",
 )
-ndtr.derivative(input=lambda F, grad, input: grad * (F.exp(input * input * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))))
+
+
+def _ndtr_input(F: Any, grad: Any, input: Any) -> Any:
+    t = input * math.sqrt(0.5)  # of (1 + erf(t)) / 2
+    return (F.exp(-(t * t)) * (2.0 / SQRT_PI)) * (grad * 0.5) * math.sqrt(0.5)
+
+
+ndtr.derivative(input=_ndtr_input)
 
 log_ndtr = _function("special_log_ndtr", ["special.log_ndtr"], special.log_ndtr, "The logarithm of `ndtr`, exact far out.", low=False)
 log_ndtr.derivative(input=lambda F, grad, input: grad / F.special_erfcx(input * -math.sqrt(0.5)) * math.sqrt(2.0 / math.pi))
@@ -85,7 +92,7 @@ ndtri = _function("special_ndtri", ["special.ndtri"], special.ndtri, "The invers
 ndtri.derivative(input=lambda F, grad, result: grad * (F.exp(result * result * 0.5) * math.sqrt(2.0 * math.pi)))
 
 entr = _function("special_entr", ["special.entr"], special.entr, "`-x log(x)`, 0 at 0 and minus infinity below.")
-entr.derivative(input=lambda F, grad, input: grad * (-1.0 - F.log(input)))
+entr.derivative(input=lambda F, grad, input: grad * -(F.log(input) + 1.0))
 
 
 # --- gamma functions -------------------------------------------------------------------------------------------
@@ -221,7 +228,7 @@ zeta.derivative(
 )
 
 
-@operator(*everywhere("xlogy", function_in_place=True), "special.xlogy", promote="float", node=_numbered("Xlogy"))
+@operator(*everywhere("xlogy", function_in_place=True), "special.xlogy", promote="float", rounds_number=True, node=_numbered("Xlogy"))
 def xlogy(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
     """`input * log(other)`, and 0 where `input` is 0 unless `other` is NaN."""
     _real(input, other, "xlogy_cpu")
@@ -230,11 +237,11 @@ def xlogy(input: Array | Number, other: Array | Number, out: Any = None) -> Arra
 
 xlogy.derivative(
     input=lambda F, grad, input, other: F.where((input == 0.0) & (other <= 0.0), 0.0, F.xlogy(grad, other)),
-    other=lambda F, grad, input, other: grad * (input / other),
+    other=lambda F, grad, input, other: grad * input / other,
 )
 
 
-@operator("special.xlog1py", promote="float", node=_numbered("SpecialXlog1Py"))
+@operator("special.xlog1py", promote="float", rounds_number=True, node=_numbered("SpecialXlog1Py"))
 def xlog1py(input: Array | Number, other: Array | Number, out: Any = None) -> Array:
     """`input * log(1 + other)`, and 0 where `input` is 0 unless `other` is NaN."""
     _real(input, other, "xlog1py_cpu")
@@ -243,7 +250,7 @@ def xlog1py(input: Array | Number, other: Array | Number, out: Any = None) -> Ar
 
 xlog1py.derivative(
     input=lambda F, grad, input, other: F.where((input == 0.0) & (other <= -1.0), 0.0, F.xlog1py(grad, other)),
-    other=lambda F, grad, input, other: grad * (input / (other + 1.0)),
+    other=lambda F, grad, input, other: grad * input / (other + 1.0),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .expression import Expression, binary, cast
+from .expression import Expression, binary, cast, compare, where
 from .llvm import COMPUTED, LLVM_TYPE, STORAGE, Array, Block, Row, literal
 from .sized import sized_module, take_sizes
 
@@ -133,8 +133,9 @@ finished:
             for lane in range(lanes):
                 x = Expression("load", COMPUTED.get(stored, stored), f"%{label}_row{lane}", j, stored, "1")
                 values.append(self.element(x, *extras))
+            join = self._joined if stored != "f16" else self._chosen
             while len(values) > 1:  # pairwise, in the type of the elements
-                values = [self._joined(a, b) for a, b in zip(values[::2], values[1::2])]
+                values = [join(a, b) for a, b in zip(values[::2], values[1::2])]
             at = block.emit(f"getelementptr {kind}, ptr %sums, i64 {j}")
             old = block.emit(f"load {kind}, ptr {at}")
             joined = self._joined(Expression("named", accumulator, old), cast(values[0], accumulator))
@@ -213,3 +214,10 @@ write:
 
     def _joined(self, a: Expression, b: Expression) -> Expression:
         return a + b if self.combine == "sum" else binary(self.combine, a, b)
+
+    def _chosen(self, a: Expression, b: Expression) -> Expression:
+        """The same of float16: LLVM would take the larger of these as such, one by one."""
+        if self.combine == "sum":
+            return a + b
+        first = a > b if self.combine == "maximum" else a < b
+        return where(first | compare("ne", a, a), a, b)

@@ -23,7 +23,7 @@ from ..compiler.expression import (
     vector_log1p,
     where,
 )
-from .elementwise import LIGHT
+from .elementwise import LIGHT, of_several
 
 GRAIN = 32768
 _BETA, _KAPPA = math.sqrt(2 / math.pi), 0.044715
@@ -67,8 +67,8 @@ def logarithm_of_sigmoid(x: Any) -> Any:
     return minimum(x, 0.0) - vector_log1p(exp_of_negative(-e.absolute(x)))
 
 
-def _log_sigmoid_backward(grad: Any, x: Any) -> Any:
-    small = exp_of_negative(-e.absolute(x))
+def _log_sigmoid_backward(grad: Any, x: Any, rounded: Any) -> Any:
+    small = rounded(exp_of_negative(-e.absolute(x)))
     share = small / (small + 1.0)
     return where(x < 0.0, 1.0 - share, share) * grad
 
@@ -103,7 +103,12 @@ leaky_relu = _map("leaky_relu", lambda x, slope: where(x > 0.0, x, x * slope), n
 hardsigmoid = _map("hardsigmoid", lambda x: minimum(maximum(x + 3.0, 0.0), 6.0) / 6.0, grain=LIGHT)
 hardtanh_backward = _map("hardtanh_backward", lambda grad, x, low, high: where((x > low) & (x < high), grad, 0.0), 2, 2, LIGHT)
 hardshrink = _map("hardshrink", lambda x, bound: where(e.absolute(x) <= bound, 0.0, x), numbers=1, grain=LIGHT)
-softshrink = _map("softshrink", lambda x, bound: where(x > bound, x - bound, where(x < -bound, x + bound, x * 0.0)), numbers=1, grain=LIGHT)
+softshrink = _map(
+    "softshrink",
+    lambda x, bound: where(x > bound, x - bound, where(x < -bound, x + bound, where(x.equals(x), 0.0, x))),
+    numbers=1,
+    grain=LIGHT,
+)
 shrink_backward = _map("shrink_backward", lambda grad, x, bound: where(e.absolute(x) > bound, grad, 0.0), 2, 1, LIGHT)
 prelu = _map("prelu", lambda x, weight: where(x > 0.0, x, weight * x), 2, grain=LIGHT)
 threshold = _map("threshold", lambda x, bound, value: where(x <= bound, value, x), numbers=2, grain=LIGHT)
@@ -119,8 +124,8 @@ def _mish_backward(grad: Any, x: Any) -> Any:
     return grad * (t + x * sigmoid(x) * (1.0 - t * t))
 
 
-def _glu_gate_backward(grad: Any, x: Any, gate: Any) -> Any:
-    s = sigmoid(gate)
+def _glu_gate_backward(grad: Any, x: Any, gate: Any, rounded: Any) -> Any:
+    s = rounded(sigmoid(gate))
     return (1.0 - s) * s * x * grad
 
 
@@ -132,9 +137,10 @@ hardswish_backward = _map(
     "hardswish_backward", lambda grad, x: where(x <= -3.0, 0.0, where(x < 3.0, grad * (x / 3.0 + 0.5), grad)), 2, grain=LIGHT
 )
 softplus_backward = _map("softplus_backward", _softplus_backward, 2, 2)
-log_sigmoid_backward = _map("log_sigmoid_backward", _log_sigmoid_backward, 2)
+log_sigmoid_backward = of_several("log_sigmoid_backward", _log_sigmoid_backward, 2, 0, GRAIN, True)
+glu_first_backward = of_several("glu_first_backward", lambda grad, gate, rounded: rounded(sigmoid(gate)) * grad, 2, 0, GRAIN, True)
 glu = _map("glu", lambda x, gate: x * sigmoid(gate), 2)
-glu_gate_backward = _map("glu_gate_backward", _glu_gate_backward, 3)
+glu_gate_backward = of_several("glu_gate_backward", _glu_gate_backward, 3, 0, GRAIN, True)
 
 
 def _scale_by_mask(row: Any, out: Any, x: Any, mask: Any, scale: Any) -> None:

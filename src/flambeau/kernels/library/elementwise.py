@@ -33,6 +33,19 @@ def _sqrt(row: Any, out: Any, x: Any) -> None:
     row.each(body)
 
 
+def condition(name: str, compute: Callable[[Any], Any]) -> Kernel:
+    """`out = compute(x)`, whether something is so."""
+
+    def build(row: Any, out: Any, x: Any) -> None:
+        def body(i: Any) -> None:
+            out[i] = compute(x[i])
+
+        row.each(body)
+
+    build.__name__ = name
+    return Kernel(build, "out:i1 x:f", 0, False, True, LIGHT)
+
+
 def periodic(name: str) -> Kernel:
     """sin, cos or tan: where all numbers of a stretch are below 2^30, which is nearly always, without what the others need."""
 
@@ -80,35 +93,61 @@ def binary(name: str, compute: Callable[[Any, Any], Any], result: str = "f", gra
     )
 
 
-def division(name: str, rest: Callable[[Any, Any, Any], Any]) -> tuple[Kernel, Kernel, Kernel]:
-    """`binary` of what is left of x divided by y: exact, by a fused product where all quotients of a stretch are small, else by the
-    C library. `rest(r, x, y)` makes the result of fmod(x, y)."""
+def rounding(name: str, compute: Callable[..., Any], numbers: bool = False, grain: int = LIGHT) -> tuple[Kernel, Kernel, Kernel]:
+    """`binary` of `compute(x, y, rounded)`: see `division`. numbers: whether steps are rounded beside a number, too."""
 
-    def loops(row: Any, out: Any, x: Callable[[Any], Any], y: Callable[[Any], Any]) -> None:
+    def version(of: Callable[..., Callable[[Any], Any]], label: str, parameters: str, count: int) -> Kernel:
+        def build(row: Any, out: Any, *operands: Any) -> None:
+            stored = out.stored if numbers or not count else out.type
+
+            def body(i: Any) -> None:
+                out[i] = compute(*of(*operands)(i), lambda value: e.rounded(value, stored))
+
+            row.each(body)
+
+        build.__name__ = label
+        return Kernel(build, parameters, count, False, True, grain)
+
+    return (
+        version(lambda x, y: lambda i: (x[i], y[i]), name, "out:f x:f y:f", 0),
+        version(lambda x, y: lambda i: (x[i], y), f"{name}_number", "out:f x:f", 1),
+        version(lambda y, x: lambda i: (x, y[i]), f"number_{name}", "out:f y:f", 1),
+    )
+
+
+def division(name: str, rest: Callable[..., Any]) -> tuple[Kernel, Kernel, Kernel]:
+    """`binary` of what is left of x divided by y: exact, by a fused product where all quotients of a stretch are small, else by the
+    C library. `rest(r, x, y, rounded)` makes the result of fmod(x, y); `rounded` is what half precision makes of a step on the way, where
+    no operand is a number."""
+
+    def loops(row: Any, out: Any, x: Callable[[Any], Any], y: Callable[[Any], Any], stored: str) -> None:
+        def rounded(value: Any) -> Any:
+            return e.rounded(value, stored)
+
         def quick(i: Any) -> None:
             a, b = x(i), y(i)
             size, unit = e.absolute(a), e.absolute(b)
             r = e.fma(-e.trunc(size / unit), unit, size)
             r = e.where(r < 0.0, r + unit, r)  # the quotient was rounded up to a whole number
             r = e.where(unit.equals(math.inf), e.where(size < math.inf, size, math.nan), r)
-            out[i] = rest(e.copysign(r, a), a, b)
+            out[i] = rest(e.copysign(r, a), a, b, rounded)
 
         def slow(i: Any) -> None:
             a, b = x(i), y(i)
-            out[i] = rest(e.binary("rem", a, b), a, b)
+            out[i] = rest(e.binary("rem", a, b), a, b, rounded)
 
         huge = row.once(row.max(lambda i: e.absolute(x(i)) / e.absolute(y(i))) >= 2.0**22)
         row.each(slow, huge)
         row.each(quick, huge ^ True)
 
     def arrays(row: Any, out: Any, x: Any, y: Any) -> None:
-        loops(row, out, lambda i: x[i], lambda i: y[i])
+        loops(row, out, lambda i: x[i], lambda i: y[i], out.stored)
 
     def number_behind(row: Any, out: Any, x: Any, y: Any) -> None:
-        loops(row, out, lambda i: x[i], lambda i: y)
+        loops(row, out, lambda i: x[i], lambda i: y, out.type)
 
     def number_before(row: Any, out: Any, y: Any, x: Any) -> None:
-        loops(row, out, lambda i: x, lambda i: y[i])
+        loops(row, out, lambda i: x, lambda i: y[i], out.type)
 
     arrays.__name__, number_behind.__name__, number_before.__name__ = name, f"{name}_number", f"number_{name}"
     return (
@@ -118,10 +157,31 @@ def division(name: str, rest: Callable[[Any, Any, Any], Any]) -> tuple[Kernel, K
     )
 
 
-def _with_sign_of_divisor(r: Any, x: Any, y: Any) -> Any:
+def _with_sign_of_divisor(r: Any, x: Any, y: Any, rounded: Any) -> Any:
     """The remainder that lies between 0 and y; 0 has the sign of x."""
     opposite = e.where(y < 0.0, e.constant(1.0, r.type), -1.0) * r > 0.0
     return e.where(opposite, r + y, r)
+
+
+def _whole_quotient(r: Any, x: Any, y: Any, rounded: Any) -> Any:
+    """The quotient rounded down, by what the division leaves, as Python's `//` has it; of 0 the plain quotient."""
+    plain = rounded(x / y)
+    quotient = rounded(rounded(x - r) / y)
+    opposite = e.where(y < 0.0, e.constant(1.0, r.type), -1.0) * r > 0.0
+    quotient = e.where(opposite, rounded(quotient - 1.0), quotient)
+    whole = e.floor(quotient)
+    whole = e.where(quotient - whole > 0.5, rounded(whole + 1.0), whole)
+    whole = e.where(quotient.equals(0.0), e.copysign(e.constant(0.0, r.type), plain), whole)
+    return e.where(y.equals(0.0), plain, whole)
+
+
+def _whole(x: Any) -> Any:
+    return e.copysign(e.trunc(x), x)
+
+
+def _product_or_zero(x: Any, y: Any, log: Any) -> Any:
+    """x times the logarithm of what y is, 0 where x is 0 unless y is NaN."""
+    return e.where(x.equals(0.0) & y.equals(y), e.constant(0.0, x.type), x * log)
 
 
 def _log_of_sum(x: Any, y: Any) -> Any:
@@ -173,10 +233,19 @@ less = binary("less", lambda x, y: x < y, "i1")
 less_equal = binary("less_equal", lambda x, y: x <= y, "i1")
 greater = binary("greater", lambda x, y: x > y, "i1")
 greater_equal = binary("greater_equal", lambda x, y: x >= y, "i1")
+logical_and = binary("logical_and", lambda x, y: e.compare("ne", x, 0.0) & e.compare("ne", y, 0.0), "i1")
+logical_or = binary("logical_or", lambda x, y: e.compare("ne", x, 0.0) | e.compare("ne", y, 0.0), "i1")
+logical_xor = binary("logical_xor", lambda x, y: e.compare("ne", x, 0.0) ^ e.compare("ne", y, 0.0), "i1")
+fmax = binary("fmax", lambda x, y: e.where(x > y, x, e.where(y.equals(y), y, x)))
+fmin = binary("fmin", lambda x, y: e.where(x < y, x, e.where(y.equals(y), y, x)))
 power = binary("power", e.power, grain=GRAIN)
 arctan2 = binary("arctan2", e.atan2, grain=GRAIN)
-fmod = division("fmod", lambda r, x, y: r)
+fmod = division("fmod", lambda r, x, y, rounded: r)
 remainder = division("remainder", _with_sign_of_divisor)
+floor_divide = division("floor_divide", _whole_quotient)
+trunc_divide = rounding("trunc_divide", lambda x, y, rounded: _whole(rounded(x / y)))
+xlogy = rounding("xlogy", lambda x, y, rounded: _product_or_zero(x, y, rounded(e.log(y))), True, GRAIN)
+xlog1py = rounding("xlog1py", lambda x, y, rounded: _product_or_zero(x, y, rounded(e.log1p(y))), True, GRAIN)
 logaddexp = binary("logaddexp", _log_of_sum, grain=GRAIN)
 logaddexp2 = binary("logaddexp2", _log2_of_sum, grain=GRAIN)
 hypot = binary("hypot", _hypotenuse, grain=GRAIN)
@@ -190,7 +259,18 @@ reciprocal = unary("reciprocal", lambda x: 1.0 / x, LIGHT)
 sqrt = Kernel(_sqrt, "out:f x:f", 0, False, True, LIGHT)
 exact_sqrt = unary("exact_sqrt", e.sqrt, LIGHT)
 sign = unary("sign", lambda x: e.where(x > 0.0, e.constant(1.0, x.type), e.where(x < 0.0, e.constant(-1.0, x.type), 0.0)), LIGHT)
+# LLVM would round float16 as such, one by one, if it did not see the sign put back.
+floor = unary("floor", lambda x: e.copysign(e.floor(x), x), LIGHT)
+ceil = unary("ceil", lambda x: e.copysign(e.ceil(x), x), LIGHT)
+trunc = unary("trunc", lambda x: e.copysign(e.trunc(x), x), LIGHT)
+rint = unary("rint", lambda x: e.copysign(e.rint(x), x), LIGHT)
 frac = unary("frac", lambda x: x - e.trunc(x), LIGHT)
+
+angle = unary("angle", lambda x: e.where(x < 0.0, e.constant(math.pi, x.type), e.where(x.equals(x), e.constant(0.0, x.type), x)), LIGHT)
+isnan = condition("isnan", lambda x: e.compare("ne", x, x))
+isinf = condition("isinf", lambda x: e.absolute(x).equals(math.inf))
+isfinite = condition("isfinite", lambda x: e.absolute(x) < math.inf)
+signbit = condition("signbit", lambda x: e.copysign(e.constant(1.0, x.type), x) < 0.0)
 
 exp = unary("exp", e.exp)
 exp2 = unary("exp2", e.exp2)
@@ -241,6 +321,11 @@ where_else_number = Kernel(_where_else_number, "out:f condition:i1 x:f", 1, Fals
 where_number = Kernel(_where_number, "out:f condition:i1 y:f", 1, False, True, LIGHT)
 
 
+def _held(value: Any, low: Any, high: Any) -> Any:
+    """Not below `low`, then not above `high`; NaN if any is."""
+    return _smaller(_larger(value, low), high)
+
+
 def _clamp(row: Any, out: Any, x: Any, low: Any, high: Any) -> None:
     def body(i: Any) -> None:
         value = x[i]
@@ -271,12 +356,14 @@ sigmoid_backward = Kernel(_sigmoid_backward, "out:f grad:f y:f", 0, False, True,
 tanh_backward = Kernel(_tanh_backward, "out:f grad:f y:f", 0, False, True, LIGHT)
 
 
-def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int, grain: int = LIGHT) -> Kernel:
-    """`out = compute(x, ..., number, ...)`."""
+def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int, grain: int = LIGHT, steps: bool = False) -> Kernel:
+    """`out = compute(x, ..., number, ...)`. `steps`: a last argument `rounded` is what half precision makes of a step on the way."""
 
     def build(row: Any, out: Any, *operands: Any) -> None:
+        more = (lambda value: e.rounded(value, out.stored),) if steps else ()
+
         def body(i: Any) -> None:
-            out[i] = compute(*[x[i] for x in operands[:arrays]], *operands[arrays:])
+            out[i] = compute(*[x[i] for x in operands[:arrays]], *operands[arrays:], *more)
 
         row.each(body)
 
@@ -284,6 +371,7 @@ def of_several(name: str, compute: Callable[..., Any], arrays: int, numbers: int
     return Kernel(build, " ".join(["out:f", *[f"x{i}:f" for i in range(arrays)]]), numbers, False, True, grain)
 
 
+clamp_between = of_several("clamp_between", _held, 3, 0)
 add_scaled = of_several("add_scaled", lambda x, y, alpha: e.multiply_add(y, alpha, x), 2, 1)
 add_product = of_several("add_product", lambda x, a, b, value: e.multiply_add(a * value, b, x), 3, 1)
 add_quotient = of_several("add_quotient", lambda x, a, b, value: x + a * value / b, 3, 1)

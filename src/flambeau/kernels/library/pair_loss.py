@@ -1,68 +1,98 @@
-"""Losses between an input and a target, element by element, and their slopes: the derivatives by the input times a number."""
+"""Losses between an input and a target, element by element, and their gradients by the input.
+
+Each goes the way of PyTorch's: `rounded` stands where a step on the way is stored, which half precision rounds.
+"""
 
 from typing import Any
 
+from ..compiler import expression as e
 from ..compiler.expression import absolute, exp, log, log1p, maximum, minimum, sigmoid, where
 from .activation import logarithm_of_sigmoid
 from .elementwise import GRAIN, of_several
 
 
-def _smooth_l1(x: Any, target: Any, beta: Any) -> Any:
-    d = absolute(x - target)
-    return where(d < beta, d * 0.5 * d / beta, d - beta * 0.5)
+def _squared_error(x: Any, target: Any, rounded: Any) -> Any:
+    d = rounded(x - target)
+    return d * d
 
 
-def _huber(x: Any, target: Any, delta: Any) -> Any:
-    d = absolute(x - target)
-    return where(d <= delta, d * 0.5 * d, (d - delta * 0.5) * delta)
+def _smooth_l1(x: Any, target: Any, beta: Any, rounded: Any) -> Any:
+    d = rounded(absolute(x - target))
+    return where(d < beta, rounded(rounded(d * 0.5) * d) / beta, d - rounded(beta * 0.5))
 
 
-def _clamped(x: Any, bound: Any) -> Any:
-    return minimum(maximum(x, -bound), bound)
+def _huber(x: Any, target: Any, delta: Any, rounded: Any) -> Any:
+    d = rounded(absolute(x - target))
+    return where(d <= delta, rounded(d * 0.5) * d, rounded(d - rounded(delta * 0.5)) * delta)
 
 
-def _soft_margin_slope(x: Any, target: Any, scale: Any) -> Any:
-    z = exp(-target * x)
-    return -target * z / (z + 1.0) * scale
+def _unrounded(compute: Any) -> Any:
+    """The same in one step."""
+    return lambda *operands: compute(*operands, lambda value: value)
 
 
-def _bce(x: Any, target: Any) -> Any:
-    return (target - 1.0) * maximum(log1p(-x), -100.0) - target * maximum(log(x), -100.0)
+def _huber_slope(grad: Any, x: Any, target: Any, delta: Any, norm: Any, rounded: Any) -> Any:
+    d = rounded(x - target)
+    return where(absolute(d) <= delta, rounded(d * norm), e.copysign(rounded(delta * norm), d)) * grad
 
 
-def _weighted_slope(x: Any, target: Any, pos_weight: Any, scale: Any) -> Any:
-    positive = pos_weight * target
-    return ((positive + 1.0 - target) * sigmoid(x) - positive) * scale
+def _soft_margin_slope(grad: Any, x: Any, target: Any, norm: Any, rounded: Any) -> Any:
+    z = rounded(exp(rounded(-target * x)))
+    return rounded(rounded(rounded(target * z) * -norm) / rounded(z + 1.0)) * grad
 
 
-squared_error = of_several("squared_error", lambda x, target: (x - target) * (x - target), 2, 0)
-squared_error_slope = of_several("squared_error_slope", lambda x, target, scale: (x - target + (x - target)) * scale, 2, 1)
-smooth_l1 = of_several("smooth_l1", _smooth_l1, 2, 1)
+def _bce(x: Any, target: Any, rounded: Any) -> Any:
+    first = rounded(rounded(target - 1.0) * maximum(rounded(log1p(-x)), -100.0))
+    return first - rounded(target * maximum(rounded(log(x)), -100.0))
+
+
+def _bce_slope(grad: Any, x: Any, target: Any, rounded: Any) -> Any:
+    spread = rounded(maximum(rounded(rounded(1.0 - x) * x), 1e-12))
+    return rounded(grad * rounded(x - target)) / spread
+
+
+def _bce_logits(x: Any, target: Any, rounded: Any) -> Any:
+    return rounded(rounded(1.0 - target) * x) - rounded(logarithm_of_sigmoid(x))
+
+
+def _bce_logits_weighted(x: Any, target: Any, pos_weight: Any, rounded: Any) -> Any:
+    weight = rounded(rounded(rounded(pos_weight - 1.0) * target) + 1.0)
+    return rounded(rounded(1.0 - target) * x) - rounded(weight * rounded(logarithm_of_sigmoid(x)))
+
+
+def _weighted_slope(grad: Any, x: Any, target: Any, pos_weight: Any, rounded: Any) -> Any:
+    positive = rounded(pos_weight * target)
+    return rounded(rounded(rounded(rounded(positive + 1.0) - target) * rounded(sigmoid(x))) - positive) * grad
+
+
+def _weighted_target_slope(grad: Any, x: Any, pos_weight: Any, rounded: Any) -> Any:
+    return rounded(rounded(logarithm_of_sigmoid(-x)) - rounded(pos_weight * rounded(logarithm_of_sigmoid(x)))) * grad
+
+
+squared_error = of_several("squared_error", _squared_error, 2, 0, steps=True)
+squared_error_slope = of_several(
+    "squared_error_slope", lambda grad, x, target, norm, rounded: rounded(rounded(x - target) * norm) * grad, 3, 1, steps=True
+)
+smooth_l1 = of_several("smooth_l1", _smooth_l1, 2, 1, steps=True)
+smooth_l1_at_once = of_several("smooth_l1_at_once", _unrounded(_smooth_l1), 2, 1)
 smooth_l1_slope = of_several(
-    "smooth_l1_slope", lambda x, target, beta, scale: minimum(maximum((x - target) / beta, -1.0), 1.0) * scale, 2, 2
+    "smooth_l1_slope", lambda grad, x, target, beta, norm: minimum(maximum((x - target) / beta, -1.0), 1.0) * norm * grad, 3, 2
 )
-huber = of_several("huber", _huber, 2, 1)
-huber_slope = of_several("huber_slope", lambda x, target, delta, scale: _clamped(x - target, delta) * scale, 2, 2)
-soft_margin = of_several("soft_margin", lambda x, target: log1p(exp(-target * x)), 2, 0, GRAIN)
-soft_margin_slope = of_several("soft_margin_slope", _soft_margin_slope, 2, 1, GRAIN)
-bce = of_several("bce", _bce, 2, 0, GRAIN)
-bce_slope = of_several("bce_slope", lambda x, target, scale: (x - target) / maximum((1.0 - x) * x, 1e-12) * scale, 2, 1)
-bce_target_slope = of_several("bce_target_slope", lambda x, scale: (log1p(-x) - log(x)) * scale, 1, 1, GRAIN)
-bce_logits = of_several("bce_logits", lambda x, target: (1.0 - target) * x - logarithm_of_sigmoid(x), 2, 0, GRAIN)
-bce_logits_slope = of_several("bce_logits_slope", lambda x, target, scale: (sigmoid(x) - target) * scale, 2, 1, GRAIN)
-bce_logits_weighted = of_several(
-    "bce_logits_weighted",
-    lambda x, target, pos_weight: (1.0 - target) * x - logarithm_of_sigmoid(x) * ((pos_weight - 1.0) * target + 1.0),
-    3,
-    0,
-    GRAIN,
+huber = of_several("huber", _huber, 2, 1, steps=True)
+huber_at_once = of_several("huber_at_once", _unrounded(_huber), 2, 1)
+huber_slope = of_several("huber_slope", _huber_slope, 3, 2, steps=True)
+soft_margin = of_several("soft_margin", lambda x, target, rounded: log1p(rounded(exp(rounded(-x * target)))), 2, 0, GRAIN, True)
+soft_margin_slope = of_several("soft_margin_slope", _soft_margin_slope, 3, 1, GRAIN, True)
+bce = of_several("bce", _bce, 2, 0, GRAIN, True)
+bce_slope = of_several("bce_slope", _bce_slope, 3, 0, steps=True)
+bce_target_slope = of_several(
+    "bce_target_slope", lambda grad, x, rounded: grad * rounded(rounded(log1p(-x)) - rounded(log(x))), 2, 0, GRAIN, True
 )
-bce_logits_weighted_slope = of_several("bce_logits_weighted_slope", _weighted_slope, 3, 1, GRAIN)
-bce_logits_target_slope = of_several("bce_logits_target_slope", lambda x, scale: -x * scale, 1, 1)
-bce_logits_weighted_target_slope = of_several(
-    "bce_logits_weighted_target_slope",
-    lambda x, pos_weight, scale: (logarithm_of_sigmoid(-x) - pos_weight * logarithm_of_sigmoid(x)) * scale,
-    2,
-    1,
-    GRAIN,
+bce_logits = of_several("bce_logits", _bce_logits, 2, 0, GRAIN, True)
+bce_logits_slope = of_several(
+    "bce_logits_slope", lambda grad, x, target, rounded: rounded(rounded(sigmoid(x)) - target) * grad, 3, 0, GRAIN, True
 )
+bce_logits_weighted = of_several("bce_logits_weighted", _bce_logits_weighted, 3, 0, GRAIN, True)
+bce_logits_weighted_slope = of_several("bce_logits_weighted_slope", _weighted_slope, 4, 0, GRAIN, True)
+bce_logits_target_slope = of_several("bce_logits_target_slope", lambda grad, x: -x * grad, 2, 0)
+bce_logits_weighted_target_slope = of_several("bce_logits_weighted_target_slope", _weighted_target_slope, 3, 0, GRAIN, True)

@@ -12,38 +12,38 @@ GRAIN = 1 << 15
 
 
 @cache
-def running(kind: str, product: bool, backwards: bool = False) -> Callable[..., Any]:
-    """`kernel(out, x, outer, n, inner)` for arrays of "f32" or "f64"; `backwards`: from the end."""
+def running(kind: str, product: bool, backwards: bool = False, wide: str = "double") -> Callable[..., Any]:
+    """`kernel(out, x, outer, n, inner)` for arrays of "f32" or "f64"; `backwards`: from the end. wide: the type it adds up in."""
     element = ELEMENT[kind]
     code = Code("running", "out x n:i64 inner:i64 blocks:i64 begin:i64 end:i64")
     out, x, n, inner, blocks, begin, end = code.arguments
     first = 1.0 if product else 0.0
 
     def step(before: Value, at: Value) -> Value:
-        value = code.convert(code.load(element, x, at), "double")
+        value = code.convert(code.load(element, x, at), wide)
         after = before * value if product else before + value
         code.store(code.convert(after, element), out, at)
         return after
 
     def rows() -> None:
         with code.loop(begin, end) as o:
-            total = code.variable("double", first)
+            total = code.variable(wide, first)
             start = o * n
             with code.loop(0, n) as i:
                 total.value = step(total.value, start + (n - 1 - i if backwards else i))
 
     def columns() -> None:
-        totals = code.array("double", WIDTH)
+        totals = code.array(wide, WIDTH)
         with code.loop(begin, end) as item:
             column = (item % blocks) * WIDTH
             width = code.least(inner - column, WIDTH)
             with code.loop(0, width) as j:
-                code.store(code.value(first, "double"), totals, j)
+                code.store(code.value(first, wide), totals, j)
             start = (item // blocks) * n * inner + column
             with code.loop(0, n) as i:
                 row = start + (n - 1 - i if backwards else i) * inner
                 with code.loop(0, width) as j:
-                    code.store(step(code.load("double", totals, j), row + j), totals, j)
+                    code.store(step(code.load(wide, totals, j), row + j), totals, j)
 
     code.either(inner.equals(1), rows, columns)
     main = Code("main", "out x outer:double n:double inner:double")
@@ -53,4 +53,62 @@ def running(kind: str, product: bool, backwards: bool = False) -> Callable[..., 
     share = GRAIN // (length * main.least(width, WIDTH) + 1) + 1
     with main.unlocked():
         main.parallel(code, [to, source, length, width, parts], outer * parts, share)
-    return kernel(f"flambeau_running_{'product' if product else 'sum'}{'_backwards' if backwards else ''}_{kind}", main, code)
+    return kernel(f"flambeau_running_{'product' if product else 'sum'}{'_backwards' if backwards else ''}_{kind}_{wide}", main, code)
+
+
+@cache
+def extremes(kind: str, largest: bool) -> Callable[..., Any]:
+    """`kernel(out, places, x, outer, n, inner)`: the largest (smallest) element so far and its last place, an int64; NaN stays."""
+    element = ELEMENT[kind]
+    code = Code("extremes", "out places x n:i64 inner:i64 blocks:i64 begin:i64 end:i64")
+    out, places, x, n, inner, blocks, begin, end = code.arguments
+    first = float("-inf" if largest else "inf")
+
+    def step(best: Value, place: Value, at: Value, i: Value) -> tuple[Value, Value]:
+        value = code.load(element, x, at)
+        taken = value.is_nan() | (value >= best if largest else value <= best)
+        best, place = code.where(taken, value, best), code.where(taken, i, place)
+        code.store(best, out, at)
+        code.store(place, places, at)
+        return best, place
+
+    def together(row: Value, count: int) -> None:
+        """Some rows side by side, so that none waits for its own last step."""
+        bests = [code.variable(element, first) for _ in range(count)]
+        at_place = [code.variable("i64", 0) for _ in range(count)]
+        with code.loop(0, n) as i:
+            for k, (best, place) in enumerate(zip(bests, at_place)):
+                best.value, place.value = step(best.value, place.value, (row + k) * n + i, i)
+
+    def rows() -> None:
+        whole = begin + (end - begin) // 8 * 8
+        with code.loop(begin, whole, 8) as row:
+            together(row, 8)
+        with code.loop(whole, end) as row:
+            together(row, 1)
+
+    def columns() -> None:
+        bests, at_place = code.array(element, WIDTH), code.array("i64", WIDTH)
+        with code.loop(begin, end) as item:
+            column = (item % blocks) * WIDTH
+            width = code.least(inner - column, WIDTH)
+            with code.loop(0, width) as j:
+                code.store(code.value(first, element), bests, j)
+                code.store(code.value(0, "i64"), at_place, j)
+            start = (item // blocks) * n * inner + column
+            with code.loop(0, n) as i:
+                row = start + i * inner
+                with code.loop(0, width) as j:
+                    best, place = step(code.load(element, bests, j), code.load("i64", at_place, j), row + j, i)
+                    code.store(best, bests, j)
+                    code.store(place, at_place, j)
+
+    code.either(inner.equals(1), rows, columns)
+    main = Code("main", "out places x outer:double n:double inner:double")
+    *arrays, outer, length, width = main.arguments
+    outer, length, width = (main.convert(s, "i64") for s in (outer, length, width))
+    parts = (width + (WIDTH - 1)) // WIDTH
+    share = GRAIN // (length * main.least(width, WIDTH) + 1) + 1
+    with main.unlocked():
+        main.parallel(code, [*arrays, length, width, parts], outer * parts, share)
+    return kernel(f"flambeau_running_{'largest' if largest else 'smallest'}_{kind}", main, code)

@@ -383,8 +383,8 @@ def _slope_of_rows(s: Shape, training: bool) -> Code:
             w.set_vector(w.at(w["out"], place), g * at("rstd", j, mask) * at("weight", j, mask), mask)
 
         over_vectors(w, whole, body)
-        with w.when(columns > whole):
-            body(whole, w.first_lanes(columns - whole), False)
+        with w.loop(whole, columns, s.width) as j:
+            body(j, w.first_lanes(columns - j), False)
     return w
 
 

@@ -162,6 +162,9 @@ test_bits = pytest.mark.skipif(usable() and vector_bits() != 512, reason="the st
             Row(f"x = x.clone().requires_grad_(); {LOSS}.backward(); x.grad", x=randn(*shape), exact=True, name=f"gradient of loss {shape}")
             for shape in ((9, 10), (40, 33), (3, 2000))
         ],
+        Row("F.cross_entropy(x, torch.arange(40) % 5, y.abs(), ignore_index=3)", x=randn(40, 5), y=randn(5), exact=True),
+        Row("F.nll_loss(x, torch.arange(300) % 5, y.abs(), reduction='sum')", x=randn(300, 5), y=randn(5), exact=True),
+        Row("F.cross_entropy(x, torch.arange(40 * 33).view(40, 33) % 5)", x=randn(40, 5, 33), exact=True, name="two dimensions"),
         Row("F.cross_entropy(x, torch.arange(40) % 5, ignore_index=3)", x=randn(40, 5), exact=True),
         Row("F.cross_entropy(x, torch.arange(40) % 5, reduction='none')", x=randn(40, 5), exact=True),
     )

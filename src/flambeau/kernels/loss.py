@@ -115,6 +115,9 @@ def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> 
     keep, safe = _kept(target, ignore_index)
     losses = -_picked(x, safe)
     weights = None if weight is None else weight[safe]
+    if reduction != "none" and (found := _reduced(losses, keep, weights)) is not None:
+        total, whole = found
+        return np.asarray(total / whole if reduction == "mean" else total), np.asarray(whole)
     if weights is not None:
         losses *= weights
     if keep is not None:
@@ -129,6 +132,19 @@ def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> 
         if reduction == "mean":
             losses = losses / wide.dtype.type(total)
     return np.asarray(losses, x.dtype), np.asarray(total, x.dtype)
+
+
+def _reduced(losses: Any, keep: Any, weights: Any) -> Any:
+    """The sum of losses times weights, and of the weights, of those that are kept, in PyTorch's order; None where it is not compiled."""
+    dtype = losses.dtype
+    if dtype.char not in "fd" or losses.__class__ is not ndarray or not usable() or losses.size > _EXACT:
+        return None
+    state = np.ones(losses.size, dtype) if keep is None else keep.astype(dtype).reshape(-1)
+    arrays = [contiguous(losses).reshape(-1), contiguous(state)]
+    if weights is not None:
+        arrays.append(contiguous(weights.astype(dtype, copy=False)).reshape(-1))
+    kernel = library.total_loss("f32" if dtype.char == "f" else "f64", weights is not None)
+    return kernel(np.empty(2, dtype), *arrays, float(losses.size))
 
 
 @quiet

@@ -56,34 +56,45 @@ def cross_entropy_rows_backward(row: Any, out: Any, x: Any, target: Any, peak: A
 
 
 @cache
-def total_loss(kind: str) -> Callable[..., Any]:
+def total_loss(kind: str, weighted: bool = False) -> Callable[..., Any]:
     """`kernel(out, losses, state, rows)`: out becomes the sum of the losses that count, and how many do (NaN where a state is NaN).
+    weighted: `kernel(out, losses, state, weights, rows)`, and it becomes the sums of losses times weights, and of these.
 
     The order is that of ATen's nll_loss: at every 16th row, if it counts, the sum goes to a second accumulator, from there at every
     256th to a third, and so on (so the first loss goes to the last at once); at the end they are added up.
     """
     element = ELEMENT[kind]
-    code = Code("total", "out losses state rows:double")
-    out, losses, state, rows = code.arguments
-    levels = [code.variable(element, 0.0) for _ in range(LEVELS)]
+    code = Code("total", f"out losses state {'weights ' if weighted else ''}rows:double")
+    out, losses, state, *weights, rows = code.arguments
+    sums = [[code.variable(element, 0.0) for _ in range(LEVELS)] for _ in range(1 + weighted)]
     count = code.variable(element, 0.0)
 
     def carry(row: Value, level: int) -> None:
         if level < LEVELS:
             with code.when((row & (((1 << CHAIN) - 1) << (CHAIN * (level - 1)))).equals(0)):
-                levels[level].value = levels[level].value + levels[level - 1].value
-                levels[level - 1].value = 0.0
+                for levels in sums:
+                    levels[level].value = levels[level].value + levels[level - 1].value
+                    levels[level - 1].value = 0.0
                 carry(row, level + 1)
+
+    def total(levels: list[Any]) -> Value:
+        result = levels[0].value
+        for level in levels[1:]:
+            result = result + level.value
+        return result
 
     with code.loop(0, code.convert(rows, "i64")) as row:
         counts = code.load(element, state, row)
         count.value = count.value + counts
         with code.when(counts.equals(1.0)):
-            levels[0].value = levels[0].value + code.load(element, losses, row)
+            loss, first = code.load(element, losses, row), sums[0][0]
+            if weighted:
+                weight = code.load(element, weights[0], row)
+                first.value = first.value + loss * weight
+                sums[1][0].value = sums[1][0].value + weight
+            else:
+                first.value = first.value + loss
             carry(row, 1)
-    total = levels[0].value
-    for level in levels[1:]:
-        total = total + level.value
-    code.store(total, out, 0)
-    code.store(count.value, out, 1)
-    return kernel(f"flambeau_total_loss_{kind}", code)
+    code.store(total(sums[0]), out, 0)
+    code.store(total(sums[1]) if weighted else count.value, out, 1)
+    return kernel(f"flambeau_total_loss_{kind}{'_weighted' if weighted else ''}", code)

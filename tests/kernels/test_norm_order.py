@@ -73,6 +73,14 @@ def test_batch_norm(torch, shape):
     return found
 
 
+@pytest.mark.parametrize("shape", [(64, 100), (4, 6, 20, 20)], ids=str)
+@parity
+def test_batch_norm_of_a_broadcast_gradient(torch, shape):
+    x, weight = numbers(torch, *shape).requires_grad_(), numbers(torch, shape[1]).requires_grad_()
+    torch.nn.functional.batch_norm(x, None, None, weight, None, True).sum().backward()
+    return _integers(torch, x.grad), _integers(torch, weight.grad)
+
+
 @parity
 def test_instance_norm(torch):
     return results(torch, 1, torch.nn.functional.instance_norm, numbers(torch, 3, 4, 6, 7))

@@ -227,6 +227,8 @@ def _batch_norm_backward_in_order(
     to_weight, to_bias = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
     given = _per_channel(mean, x, 0), _per_channel(rstd, x, 1), _per_channel(weight, x, 1)
     matrix = _is_matrix(x)
+    if not (_last(grad) if matrix and x.ndim > 2 and not x.flags.c_contiguous else grad).flags.c_contiguous:
+        return _gathered_backward(element, grad, x, given, training, with_x)
     if matrix:
         x, grad = _last(x), _last(grad)
     x, grad = _ready(x), _ready(grad)
@@ -240,3 +242,16 @@ def _batch_norm_backward_in_order(
         return out if out is None else _first(out), to_weight, to_bias
     ordered.planes_backward(element, training, with_x)(target, to_weight, to_bias, grad, x, *given, _plane_table(x.shape))
     return out, to_weight, to_bias
+
+
+def _gathered_backward(element: str, grad: Any, x: Any, given: Any, training: bool, with_x: bool) -> tuple[Any, Any, Any]:
+    """The same where the gradient is not dense in memory in the order of x."""
+    to_weight, to_bias = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    flat = x.ndim == 2
+    if flat:  # channels are planes of a single sample
+        x, grad = x.T[None], grad.T[None]
+    x, grad = _ready(x), _ready(grad)
+    out = np.empty(x.shape, x.dtype) if with_x else None
+    kernel = ordered.planes_backward(element, training, with_x, True)
+    kernel(x if out is None else out, to_weight, to_bias, grad, x, *given, _plane_table(x.shape))
+    return contiguous(out[0].T) if flat and out is not None else out, to_weight, to_bias

@@ -57,8 +57,8 @@ def _planes(w: Writer, channel: Value) -> Any:
     return over, length, samples * length
 
 
-def _wide_sum(w: Writer, over: Any, x: Value, length: Value, term: Callable[[Value], Value]) -> Value:
-    """The sum in float64 of a function of the elements of a channel."""
+def _wide_sum(w: Writer, over: Any, length: Value, term: Callable[[Value, Value | None], Value]) -> Value:
+    """The sum in float64 of `term(first element, mask)`, a vector of terms, over the elements of a channel."""
     s = w.shape
     pieces = 2 if s.element == "float" else 1
     width = s.width // pieces
@@ -75,7 +75,7 @@ def _wide_sum(w: Writer, over: Any, x: Value, length: Value, term: Callable[[Val
 
     def plane(start: Value) -> None:
         def at(i: Any, mask: Value | None = None) -> Value:
-            return term(w.vector_at(w.at(x, start + i), mask))
+            return term(start + i, mask)
 
         many = length // (CHAINS * s.width) * (CHAINS * s.width)
         whole = length // s.width * s.width
@@ -102,15 +102,15 @@ def _planes_body(s: Shape, training: bool) -> Code:
         over, length, count = _planes(w, channel)
         weight, bias = (w.load(s.element, w[name], channel) for name in ("weight", "bias"))
         if training:
-            total = _wide_sum(w, over, w["x"], length, lambda x: x)
+            total = _wide_sum(w, over, length, lambda i, mask: w.vector_at(w.at(w["x"], i), mask))
             mean = w.convert(total / w.convert(count, "double"), s.element)
             centre = w.everywhere(mean)
 
-            def square(x: Value) -> Value:
-                distance = x - centre
+            def square(i: Value, mask: Value | None) -> Value:
+                distance = w.vector_at(w.at(w["x"], i), mask) - centre
                 return distance * distance
 
-            squares = w.convert(_wide_sum(w, over, w["x"], length, square), s.element)
+            squares = w.convert(_wide_sum(w, over, length, square), s.element)
             rstd = _deviation(w, squares, count, w["eps"])
             for name, value in (("mean", mean), ("rstd", rstd), ("squares", squares)):
                 w.store(value, w[name], channel)
@@ -140,39 +140,54 @@ def _given(w: Writer, channel: Value) -> tuple[Value, Value]:
     return mean, 1.0 / w.root(variance + w.convert(w["eps"], element))
 
 
-def _sums_body(s: Shape, training: bool, with_x: bool) -> Code:
-    """The gradients of channels [begin, end); the vectors of the shape are AVX2 registers."""
+def _sums_body(s: Shape, training: bool, with_x: bool, gathered: bool) -> Code:
+    """The gradients of channels [begin, end); the vectors of the shape are AVX2 registers.
+
+    gathered: as PyTorch adds up a gradient that is not dense, in float64 throughout.
+    """
     w = Writer(s, "body", "out grad_weight grad_bias grad x mean rstd weight table begin:i64 end:i64")
     with w.loop(w["begin"], w["end"]) as channel:
         over, length, count = _planes(w, channel)
         mean, rstd, weight = (w.load(s.element, w[name], channel) for name in ("mean", "rstd", "weight"))
         centre = w.everywhere(mean)
-        total, dots = (w.variable("double", 0.0) for _ in range(2))
 
-        def plane(start: Value) -> None:
-            def factors(i: Any, mask: Value | None = None) -> list[tuple[Value, Value | None]]:
-                g, x = (w.vector_at(w.at(w[name], start + i), mask) for name in ("grad", "x"))
-                return [(g, None), (x - centre, g)]
+        def at(name: str, i: Value, mask: Value | None) -> Value:
+            return w.vector_at(w.at(w[name], i), mask)
 
-            for variable, value in zip((total, dots), reduced(w, length, factors)):
-                variable.value = variable.value + _double(w, value)
-
-        over(plane)
-        w.store(w.convert(total.value, s.element), w["grad_bias"], channel)
-        w.store(w.convert(dots.value * _double(w, rstd), s.element), w["grad_weight"], channel)
+        if gathered:
+            total = _wide_sum(w, over, length, lambda i, mask: at("grad", i, mask))
+            dots = _wide_sum(w, over, length, lambda i, mask: (at("x", i, mask) - centre) * at("grad", i, mask))
+        else:
+            total, dots = _sums_of_planes(w, over, length, centre)
+        narrow = w.convert(total, s.element)
+        w.store(narrow, w["grad_bias"], channel)
+        w.store(w.convert(dots * _double(w, rstd), s.element), w["grad_weight"], channel)
         if with_x:
             n = w.convert(count, s.element)
-            slope = w.convert(dots.value, s.element) * rstd * rstd / n
-            offset = w.convert(total.value / w.convert(count, "double"), s.element)
-            over(
-                lambda start: w.call(
-                    "void", "slope", *(w.at(w[p], start) for p in ("out", "grad", "x")), length, mean, rstd, weight, slope, offset
-                )
-            )
+            slope = w.convert(dots, s.element) * rstd * rstd / n
+            offset = narrow / n if gathered else w.convert(total / w.convert(count, "double"), s.element)
+            given = length, mean, rstd, weight, slope, offset
+            over(lambda start: w.call("void", "slope", *(w.at(w[p], start) for p in ("out", "grad", "x")), *given))
     return w
 
 
-def _slope(s: Shape, training: bool) -> Code:
+def _sums_of_planes(w: Writer, over: Any, length: Value, centre: Value) -> tuple[Value, Value]:
+    """The sums of grad and of (x - centre) * grad over a channel: of each plane in one register, then in float64."""
+    total, dots = (w.variable("double", 0.0) for _ in range(2))
+
+    def plane(start: Value) -> None:
+        def factors(i: Any, mask: Value | None = None) -> list[tuple[Value, Value | None]]:
+            g, x = (w.vector_at(w.at(w[name], start + i), mask) for name in ("grad", "x"))
+            return [(g, None), (x - centre, g)]
+
+        for variable, value in zip((total, dots), reduced(w, length, factors)):
+            variable.value = variable.value + _double(w, value)
+
+    over(plane)
+    return total.value, dots.value
+
+
+def _slope(s: Shape, training: bool, gathered: bool) -> Code:
     """The gradient of x over a plane."""
     e = s.element
     w = Writer(s, "slope", f"out grad x n:i64 mean:{e} rstd:{e} weight:{e} slope:{e} offset:{e}")
@@ -181,8 +196,9 @@ def _slope(s: Shape, training: bool) -> Code:
     def body(i: Value, mask: Value | None) -> None:
         g = w.vector_at(w.at(w["grad"], i), mask)
         if training:
-            x = w.vector_at(w.at(w["x"], i), mask)
-            g = w.fused(negative(w, x - mean), slope, g - offset)
+            distance = w.vector_at(w.at(w["x"], i), mask) - mean
+            g = g - offset
+            g = g - distance * slope if gathered else w.fused(negative(w, distance), slope, g)
         w.set_vector(w.at(w["out"], i), g * rstd * weight, mask)
 
     over_vectors(w, w["n"], body)
@@ -200,10 +216,14 @@ def planes_forward(element: str, training: bool) -> Callable[..., Any]:
 
 
 @cache
-def planes_backward(element: str, training: bool, with_x: bool) -> Callable[..., Any]:
-    """`kernel(out, grad_weight, grad_bias, grad, x, mean, rstd, weight, table)`; with_x: whether the gradient of x is asked for."""
-    name = f"flambeau_batch_norm_planes_backward_{registers(element).kind}{'' if training else '_given'}{'_x' * with_x}"
-    return launched(name, _sums_body(registers(element), training, with_x), _slope(wide(element), training))
+def planes_backward(element: str, training: bool, with_x: bool, gathered: bool = False) -> Callable[..., Any]:
+    """`kernel(out, grad_weight, grad_bias, grad, x, mean, rstd, weight, table)`; with_x: whether the gradient of x is asked for.
+
+    gathered: the gradient was not dense in memory (a broadcast number, a transposed array), which PyTorch treats in another order.
+    """
+    s = registers(element)
+    name = f"flambeau_batch_norm_planes_backward_{s.kind}{'' if training else '_given'}{'_x' * with_x}{'_gathered' * gathered}"
+    return launched(name, _sums_body(s, training, with_x, gathered), _slope(wide(element), training, gathered))
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

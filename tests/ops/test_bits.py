@@ -67,3 +67,26 @@ def test_bias_of_a_batch_in_another_order(torch):
     x, weight, bias = (tensors(torch, 1, shape)[0] for shape in ((16, 16, 300), (16, 300), (16,)))
     linear = torch.nn.functional.linear
     return linear(x, weight, bias), linear(x.transpose(0, 1), weight, bias), linear(x[:, ::2], weight, bias)
+
+
+@compiled
+@pytest.mark.parametrize(
+    "shape, dims", [((33, 5, 77), (0, 2)), ((4, 5, 6, 20), (0, 2, 3)), ((4, 5, 6, 20), (0, 2)), ((60, 2, 3), (0, 2))], ids=str
+)
+@parity(exact=True)
+def test_sums_over_dimensions_apart(torch, shape, dims):
+    (x,) = tensors(torch, 1, shape)
+    return x.sum(dims), x.sum(dims, keepdim=True), x.mean(dims)
+
+
+@compiled
+@pytest.mark.parametrize("size", [7, 100, 3001])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy_with_logits"])
+@parity(exact=True)
+def test_means_of_losses(torch, name, size):
+    x, target = tensors(torch, 2, (size,))
+    if name.startswith("binary"):
+        target = target.clamp(0, 1)
+    x.requires_grad_()
+    loss = getattr(torch.nn.functional, name)(x, target)
+    return loss.detach(), torch.autograd.grad(loss, x)[0][::7].clone()

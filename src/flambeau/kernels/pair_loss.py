@@ -14,7 +14,7 @@ from .elementwise import divide, multiply
 from .library import pair_loss as library
 from .pointwise import LARGE, LOW, applied
 from .quiet import quiet
-from .reduction import SHORT, square_sum
+from .reduction import ORDERED, square_sum
 from .reduction import mean as mean_over
 from .reduction import sum as sum_over
 
@@ -48,7 +48,7 @@ def reduce(values: Any, reduction: str) -> Any:
     if values.dtype.char in LOW:  # added in float32, rounded once
         total = mean_over(values, None, False, values.size) if reduction == "mean" else sum_over(values)
         return np.asarray(total, values.dtype)
-    total = sum_over(values) if values.size > LARGE else np.add.reduce(values, None)
+    total = sum_over(values) if values.size > LARGE or values.size <= ORDERED else np.add.reduce(values, None)
     return np.asarray(total if reduction == "sum" else total / values.dtype.type(values.size), values.dtype)
 
 
@@ -75,7 +75,10 @@ def mse(x: Any, target: Any, reduction: str) -> Any:
     if reduction == "none":
         return np.multiply(d, d, d)
     flat = d.ravel("K")
-    total = np.dot(flat, flat) if flat.size <= SHORT else d.dtype.type(square_sum([flat]))
+    if flat.size <= ORDERED:
+        total = sum_over(np.multiply(flat, flat))
+    else:
+        total = d.dtype.type(square_sum([flat]))
     return np.asarray(total / d.dtype.type(d.size) if reduction == "mean" else total, x.dtype)
 
 

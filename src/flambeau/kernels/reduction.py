@@ -141,8 +141,10 @@ def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
     ):
         return None
     first = axes[0]
-    if not x.flags.carray or axes != _DIMS[first : first + len(axes)] or not x.size or not usable():
+    if not x.flags.carray or not x.size or not usable():
         return None
+    if axes != _DIMS[first : first + len(axes)]:
+        return _sums_of_sums(x, axes, keepdims)
     shape = x.shape
     kept = shape[:first] + shape[first + len(axes) :]
     out = np.empty(shape[:first] + (1,) * len(axes) + shape[first + len(axes) :] if keepdims else kept, x.dtype)
@@ -155,6 +157,24 @@ def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
         return sums.along_rows(x.itemsize)(out, x, _row_plan(outer, n))
     kernel, wide = sums.along_columns(x.itemsize)
     return kernel(out, x, _column_plan(outer, n, inner, sums.register(x.itemsize), wide))
+
+
+def _sums_of_sums(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The same over dimensions with others between them: sums over the last neighbours, added one after the other. None for other axes."""
+    if not 0 <= axes[0] < axes[-1] < x.ndim or sorted(set(axes)) != list(axes):
+        return None
+    cut = len(axes) - 1
+    while axes[cut - 1] == axes[cut] - 1:
+        cut -= 1
+    if axes[:cut] != _DIMS[:cut]:  # a dimension before them is kept
+        return None
+    parts = sums_in_order(x, axes[cut:], True)
+    if parts is None or parts.size == math.prod(parts.shape[:cut]):
+        return None
+    lines = parts.reshape(math.prod(parts.shape[:cut]), -1)
+    totals = add_reduce(lines, 0)
+    shape = [1 if d in axes else n for d, n in enumerate(x.shape) if keepdims or d not in axes]
+    return totals.reshape(shape)
 
 
 _DIMS = tuple(range(64))

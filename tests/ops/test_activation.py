@@ -19,6 +19,7 @@ test_each = rows(
         Row(f"F.{name}(x{rest})", name=f"{name}, limits", x=SPECIAL) for name, rest in CALLS.items() if name != "gelu"
     ],  # inf * 1 is NaN in PyTorch's vector code
     Row("F.gelu(x)", x=value([-9.0, -1.0, 0.0, 1.0, 9.0, float("nan")])),
+    Row("F.gelu(x[None].expand(2, 10, 10))", x=randn(10, 10)),
     Row("F.gelu(x, approximate='tanh')", x=randn(3, 4), grad=2),
     Row("F.glu(x), F.glu(x, 0), F.glu(x, dim=1)", x=randn(4, 6), grad=2, grad_fn=False),
     Row("F.prelu(x, w), torch.prelu(x, v), F.prelu(x, v[0])", x=randn(2, 3, 2), w=randn(3), v=randn(1), grad=True, grad_fn=False),

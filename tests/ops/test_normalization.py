@@ -25,6 +25,8 @@ test_batch_norm = rows(
     ),
     Row("F.batch_norm(x, m, v, w, z)", m=randn(3).nograd, v=rand(3).nograd, w=randn(3), x=randn(4, 3, 2), z=randn(3), grad=2),
     Row("F.batch_norm(x, None, None, training=True)", x=randn(5, 3), grad=2),
+    Row("F.batch_norm(x, None, None, w, z, training=True)", x=randn(5, 3, 4), w=randn(3), z=randn(3), dtypes="float16 bfloat16", atol=4e-3),
+    Row("F.batch_norm(x, z, w.abs(), w, z)", x=randn(5, 3, 4), w=randn(3), z=randn(3), dtypes="float16 bfloat16"),
     Row("F.batch_norm(x + 1000, None, None, training=True)", x=randn(8, 3, 6, 6, dtype="float64"), grad=True, name="far from zero"),
     Row(
         "F.batch_norm(x, m, v, w, z, True)",

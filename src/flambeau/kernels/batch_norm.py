@@ -35,7 +35,7 @@ def _room(like: Any, shape: Any, dtype: Any) -> Any:
 
 def _per_channel(values: Any, like: Any, fill: float) -> Any:
     """One number for each channel as the kernels take them; None stands for `fill`."""
-    if values.__class__ is np.ndarray and values.dtype is like.dtype and values.flags.carray:
+    if values.__class__ is np.ndarray and values.dtype is _computed(like.dtype) and values.flags.carray:
         return values
     if values is None:
         return np.full(like.shape[1], fill, _computed(like.dtype))

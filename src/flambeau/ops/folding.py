@@ -14,7 +14,7 @@ from .running import refuse
 @operator(node="Im2ColBackward0", out=False)
 def im2col(input: Array, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Array:
     """The blocks of (N, C, H, W) as columns (N, C * kh * kw, blocks)."""
-    if input.dtype.kind in "iub":
+    if input.dtype.kind in "iu":
         refuse(input, "im2col_out_cpu")
     return k.im2col(input, kernel_size, dilation, padding, stride)
 

@@ -172,12 +172,12 @@ def loop(row: "Row", body: Body, sums: bool, fused: bool = False) -> Expression 
         lines.append(f"  %sum{k} = phi {kind} [{start}, %{row.label}], [{update}, %loop{k}]")
     lines += [
         f"  %more{k} = icmp slt i64 %i{k}, %whole{k}",
-        f"  br i1 %more{k}, label %loop{k}, label %rest{k}",
+        f"  br i1 %more{k}, label %loop{k}, label %beyond{k}",
         f"loop{k}:",
         *main,
         f"  %next{k} = add nsw i64 %i{k}, {lanes}",
         f"  br label %head{k}",
-        f"rest{k}:",
+        f"beyond{k}:",
         f"  %left{k} = sub i64 %last, %whole{k}",
         f"  %some{k} = icmp sgt i64 %left{k}, 0",
         f"  br i1 %some{k}, label %tail{k}, label %{'fold' if sums else 'done'}{k}",
@@ -212,7 +212,7 @@ def _folded(k: str, lanes: int, kind: str, one: str, value: str, joined: str, mi
         f"  %again{k} = icmp slt i64 %lane_next{k}, %left{k}",
         f"  br i1 %again{k}, label %serial{k}, label %done{k}",
         f"fold{k}:",
-        f"  %lanes{k} = phi {kind} [%sum{k}, %rest{k}], [%kept{k}, %tail{k}]",
+        f"  %lanes{k} = phi {kind} [%sum{k}, %beyond{k}], [%kept{k}, %tail{k}]",
     ]
     if one == "float":
         name, half = f"%lanes{k}", lanes

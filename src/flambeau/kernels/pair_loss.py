@@ -35,6 +35,13 @@ def _over(kernel: Any, *operands: Any) -> Any:
     return in_numpy(kernel, dtype)(out, *cast)
 
 
+def _slope(kernels: Any, grad: Any, *operands: Any) -> Any:
+    """A map of a gradient, one for each element or one number for all, and what `_over` takes."""
+    if grad.__class__ is np.ndarray and not grad.ndim and grad.dtype is operands[0].dtype:
+        return _over(kernels[1], *operands, float(grad))
+    return _over(kernels[0], grad, *operands)
+
+
 @quiet
 def reduced(value: Callable[..., Any], x: Any, target: Any, reduction: str, *options: Any) -> Any:
     """`value(x, target, *options)`: itself, its sum or its mean, in x's dtype."""
@@ -88,7 +95,7 @@ def squared_error(x: Any, target: Any) -> Any:
 
 
 def mse_slope(grad: Any, x: Any, target: Any, count: int) -> Any:
-    return _over(library.squared_error_slope, grad, x, target, _norm(2.0, count, x.dtype))
+    return _slope(library.squared_error_slope, grad, x, target, _norm(2.0, count, x.dtype))
 
 
 def smooth_l1(x: Any, target: Any, beta: float) -> Any:
@@ -99,7 +106,7 @@ def smooth_l1(x: Any, target: Any, beta: float) -> Any:
 
 
 def smooth_l1_slope(grad: Any, x: Any, target: Any, beta: float, count: int) -> Any:
-    return _over(library.smooth_l1_slope, grad, x, target, float(beta), 1.0 / count)
+    return _slope(library.smooth_l1_slope, grad, x, target, float(beta), 1.0 / count)
 
 
 def huber(x: Any, target: Any, delta: float) -> Any:
@@ -111,7 +118,7 @@ def huber(x: Any, target: Any, delta: float) -> Any:
 
 def huber_slope(grad: Any, x: Any, target: Any, delta: float, count: int) -> Any:
     low = x.dtype.char in LOW
-    return _over(library.huber_slope, grad, x, target, rounded(delta, x.dtype) if low else float(delta), _norm(1.0, count, x.dtype))
+    return _slope(library.huber_slope, grad, x, target, rounded(delta, x.dtype) if low else float(delta), _norm(1.0, count, x.dtype))
 
 
 def soft_margin(x: Any, target: Any) -> Any:
@@ -120,7 +127,7 @@ def soft_margin(x: Any, target: Any) -> Any:
 
 
 def soft_margin_slope(grad: Any, x: Any, target: Any, count: int) -> Any:
-    return _over(library.soft_margin_slope, grad, x, target, _norm(1.0, count, x.dtype))
+    return _slope(library.soft_margin_slope, grad, x, target, _norm(1.0, count, x.dtype))
 
 
 def _times(result: Any, weight: Any, count: int = 1) -> Any:
@@ -130,17 +137,24 @@ def _times(result: Any, weight: Any, count: int = 1) -> Any:
     return result if count == 1 else divide(result, float(count))
 
 
+def _counted(kernels: Any, grad: Any, weight: Any, count: int, *arrays: Any) -> Any:
+    """The gradient divided by a count, behind the weights if there are any."""
+    if weight is None:
+        return _slope(kernels, grad, *arrays, float(count))
+    return _times(_slope(kernels, grad, *arrays, 1.0), weight, count)
+
+
 def bce(x: Any, target: Any, weight: Any) -> Any:
     """-(target log x + (1 - target) log(1 - x)), the logarithms not below -100, times weight."""
     return _times(_over(library.bce, x, target), weight)
 
 
 def bce_slope(grad: Any, x: Any, target: Any, weight: Any, count: int) -> Any:
-    return _times(_over(library.bce_slope, grad, x, target), weight, count)
+    return _counted(library.bce_slope, grad, weight, count, x, target)
 
 
 def bce_target_slope(grad: Any, x: Any, target: Any, weight: Any, count: int) -> Any:
-    return _times(_over(library.bce_target_slope, grad, x), weight, count)
+    return _counted(library.bce_target_slope, grad, weight, count, x)
 
 
 def bce_logits(x: Any, target: Any, weight: Any, pos_weight: Any) -> Any:
@@ -152,15 +166,15 @@ def bce_logits(x: Any, target: Any, weight: Any, pos_weight: Any) -> Any:
 
 def bce_logits_slope(grad: Any, x: Any, target: Any, weight: Any, pos_weight: Any, count: int) -> Any:
     if pos_weight is None:
-        return _times(_over(library.bce_logits_slope, grad, x, target), weight, count)
-    return _times(_over(library.bce_logits_weighted_slope, grad, x, target, pos_weight), weight, count)
+        return _counted(library.bce_logits_slope, grad, weight, count, x, target)
+    return _counted(library.bce_logits_weighted_slope, grad, weight, count, x, target, pos_weight)
 
 
 def bce_logits_target_slope(grad: Any, x: Any, target: Any, weight: Any, pos_weight: Any, count: int) -> Any:
     if pos_weight is None:
-        result = _over(library.bce_logits_target_slope, grad, x)
+        result = _slope(library.bce_logits_target_slope, grad, x, 1.0)
     else:
-        result = _over(library.bce_logits_weighted_target_slope, grad, x, pos_weight)
+        result = _slope(library.bce_logits_weighted_target_slope, grad, x, pos_weight, 1.0)
     if result.shape != target.shape:
         result = np.broadcast_to(result, np.broadcast_shapes(result.shape, target.shape)).copy()
     return _times(result, weight, count)

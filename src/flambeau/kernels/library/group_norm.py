@@ -29,7 +29,7 @@ def _fused(w: Writer, a: Value, b: Value, c: Value) -> Value:
 
 def _line(s: Shape, plain: bool) -> Code:
     """(x - a) * b, or a * x + b, over some elements."""
-    w = Writer(s, "line", f"out x n:i64 a:{s.element} b:{s.element}")
+    w = Writer(s, "line", f"out x n:i64 a:{s.element} b:{s.element}", apart=True)
     a, b = w.everywhere(w["a"]), w.everywhere(w["b"])
 
     def body(i: Value, mask: Value | None) -> None:
@@ -85,7 +85,7 @@ def forward(element: str, plain: bool) -> Callable[..., Any]:
 
 def _slope(s: Shape) -> Code:
     """a * grad + (b * x) + c over some elements."""
-    w = Writer(s, "slope", f"out grad x n:i64 a:{s.element} b:{s.element} c:{s.element}")
+    w = Writer(s, "slope", f"out grad x n:i64 a:{s.element} b:{s.element} c:{s.element}", apart=True)
     a, b, c = (w.everywhere(w[name]) for name in "abc")
 
     def body(i: Value, mask: Value | None) -> None:

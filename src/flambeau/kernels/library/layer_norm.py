@@ -42,7 +42,7 @@ def launched(name: str, body: Code, *others: Code) -> Callable[..., Any]:
 
 def _apply(s: Shape, weight: bool, bias: bool) -> Code:
     """One row: (x - mean) * rstd, then times weight, plus bias."""
-    w = Writer(s, "apply", f"out x weight bias n:i64 ahead:i64 mean:{s.element} rstd:{s.element}")
+    w = Writer(s, "apply", f"out x weight bias n:i64 ahead:i64 mean:{s.element} rstd:{s.element}", apart=True)
     mean, rstd = (w.everywhere(w[name]) for name in ("mean", "rstd"))
 
     def body(i: Value, mask: Value | None) -> None:

@@ -43,7 +43,7 @@ def _carry(s: Shape) -> Code:
     `levels` holds the first and the second moments of each level, `counts` how many registers each has seen. `done` is the number of chunks
     by now, `level` where these come in.
     """
-    w = Writer(s, "carry", "levels counts found level:i64 done:i64 depth:i64 count:i64")
+    w = Writer(s, "carry", "levels counts found level:i64 done:i64 depth:i64 count:i64", apart=True)
     at, first, second = w.variable("i64", w["level"]), *(w.variable(s.vector, w.load(s.vector, w["found"], i * s.width)) for i in range(2))
     count = w.variable("i64", w["count"])
     up, stays = w.fresh("up"), w.fresh("stays")
@@ -105,24 +105,20 @@ class Moments:
                 w.either(self.chunks > 1, lambda: self._long(start, to), lambda: self._short(start, to))
         return self._merged(x, rows)
 
-    def _chains(self, x: Value, chains: int, steps: Value | None = None) -> list[tuple[Value, Value]]:
+    def _chains(self, x: Value, chains: int, steps: Any = CHUNK) -> list[tuple[Value, Value]]:
         """The moments of `chains` chunks from x on, in lanes; of their first registers where `steps` says how many."""
         w, s = self.w, self.w.shape
         first, second = ([w.variable(s.vector, 0.0) for _ in range(chains)] for _ in range(2))
-
-        def step(i: Any, part: Value) -> None:
-            for c in range(chains):
-                value = w.load(s.vector, w.at(x, i + c * CHUNK * s.width))
-                distance = value - first[c].value
-                first[c].value = w.fused(part, distance, first[c].value)
-                second[c].value = w.fused(distance, value - first[c].value, second[c].value)
-
-        if steps is None:
-            for k in range(CHUNK):
-                step(k * s.width, w.everywhere(w.value(1.0, s.element) / w.value(k + 1.0, s.element)))
-        else:
-            with w.loop(steps, short=True) as i:
-                step(i * s.width, w.everywhere(w.load(s.element, self.inverse, i)))
+        at_once = 4 if steps is CHUNK else 1
+        with w.loop(0, steps, at_once, short=True) as start:
+            for k in range(at_once):
+                i = start + k
+                part = w.everywhere(w.load(s.element, self.inverse, i))
+                for c in range(chains):
+                    value = w.load(s.vector, w.at(x, (i + c * CHUNK) * s.width))
+                    distance = value - first[c].value
+                    first[c].value = w.fused(part, distance, first[c].value)
+                    second[c].value = w.fused(distance, value - first[c].value, second[c].value)
         return [(a.value, b.value) for a, b in zip(first, second)]
 
     def _put(self, found: Any, to: Value) -> None:

@@ -87,10 +87,12 @@ class Terms:
     """What is added up along columns: a matrix, or what a function makes of several and of numbers of the rows.
 
     `value(w, row, place, mask)` is a vector of terms, `place` that of its first element in a matrix. matrices, others: parameters.
+    vectors: how many vectors of columns a panel has; half as many without AVX-512, but a block at least.
     """
 
-    def __init__(self, name: str, matrices: str, others: str, value: Callable[..., Value]) -> None:
+    def __init__(self, name: str, matrices: str, others: str, value: Callable[..., Value], vectors: int) -> None:
         self.name, self.matrices, self.others, self.value = name, matrices.split(), others.split(), value
+        self.vectors = vectors
         self.parameters = [*self.matrices, *self.others]
 
     def load(self, w: Writer, first: Value | int, step: int, mask: Value | None = None) -> Load:
@@ -103,7 +105,7 @@ class Terms:
         return of
 
     def writer(self, s: Shape, name: str) -> Writer:
-        return Writer(s, name, f"out {' '.join(self.parameters)} j:i64 n:i64 inner:i64")
+        return Writer(s, name, f"out {' '.join(self.parameters)} j:i64 n:i64 inner:i64", apart=True)
 
 
 def _element_of_matrix(w: Writer, row: Value, place: Value, mask: Value | None) -> Value:
@@ -115,8 +117,8 @@ def _scaled_products(w: Writer, row: Value, place: Value, mask: Value | None) ->
     return g * (x * w.everywhere(w.load(w.shape.element, w["scale"], row)))
 
 
-MATRIX = Terms("sums_of_columns", "x", "", _element_of_matrix)
-SCALED = Terms("sums_of_scaled_columns", "grad x", "scale", _scaled_products)
+MATRIX = Terms("sums_of_columns", "x", "", _element_of_matrix, 16)
+SCALED = Terms("sums_of_scaled_columns", "grad x", "scale", _scaled_products, 4)
 """grad * (x * scale of the row)."""
 
 
@@ -264,9 +266,10 @@ def along_columns(itemsize: int, terms: Terms = MATRIX) -> tuple[Callable[..., A
     from ..compiler.machine import vector_bits
 
     s = Shape(_element(itemsize), vector_bits())
-    vectors = 16 if vector_bits() == 512 else 8
+    block = CHAINS * register(itemsize) // s.width
+    vectors = max(terms.vectors if vector_bits() == 512 else terms.vectors // 2, block)
     wide = vectors * s.width
-    blocks = [_block(s, terms, "panel", vectors), _block(s, terms, "block", CHAINS * register(itemsize) // s.width)]
+    blocks = [_block(s, terms, "panel", vectors), _block(s, terms, "block", block)]
     parts = [*blocks, _four(s, terms), _rest(s, terms), _columns_body(s, terms, wide)]
     return _module(s, terms.name, terms.parameters, parts), wide
 

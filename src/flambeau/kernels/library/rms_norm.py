@@ -16,7 +16,7 @@ from .vectors import Shape, Writer
 
 def _apply(s: Shape, weight: bool) -> Code:
     """x * rstd * weight over a row."""
-    w = Writer(s, "apply", f"out x weight n:i64 rstd:{s.element}")
+    w = Writer(s, "apply", f"out x weight n:i64 rstd:{s.element}", apart=True)
     rstd = w.everywhere(w["rstd"])
 
     def body(i: Value, mask: Value | None) -> None:
@@ -56,7 +56,7 @@ def forward(element: str, weight: bool) -> Callable[..., Any]:
 
 def _slope(s: Shape, weight: bool) -> Code:
     """The gradient of x over a row: grad * weight * rstd + 2 * x * part."""
-    w = Writer(s, "slope", f"out grad x weight n:i64 rstd:{s.element} part:{s.element}")
+    w = Writer(s, "slope", f"out grad x weight n:i64 rstd:{s.element} part:{s.element}", apart=True)
     rstd, part = w.everywhere(w["rstd"]), w.everywhere(w["part"])
 
     def body(i: Value, mask: Value | None) -> None:

@@ -46,10 +46,10 @@ class Shape:
 
 
 class Writer(Code):
-    """One function under construction, for vectors of a shape."""
+    """One function under construction, for vectors of a shape; apart: as in `Code`."""
 
-    def __init__(self, shape: Shape, name: str, parameters: str, result: str = "void", internal: bool = True) -> None:
-        super().__init__(name, parameters, result, internal, apart=False)
+    def __init__(self, shape: Shape, name: str, parameters: str, result: str = "void", internal: bool = True, apart: bool = False) -> None:
+        super().__init__(name, parameters, result, internal, apart)
         self.shape = shape
 
     def at(self, pointer: Value, index: Any, type_: str | None = None) -> Value:

@@ -44,7 +44,7 @@ def test_sqrt(torch):
 
 @compiled
 @pytest.mark.parametrize("mask", ["none", "added", "bool", "causal"])
-@pytest.mark.parametrize("sizes", [(2, 3, 40, 40, 16, 16), (1, 2, 33, 50, 16, 20), (1, 1, 201, 197, 16, 16)], ids=str)
+@pytest.mark.parametrize("sizes", [(2, 3, 40, 40, 16, 16), (2, 2, 7, 7, 8, 8), (1, 2, 33, 50, 16, 20), (1, 1, 201, 197, 16, 16)], ids=str)
 @pytest.mark.skipif(machine.vector_bits() < 512, reason="PyTorch adds up narrower vectors here")
 @parity(exact=True)
 def test_attention_with_dropout(torch, sizes, mask):
@@ -90,3 +90,12 @@ def test_means_of_losses(torch, name, size):
     x.requires_grad_()
     loss = getattr(torch.nn.functional, name)(x, target)
     return loss.detach(), torch.autograd.grad(loss, x)[0][::7].clone()
+
+
+@compiled
+@pytest.mark.parametrize("sizes", [(7, 8, 7), (3, 4, 5), (4, 3, 33), (1, 20, 10), (5, 79, 1)], ids=str)
+@parity(exact=True)
+def test_small_batches_of_matrices(torch, sizes):
+    m, k, n = sizes
+    x, y = tensors(torch, 1, (3, m, k))[0], tensors(torch, 1, (3, k, n))[0]
+    return x @ y, torch.bmm(x, y.transpose(1, 2).contiguous().transpose(1, 2)), x.transpose(1, 2).contiguous().transpose(1, 2) @ y[:1]

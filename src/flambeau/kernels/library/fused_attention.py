@@ -20,7 +20,7 @@ from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
 from ..compiler.maths.sleef import EXP, LN2, LOG2_E
 from .product_entries import batch_offset
-from .products import ACCUMULATE, CONTINUE, parts_of
+from .products import ACCUMULATE, CONTINUE, FEW_PRODUCTS, parts_of
 from .vectors import Shape, Writer, vector
 
 BLOCK = 32
@@ -231,12 +231,16 @@ class _Head:
         return pointer.value, step.value
 
 
-def _cell(w: Writer, *given: Any) -> None:
-    w.call("void", f"flambeau_cell_{w.shape.kind}", *given)
+def _cell(w: Writer, few: Value, *given: Any) -> None:
+    """A product; `few`: by PyTorch's own loops (see `products.FEW_PRODUCTS`)."""
+    with w.when(few):
+        w.call("void", f"flambeau_plain_{w.shape.kind}", *given)
+    with w.when(~few):
+        w.call("void", f"flambeau_cell_{w.shape.kind}", *given)
 
 
-def _long_product(w: Writer, rows: Value, columns: Value, k: Value, of: Value, a: Value, lda: Value, b: Value, ldb: Value, c: Value,
-                  ldc: Value, buffer: Value) -> None:  # fmt: skip
+def _long_product(w: Writer, few: Value, rows: Value, columns: Value, k: Value, of: Value, a: Value, lda: Value, b: Value, ldb: Value,
+                  c: Value, ldc: Value, buffer: Value) -> None:  # fmt: skip
     """rows x columns of A @ B over the first k of `of` products, in the parts that `of` products are summed in."""
     depth, parts = parts_of(w, of)
     with w.loop(parts) as part:
@@ -245,6 +249,7 @@ def _long_product(w: Writer, rows: Value, columns: Value, k: Value, of: Value, a
             here = w.least(depth, k - start)
             _cell(
                 w,
+                few,
                 rows,
                 columns,
                 here,
@@ -348,6 +353,7 @@ def _forward_body(s: Shape) -> Code:
     length, inner, keys, outer = h.size("q", 2), h.size("q", 1), h.size("k", 2), h.size("v", 1)
     at = len(h.names)
     causal, late = _flag(w, at + 2), _flag(w, at + 5)
+    few_inner, few_outer = (~late & (length * keys * width < FEW_PRODUCTS) for width in (inner, outer))
     lead = _up(w, keys)
     wide = _up(w, inner)
     scratch, buffer, turned, copies = _memory(w, wide * lead + BLOCK * (lead + wide))
@@ -375,10 +381,10 @@ def _forward_body(s: Shape) -> Code:
             with w.when(~late):
                 _times(w, rows, inner, queries, ldq, scaled, wide, of_queries)
             given = w.where(late, queries, scaled), w.where(late, ldq, wide)
-            _cell(w, rows, limit, inner, 0, *given, 0, turned, lead, p, lead, None, 0, copies)
+            _cell(w, few_inner, rows, limit, inner, 0, *given, 0, turned, lead, p, lead, None, 0, copies)
             _each_row(w, "softmax_row", h, rows, first, limit, causal, [p], lead, head, stats, at, late)
             result = w.at(out, first * ldo)
-            _long_product(w, rows, outer, limit, keys, p, lead, v, ldv, result, ldo, copies)
+            _long_product(w, few_outer, rows, outer, limit, keys, p, lead, v, ldv, result, ldo, copies)
             with w.when(late):
                 with w.loop(rows) as r:
                     row = w.at(result, r * ldo)
@@ -393,7 +399,8 @@ def _backward_body(s: Shape) -> Code:
     h = _Head(w, _BACKWARD, "dq")
     length, inner, keys, outer = h.size("q", 2), h.size("q", 1), h.size("k", 2), h.size("v", 1)
     at = len(h.names)
-    causal = _flag(w, at + 2)
+    causal, late = _flag(w, at + 2), _flag(w, at + 5)
+    few_inner, few_outer = (~late & (length * keys * width < FEW_PRODUCTS) for width in (inner, outer))
     lead = _up(w, keys)
     wide = _up(w, inner)
     wide_v = _up(w, outer)
@@ -407,7 +414,7 @@ def _backward_body(s: Shape) -> Code:
     scaled_q = w.at(scaled_k, k_size)
     own_dk = w.at(scaled_q, wide * BLOCK)
     own_dv = w.at(own_dk, keys * wide)
-    of_queries, of_keys, late = _number(w, at + 3), _number(w, at + 4), _flag(w, at + 5)
+    of_queries, of_keys = _number(w, at + 3), _number(w, at + 4)
     with w.loop(w["end"] - w["begin"]) as n:
         head = w["begin"] + n
         names = ("dq", "dk", "dv", "grad", "q", "k", "v")
@@ -440,15 +447,15 @@ def _backward_body(s: Shape) -> Code:
                 with w.when(~late):
                     _times(w, rows, inner, queries, ldq, scaled_q, wide, of_queries)
                 used_q = w.where(late, queries, scaled_q), w.where(late, ldq, wide)
-                _cell(w, rows, limit, inner, 0, *used_q, 0, turned_k, lead, p, lead, None, 0, copies)
-                _cell(w, rows, limit, outer, 0, gradients, ldg, 0, turned_v, lead, g, lead, None, 0, copies)
+                _cell(w, few_inner, rows, limit, inner, 0, *used_q, 0, turned_k, lead, p, lead, None, 0, copies)
+                _cell(w, few_outer, rows, limit, outer, 0, gradients, ldg, 0, turned_v, lead, g, lead, None, 0, copies)
                 _each_row(w, "gradient_row", h, rows, first, limit, causal, [p, g], lead, head, stats, at)
                 target = w.at(dq, first * ldq_out)
-                _long_product(w, rows, inner, limit, keys, g, lead, *used_k, target, ldq_out, copies)
+                _long_product(w, few_inner, rows, inner, limit, keys, g, lead, *used_k, target, ldq_out, copies)
                 with w.when(~late):
                     _times(w, rows, inner, target, ldq_out, target, ldq_out, of_queries)
-                _cell(w, limit, inner, rows, 1, g, lead, 0, *used_q, into[0][0], into[0][1], None, CONTINUE, copies)
-                _cell(w, limit, outer, rows, 1, p, lead, 0, gradients, ldg, into[1][0], into[1][1], None, CONTINUE, copies)
+                _cell(w, few_inner, limit, inner, rows, 1, g, lead, 0, *used_q, into[0][0], into[0][1], None, CONTINUE, copies)
+                _cell(w, few_outer, limit, outer, rows, 1, p, lead, 0, gradients, ldg, into[1][0], into[1][1], None, CONTINUE, copies)
             with w.when(part > 0):
                 for here, here_step, target, step, width in into:
                     _added_to(w, keys, width, here, here_step, target, step)

@@ -5,14 +5,14 @@ The cells themselves are in `products.py`.
 
 from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
-from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, LATE_BIAS, RELU, buffers, cells
+from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, FEW_PRODUCTS, LATE_BIAS, PLAIN, RELU, buffers, cells
 from .vectors import Shape, Writer
 
 FIELDS = ("rows columns k kind_a a lda kind_b b ldb c ldc bias flags cell_rows cell_columns down across route "
           "out_array a_array b_array batches").split()  # fmt: skip
 _POINTERS = {"a", "b", "c", "bias", "out_array", "a_array", "b_array"}
 CONTEXT = f"[{len(FIELDS)} x i64]"
-TILES, DOTS, ROW = range(3)
+TILES, DOTS, ROW, LOOPS = range(4)
 MULTIPLICATIONS = 1 << 20
 """What a thread gets at least, about 10 us of work."""
 
@@ -62,6 +62,9 @@ def _body(s: Shape) -> Code:
         result = c, v["ldc"], bias, v["flags"]
         with w.when(v["route"].equals(DOTS)):
             w.call("void", "dot_cell", *sizes, a, v["lda"], b, v["ldb"], *result)
+        with w.when(v["route"].equals(LOOPS)):
+            factors = v["kind_a"], a, v["lda"], v["kind_b"], b, v["ldb"]
+            w.call("void", f"flambeau_plain_{s.kind}", *sizes, *factors, *result, None)
         with w.when(v["route"].equals(ROW)):
             step = w.where(rows_a, 1, v["lda"])
             w.call("void", "row_cell", *sizes[1:], a, step, b, v["ldb"], *result[:1], *result[2:])
@@ -122,7 +125,8 @@ def _launch(s: Shape) -> Code:
     rows_a = field(context, "kind_a").equals(0)
     dots = rows_a & turned & (k >= rows * FEW_ROWS)
     single = rows.equals(1) & ~turned & (k > 0)
-    set_field(context, "route", w.where(dots, DOTS, w.where(single, ROW, TILES)))
+    plain = (field(context, "flags") & PLAIN).differs(0) & (matrix * k < FEW_PRODUCTS)
+    set_field(context, "route", w.where(plain, LOOPS, w.where(dots, DOTS, w.where(single, ROW, TILES))))
     cells = batches * (x * y)
     each = w.most(work // (x * y), 1)
     grain = w.parts(MULTIPLICATIONS, each)
@@ -246,7 +250,11 @@ def _entry(s: Shape, name: str, flags: int, turn_a: bool, turn_b: bool, flat: bo
         with w.loop(nd - 2) as d:
             batches.value = batches.value * w.load("i64", dims, d)
     values: dict[str, Value | int | None] = dict(zip(("rows", "columns", "k", "ldc"), (m, n, ak, ldc)))
-    values |= {"kind_a": kind_a, "lda": lda, "kind_b": kind_b, "ldb": ldb, "flags": flags, "batches": batches.value}
+    flags_of_batch: Value | int = flags
+    if not flat:  # batches on both sides
+        least = w.where(w.field(a, 24, "i32") < w.field(b, 24, "i32"), w.field(a, 24, "i32"), w.field(b, 24, "i32"))
+        flags_of_batch = w.where(w.convert(least, "i64") > 2, w.value(flags | PLAIN), w.value(flags))
+    values |= {"kind_a": kind_a, "lda": lda, "kind_b": kind_b, "ldb": ldb, "flags": flags_of_batch, "batches": batches.value}
     values |= {"out_array": out, "a_array": a, "b_array": b, **pointers}
     for field_name, value in values.items():
         set_field(context, field_name, value)
@@ -268,7 +276,7 @@ ENTRIES = {
 
 def offers(kind: str) -> tuple[str, ...]:
     """What other modules may call: one cell of a product, a copy (or transposed copy) of a matrix, memory for the cell's copies."""
-    return tuple(f"flambeau_{name}_{kind}" for name in ("cell", "copy", "take", "give"))
+    return tuple(f"flambeau_{name}_{kind}" for name in ("cell", "plain", "copy", "take", "give"))
 
 
 def module(element: str, vector_bits: int) -> str:

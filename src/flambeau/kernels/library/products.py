@@ -15,6 +15,7 @@ lie or who computes them. Tiles add one product after the other, fused, over a p
 bias, takes the sums of the others in turn. Up to `DEPTH` there is one part, below twice that two halves (a last product stays
 alone), above they are `DEPTH` long. That is the order of PyTorch's products on CPUs with AVX-512 (found by comparing bits for
 1,040 shapes of 4 to 512 rows, 12 to 512 columns and k to 1,500: products of 12 columns and more are equal), at no cost here.
+Batches of matrices with fewer than `FEW_PRODUCTS` products each are multiplied as PyTorch's own loops do it.
 k = 0 gives zeros.
 """
 
@@ -30,9 +31,12 @@ PARAMETERS = "k:i64 a lda:i64 b ldb:i64 c ldc:i64 columns:i64 bias flags:i64"
 AHEAD = 5
 """Numbers that say what is fetched from memory while tiles are computed: where it lies, the bytes from row to row, how many rows at
 each tile, the bytes of a row, how many rows are left. There are two of them, for the next panel of B and the next part of A."""
-ACCUMULATE, RELU, CONTINUE, LATE_BIAS = 1, 2, 4, 8
+ACCUMULATE, RELU, CONTINUE, LATE_BIAS, PLAIN = 1, 2, 4, 8, 16
 """Flags: the sum is added to C; ReLU; the sum begins with C, as the chain of a longer k whose first products are there; the bias is added
-at the end, not to the first part."""
+at the end, not to the first part; `plain_cell` serves."""
+
+FEW_PRODUCTS = 400
+"""Batches of matrices with fewer products each PyTorch multiplies by loops of its own, one element after the other, nothing fused."""
 
 
 def _finished(w: Writer, sums: list[list[Variable]], vectors: int, mask: Value, bias: Value) -> None:
@@ -331,6 +335,37 @@ def _cell(s: Shape) -> Code:
     return w
 
 
+def _plain_cell(s: Shape) -> Code:
+    """A cell of fewer than `FEW_PRODUCTS` products: one after the other, not fused, in one chain."""
+    w = Writer(s, f"flambeau_plain_{s.kind}", CELL, internal=False)
+    copied = w.memory(f"[{FEW_PRODUCTS} x {s.element}]")
+    columns, turned = w["columns"], w["kind_b"].equals(1)
+    with w.when(turned):
+        with w.loop(columns) as j:
+            with w.loop(w["k"]) as k:
+                value = w.load(s.element, w.at(w.at(w["b"], j * w["ldb"]), k))
+                w.store(value, w.at(copied, k * columns + j))
+    b, ldb = w.where(turned, copied, w["b"]), w.where(turned, columns, w["ldb"])
+    rows_a = w["kind_a"].equals(0)
+    down, along = w.where(rows_a, w["lda"], 1), w.where(rows_a, 1, w["lda"])
+    with w.loop(w["rows"]) as i:
+        row, result = w.at(w["a"], i * down), w.at(w["c"], i * w["ldc"])
+        with w.loop(w.parts(columns, s.width)) as part:
+            j = part * s.width
+            mask = w.first_lanes(columns - j)
+            place = w.at(result, j)
+            total = w.variable(s.vector, 0.0)
+            with w.when(w.flag(CONTINUE)):
+                total.value = w.vector_at(place, mask)
+            with w.loop(w["k"]) as k:
+                left = w.everywhere(w.load(s.element, w.at(row, k * along)))
+                total.value = total.value + left * w.vector_at(w.at(w.at(b, k * ldb), j), mask)
+            with w.when(w.flag(ACCUMULATE)):
+                total.value = total.value + w.vector_at(place, mask)
+            w.set_vector(place, total.value, mask)
+    return w
+
+
 # --- few rows times long columns -------------------------------------------------------------------------------------------
 
 
@@ -499,4 +534,4 @@ def cells(s: Shape) -> list[Code]:
     parts += [_sweep(s, kind, vectors) for kind in ("rows", "columns") for vectors in range(1, s.vectors + 1)]
     parts += [_dot_tile(s, rows, across) for rows, across in sorted({(4, s.dot), (2, s.dot), (1, s.dot), (1, s.row_dot)})]
     parts += [_scaled_rows(s, count) for count in (STREAMS, 1)]
-    return parts + [make(s) for make in (_row_cell, _fetch, _meet, _copy_a, _copy_b, _cell, _dot_cell)]
+    return parts + [make(s) for make in (_row_cell, _fetch, _meet, _copy_a, _copy_b, _cell, _plain_cell, _dot_cell)]

@@ -79,6 +79,19 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return by_numpy(np.dot, a, b, out)
 
 
+def added(summand: Any, a: Any, b: Any) -> Any:
+    """`summand + a @ b` of matrices, in one pass; None where there is none of ours for them."""
+    own = products(a.dtype) if a.__class__ is ndarray else None
+    if own is None or summand.dtype is not a.dtype or not a.flags.forc or not b.flags.forc:
+        return None
+    out = _empty((a.shape[0], b.shape[1]), a.dtype)
+    try:
+        out[...] = summand
+    except ValueError:
+        return None
+    return out if own.matmul_add(out, a, b) is out else None
+
+
 def linear(x: Any, weight: Any, bias: Any) -> Any:
     """`x @ weight.T + bias`: `x` of shape (..., in), `weight` (out, in), `bias` (out) or None."""
     dtype = x.dtype

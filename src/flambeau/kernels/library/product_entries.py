@@ -6,13 +6,15 @@ The cells themselves are in `products.py`.
 from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
 from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, FEW_PRODUCTS, LATE_BIAS, PLAIN, RELU, buffers, cells
+from .short_products import FEW_COLUMNS, FEW_ROWS, short_cells
 from .vectors import Shape, Writer
 
 FIELDS = ("rows columns k kind_a a lda kind_b b ldb c ldc bias flags cell_rows cell_columns down across route "
           "out_array a_array b_array batches").split()  # fmt: skip
 _POINTERS = {"a", "b", "c", "bias", "out_array", "a_array", "b_array"}
 CONTEXT = f"[{len(FIELDS)} x i64]"
-TILES, DOTS, ROW, LOOPS = range(4)
+TILES, DOTS, ROW, LOOPS, SHORT, SPLIT = range(6)
+"""Ways to compute a cell. SPLIT: rows in fours by tiles, the others as a short product."""
 MULTIPLICATIONS = 1 << 20
 """What a thread gets at least, about 10 us of work."""
 
@@ -30,7 +32,7 @@ def _body(s: Shape) -> Code:
     """Computes the cells [begin, end) of a product, or of a batch of products."""
     w = Writer(s, "product_body", "context begin:i64 end:i64")
     v = {name: field(w["context"], name) for name in FIELDS}
-    tiles = v["route"].equals(TILES)
+    tiles = v["route"].equals(TILES) | v["route"].equals(SPLIT)
     buffer = w.variable("ptr", None)
     with w.when(tiles):
         buffer.value = w.call("ptr", f"flambeau_take_{s.kind}")
@@ -58,6 +60,7 @@ def _body(s: Shape) -> Code:
         c = w.at(w.at(starts["c"].value, i * v["ldc"]), j)
         has_bias = v["bias"].differs(None)
         bias = w.where(has_bias, w.at(v["bias"], j), None)
+        whole = w.where(v["route"].equals(SPLIT), rows & -FEW_ROWS, rows)
         sizes = rows, columns, v["k"]
         result = c, v["ldc"], bias, v["flags"]
         with w.when(v["route"].equals(DOTS)):
@@ -65,12 +68,17 @@ def _body(s: Shape) -> Code:
         with w.when(v["route"].equals(LOOPS)):
             factors = v["kind_a"], a, v["lda"], v["kind_b"], b, v["ldb"]
             w.call("void", f"flambeau_plain_{s.kind}", *sizes, *factors, *result, None)
+        with w.when(v["route"].equals(SHORT)):
+            w.call("void", "short_cell", *sizes, a, v["lda"], v["kind_a"], v["kind_b"], b, v["ldb"], *result)
         with w.when(v["route"].equals(ROW)):
             step = w.where(rows_a, 1, v["lda"])
             w.call("void", "row_cell", *sizes[1:], a, step, b, v["ldb"], *result[:1], *result[2:])
         with w.when(tiles):
             factors = v["kind_a"], a, v["lda"], v["kind_b"], b, v["ldb"]
-            w.call("void", f"flambeau_cell_{s.kind}", *sizes, *factors, *result, aligned)
+            w.call("void", f"flambeau_cell_{s.kind}", whole, *sizes[1:], *factors, *result, aligned)
+        with w.when(v["route"].equals(SPLIT)):
+            a, c = w.at(a, w.where(rows_a, whole * v["lda"], whole)), w.at(c, whole * v["ldc"])
+            w.call("void", "short_cell", rows - whole, *sizes[1:], a, v["lda"], v["kind_a"], v["kind_b"], b, v["ldb"], c, *result[1:])
     with w.when(tiles):
         w.call("void", f"flambeau_give_{s.kind}", memory)
     return w
@@ -123,10 +131,16 @@ def _launch(s: Shape) -> Code:
         set_field(context, name, value)
     turned = field(context, "kind_b").equals(1)
     rows_a = field(context, "kind_a").equals(0)
-    dots = rows_a & turned & (k >= rows * FEW_ROWS)
-    single = rows.equals(1) & ~turned & (k > 0)
-    plain = (field(context, "flags") & PLAIN).differs(0) & (matrix * k < FEW_PRODUCTS)
-    set_field(context, "route", w.where(plain, LOOPS, w.where(dots, DOTS, w.where(single, ROW, TILES))))
+    dots = rows_a & turned & (rows < FEW_ROWS) & (k >= 8 * rows)
+    one_row, one_column = rows.equals(1), columns.equals(1)
+    single = one_row & ~turned & (k > 0)
+    route = w.where(dots, DOTS, w.where(single, ROW, TILES))
+    of_batches = (field(context, "flags") & PLAIN).differs(0)
+    if s.size == 4:
+        split = (rows < FEW_COLUMNS) & (rows & FEW_ROWS - 1).differs(0) & ~one_row & ((k > 16) | (columns > 16) & (k > 4))
+        short = ((rows < FEW_ROWS) | (columns < FEW_COLUMNS)) & ~(one_row | one_column) & (k > 0)
+        route = w.where(short & ~of_batches, SHORT, w.where(split & ~of_batches, SPLIT, route))
+    set_field(context, "route", w.where(of_batches & (matrix * k < FEW_PRODUCTS), LOOPS, route))
     cells = batches * (x * y)
     each = w.most(work // (x * y), 1)
     grain = w.parts(MULTIPLICATIONS, each)
@@ -136,10 +150,6 @@ def _launch(s: Shape) -> Code:
     with w.unlocked():
         w.spread("product_body", context, cells, grain)
     return w
-
-
-FEW_ROWS = 8
-"""`dot` tiles where a row is at least so many times as long as there are rows."""
 
 
 def _suits(s: Shape) -> Code:
@@ -282,7 +292,7 @@ def offers(kind: str) -> tuple[str, ...]:
 def module(element: str, vector_bits: int) -> str:
     """The IR of all products of one element type, `float` or `double`."""
     s = Shape(element, vector_bits)
-    parts = cells(s)
+    parts = cells(s) + short_cells(s)
     parts += [make(s) for make in (batch_offset, _body, _launch, _suits, _matrix)]
     parts += [_entry(s, f"flambeau_{name}_{s.kind}", *how) for name, how in ENTRIES.items()]
     return code_module(parts, buffers(s))

@@ -67,11 +67,12 @@ def _fours(s: Shape, rows: int) -> Code:
         sums.append(w.variable(vector, start))
     end = head + ((w["k"] - head) & -LANES)
     with w.loop(head, end, LANES) as k:
-        pairs = [w.shuffle(*(w.load(part, right[j], k) for j in (i, i + 1)), list(range(2 * LANES))) for i in (0, 2)]
-        y = w.shuffle(*pairs, list(range(4 * LANES)))
-        for x, total in zip(left, sums):
+        parts = [w.load(part, start, k) for start in right]
+        low, high = (w.shuffle(parts[i], parts[i + 1], list(range(2 * LANES))) for i in (0, 2))
+        y = w.shuffle(low, high, list(range(4 * LANES)))
+        for x, slot in zip(left, sums):
             once = w.load(part, x, k)
-            total.value = total.value + w.shuffle(once, once, list(range(LANES)) * 4) * y
+            slot.value = slot.value + w.shuffle(once, once, list(range(LANES)) * 4) * y
     for i, (x, slot) in enumerate(zip(left, sums)):
         total = slot.value
         for step in (2, 1):  # lanes 0, 4, 8 and 12 are the sums in the end

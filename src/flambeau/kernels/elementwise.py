@@ -39,7 +39,7 @@ _trunc_quotient = arithmetic(lambda x, y, out: np.trunc(np.true_divide(x, y), ou
 _power = binary_function(np.power, library.power)
 hypot = binary_function(np.hypot, library.hypot)
 copysign = arithmetic(np.copysign, library.copysign)
-nextafter = quiet_binary(np.nextafter)
+nextafter = arithmetic(np.nextafter, library.nextafter)
 logaddexp = binary_function(np.logaddexp, library.logaddexp)
 logaddexp2 = binary_function(np.logaddexp2, library.logaddexp2)
 

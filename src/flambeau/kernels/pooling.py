@@ -12,6 +12,7 @@ from typing import Any, Iterator
 import numpy as np
 
 from .compiler import usable
+from .elementwise import cast
 from .library import pooling as library
 from .library import resampling
 from .quiet import quiet
@@ -304,6 +305,19 @@ def adaptive_windows(size: int, out: int) -> Any:
     start, end = i * size // out, -(-(i + 1) * size // out)
     taps = int((end - start).max()) if out else 1
     return np.minimum(start + np.arange(taps)[:, None], end - 1)
+
+
+def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
+    """Maxima and their flat indices over windows that divide each dimension of (M, *spatial) as evenly as can be."""
+    low = x.dtype
+    ready = _ready(cast(x, _F32) if low.itemsize == 2 and low.kind in "fV" else x) if len(out) < 4 and 0 not in out else None
+    if ready is None:
+        return max_of_windows(x, [adaptive_windows(n, o) for n, o in zip(x.shape[1:], out)])
+    shape = (len(x), *out)
+    values, places = np.empty(shape, ready[0].dtype), np.empty(shape, np.int64)
+    lead = (1,) * (3 - len(out))
+    library.adaptive_max_pool(_KINDS[values.dtype])(values, places, *ready, *map(float, (len(x), *lead, *x.shape[1:], *lead, *out)))
+    return (values if values.dtype is low else cast(values, low)), places
 
 
 def fractional_max_pool(x: Any, samples: Any, kernel: Ints, out: Ints) -> tuple[Any, Any]:

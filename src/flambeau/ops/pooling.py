@@ -430,8 +430,7 @@ def _adaptive_max_node(input: Any, out_size: Any) -> str:
 def adaptive_max_pool(input: Array, out_size: Any) -> Array:
     """Maxima over windows that divide each of the last dimensions as evenly as can be, and their flat indices."""
     dims = len(out_size)
-    windows = [k.adaptive_windows(n, o) for n, o in zip(input.shape[-dims:], out_size)]
-    values, indices = k.max_of_windows(_rows(input, dims), windows)
+    values, indices = k.adaptive_max_pool(_rows(input, dims), tuple(out_size))
     shape = (*input.shape[: input.ndim - dims], *out_size)
     return _as_images(input, values.reshape(shape)), _as_images(input, indices.reshape(shape))
 

@@ -184,6 +184,16 @@ def _product_or_zero(x: Any, y: Any, log: Any) -> Any:
     return e.where(x.equals(0.0) & y.equals(y), e.constant(0.0, x.type), x * log)
 
 
+def _next_after(x: Any, y: Any) -> Any:
+    """The neighbour of x on the way to y: the next pattern of bits, away from 0 or towards it."""
+    whole = "i32" if x.type == "f32" else "i64"
+    away = (x < y) ^ (x > 0.0) ^ True
+    moved = e.bitcast(e.bitcast(x, whole) + e.where(away, e.constant(1, whole), -1), x.type)
+    least = e.copysign(e.constant(2.0**-149 if x.type == "f32" else 2.0**-1074, x.type), y)
+    found = e.where(x.equals(y), y, e.where(x.equals(0.0), least, moved))
+    return e.where(x.equals(x) & y.equals(y), found, x + y)
+
+
 def _log_of_sum(x: Any, y: Any) -> Any:
     """log(exp(x) + exp(y))."""
     larger, smaller = _larger(x, y), _smaller(x, y)
@@ -250,6 +260,10 @@ logaddexp = binary("logaddexp", _log_of_sum, grain=GRAIN)
 logaddexp2 = binary("logaddexp2", _log2_of_sum, grain=GRAIN)
 hypot = binary("hypot", _hypotenuse, grain=GRAIN)
 copysign = binary("copysign", e.copysign)
+
+nextafter = binary("nextafter", _next_after)
+for _kernel in nextafter:
+    _kernel.halves = False  # their neighbours are others
 
 negative = unary("negative", lambda x: -x, LIGHT)
 absolute = unary("absolute", e.absolute, LIGHT)

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Callable
 
-from ..compiler.code import ELEMENT, Code, Value, launch
+from ..compiler.code import ELEMENT, Code, Value, kernel, launch
 from .vectors import lanes, vector
 
 HEADER = (
@@ -13,6 +13,10 @@ HEADER = (
 """The names of the table's numbers. `include`: whether the padding counts in a mean; `divisor`: what to divide by, or 0."""
 
 
+GRAIN = 1 << 15
+"""About so many elements are one thread's share."""
+LINES = 4
+"""How many elements of a window are looked at side by side, so that none waits for the one before."""
 SPAN = 256
 """How many outputs of a row are looked at together."""
 
@@ -293,3 +297,55 @@ def avg_pool_backward(kind: str) -> Callable[..., Any]:
 
             _rows(code, t, out_d, out_h, over)
     return launch(f"flambeau_avg_pool_backward_{kind}", code, HEADER, "planes")
+
+
+@cache
+def adaptive_max_pool(kind: str) -> Callable[..., Any]:
+    """`kernel(out, places, x, planes, sizes (d, h, w), outputs (d, h, w))`: maxima over windows that divide each dimension evenly."""
+    element = ELEMENT[kind]
+    sizes = [f"{n}_{axis}" for n in ("size", "out") for axis in "dhw"]
+    code = Code("planes", f"out places x {' '.join(f'{n}:i64' for n in sizes)} begin:i64 end:i64")
+    out, places, x, begin, end = (code[n] for n in ("out", "places", "x", "begin", "end"))
+    t = {n: code[n] for n in sizes}
+
+    def window(axis: str, i: Value) -> tuple[Value, Value]:
+        size, count = t[f"size_{axis}"], t[f"out_{axis}"]
+        return i * size // count, ((i + 1) * size + count - 1) // count
+
+    def look(line: Any, start: Value, at: Value) -> None:
+        best, place = line
+        value = code.load(element, x, start + at)
+        taken = _better(code, value, best.value)
+        place.value = code.where(taken, at, place.value)
+        best.value = code.where(taken, value, best.value)
+
+    plane = t["size_d"] * t["size_h"] * t["size_w"]
+    with code.loop(begin, end) as m:
+        with code.loop(0, t["out_d"]) as od, code.loop(0, t["out_h"]) as oh, code.loop(0, t["out_w"]) as ow:
+            (d0, d1), (h0, h1), (w0, w1) = window("d", od), window("h", oh), window("w", ow)
+            first = (d0 * t["size_h"] + h0) * t["size_w"] + w0
+            lines = [(code.variable(element, float("-inf")), code.variable("i64", first)) for _ in range(LINES)]
+            with code.loop(d0, d1) as d, code.loop(h0, h1) as h:
+                row = (d * t["size_h"] + h) * t["size_w"]
+                whole = w0 + (w1 - w0) // LINES * LINES
+                with code.loop(w0, whole, LINES) as w:
+                    for k, line in enumerate(lines):
+                        look(line, m * plane, row + w + k)
+                with code.loop(whole, w1) as w:
+                    look(lines[0], m * plane, row + w)
+            best, place = (v.value for v in lines[0])
+            for line in lines[1:]:
+                value, at = (v.value for v in line)
+                later = value.is_nan() & (~best.is_nan() | (at > place))  # the last NaN, or the first of equal ones
+                taken = (value > best) | later | (value.equals(best) & (at < place))
+                best, place = code.where(taken, value, best), code.where(taken, at, place)
+            at = ((m * t["out_d"] + od) * t["out_h"] + oh) * t["out_w"] + ow
+            code.store(best, out, at)
+            code.store(place, places, at)
+    main = Code("main", f"out places x planes:double {' '.join(f'{n}:double' for n in sizes)}")
+    arrays = [main[n] for n in ("out", "places", "x")]
+    numbers = [main.convert(main[n], "i64") for n in ("planes", *sizes)]
+    share = GRAIN // (numbers[1] * numbers[2] * numbers[3] + 1) + 1
+    with main.unlocked():
+        main.parallel(code, [*arrays, *numbers[1:]], numbers[0], share)
+    return kernel(f"flambeau_adaptive_max_pool_{kind}", main, code)

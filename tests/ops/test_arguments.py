@@ -353,6 +353,26 @@ test_dtypes_and_shapes_that_do_not_fit = errors(
     "torch.index_reduce(x, 1, i[0], x.double(), 'mean')",
 )
 
+test_two_devices = errors(
+    "torch.addcmul(x, x.to('meta'), x)",
+    "x.to('meta').addcdiv(x, x)",
+    "torch.clamp(x, x.to('meta'))",
+    "torch.lerp(x, x.to('meta'), 0.5)",
+    "torch.where(x > 0, x, x.to('meta'))",
+    "x.masked_fill((x > 0).to('meta'), 1.)",
+    "F.layer_norm(x, (3,), torch.ones(3, device='meta'))",
+    "F.layer_norm(x.to('meta'), (3,), torch.ones(3))",
+    "F.layer_norm(x.to('meta'), (3,), torch.ones(3, device='meta'))",
+    "torch.mv(x, x[0].to('meta'))",
+    "torch.dot(x[0], x[0].to('meta'))",
+)
+
+test_what_is_put_before_and_behind = errors(
+    "torch.diff(x, 0, 0, x[0])",
+    "torch.diff(x, 1, 0, x[:, :2])",
+    "torch.diff(x, 1, 1, x[:, :2])",
+)
+
 test_alpha_beside_a_number = rows(
     Row("torch.add(x, 1.5, alpha=2), torch.sub(x, 1.5, alpha=0.5), torch.rsub(x, 1.5, alpha=2), torch.add(x, True, alpha=2)", x=X),
     Row("torch.add(x, 2j, alpha=2)", x=X),

@@ -320,6 +320,12 @@ DATA_DEPENDENT = frozenset(("nonzero_rows", "argwhere", "masked_select"))
 """Operators whose result, or its shape, depends on the elements: they are refused."""
 
 
+ON_ONE_DEVICE = frozenset(
+    "addcmul addcdiv clamp_tensors lerp layer_norm layer_norm_with_statistics where dot vdot mv heaviside complex polar prelu_op "
+    "group_norm group_norm_with_statistics".split()
+)
+"""Operators whose tensors, though they are not promoted together, must all have memory or all have none."""
+
 SUMS_OF_PRODUCTS = frozenset(("addbmm", "addmm", "addmv", "addr", "baddbmm"))
 """Operators that ask their second and third operand first which device it is to be."""
 
@@ -330,7 +336,9 @@ def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
         raise error
     if op.name in SUMS_OF_PRODUCTS:
         one_device((*values[1:3], values[0]))
-    elif op.promote is not None or (op.name == "linear" and values[2] is not None):
+    elif op.name == "masked_fill":
+        one_device((values[1], values[0]))
+    elif op.promote is not None or op.name in ON_ONE_DEVICE or (op.name == "linear" and values[2] is not None):
         one_device(values)
     elif op.name in ("cat", "stack"):
         one_device(values[0])

@@ -261,6 +261,8 @@ def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
             if y.dtype is not dtype or y.shape != x.shape:
                 return in_numpy(kernel, dtype)(like(x), x, *operands)
             rows = rows and y.flags.c_contiguous
+        elif y.__class__ is not float and hasattr(y, "shape"):  # an array without memory
+            return in_numpy(kernel, dtype)(like(x), x, *operands)
     if rows:
         return kernel.version(dtype)(empty(x.shape, dtype), x, *operands)
     out = like(x)

@@ -180,6 +180,18 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -
     return cumsum.function(sums * step, dim) / 2
 
 
+def _check_beside(input: Any, beside: Any, dim: int) -> None:
+    if beside.dim() != input.dim():
+        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+    axis = normalize_dim(dim, input.dim())
+    for d, (n, m) in enumerate(zip(input.shape, beside.shape)):
+        if n != m and d != axis:
+            raise RuntimeError(
+                "diff expects the shape of tensor to prepend or append to match that of input except along the differencing dimension; "
+                f"input.size({d}) = {n}, but got tensor.size({d}) = {m}"
+            )
+
+
 @composite("torch.diff", "Tensor.diff")
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, *, out: Any = None) -> Any:
     """The n-th differences of neighbours along `dim`."""
@@ -187,6 +199,9 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
+    for beside in (prepend, append):
+        if beside is not None:
+            _check_beside(input, beside, dim)
     if n == 0:
         return input.clone() if out is None else write_out(input, out)
     parts = [p for p in (prepend, input, append) if p is not None]

@@ -239,6 +239,8 @@ def mapped(kernel: Kernel, dtype: Any, out: Any, *operands: Any) -> Any:
             arrays.append(x)
             if x.shape != shape or x.strides != strides or x.dtype.itemsize != out.dtype.itemsize:
                 walk = True
+        elif x.__class__ is not float and hasattr(x, "shape"):  # an array without memory
+            return None
     flags = out.flags
     if not flags.aligned or not flags.writeable:
         return None

@@ -367,6 +367,21 @@ test_two_devices = errors(
     "torch.dot(x[0], x[0].to('meta'))",
 )
 
+test_what_is_taken_all_the_same = errors(
+    "x.std(correction=torch.tensor(0)), torch.var_mean(x, dim=0, correction=torch.tensor(0.5))",
+    "F.dropout2d(x[0], 0.0)",
+    "b = x.clone(); torch.logsumexp(b, 1, True, out=b[:, :1])",
+    "torch.zeros(2, requires_grad=None)",
+    "torch.sum(x, torch.tensor(0))",
+    "x.reshape((2, 3, True))",
+)
+
+test_losses_on_two_devices = errors(
+    "y = torch.ones(200, 1000); F.mse_loss(y, y.to('meta'))",
+    "y = torch.ones(200, 1000); F.smooth_l1_loss(y, y.to('meta'))",
+    "y = torch.ones(200, 1000); F.prelu(y, torch.ones(1000).to('meta'))",
+)
+
 test_what_is_put_before_and_behind = errors(
     "torch.diff(x, 0, 0, x[0])",
     "torch.diff(x, 1, 0, x[:, :2])",

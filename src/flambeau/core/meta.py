@@ -321,7 +321,7 @@ DATA_DEPENDENT = frozenset(("nonzero_rows", "argwhere", "masked_select"))
 
 
 ON_ONE_DEVICE = frozenset(
-    "addcmul addcdiv clamp_tensors lerp layer_norm layer_norm_with_statistics where dot vdot mv heaviside complex polar prelu_op "
+    "addcmul addcdiv clamp_tensors lerp layer_norm layer_norm_with_statistics where dot vdot mv heaviside complex polar "
     "group_norm group_norm_with_statistics".split()
 )
 """Operators whose tensors, though they are not promoted together, must all have memory or all have none."""
@@ -336,7 +336,7 @@ def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
         raise error
     if op.name in SUMS_OF_PRODUCTS:
         one_device((*values[1:3], values[0]))
-    elif op.name == "masked_fill":
+    elif op.name in ("masked_fill", "prelu_op"):
         one_device((values[1], values[0]))
     elif op.promote is not None or op.name in ON_ONE_DEVICE or (op.name == "linear" and values[2] is not None):
         one_device(values)

@@ -164,7 +164,9 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
 
 def elementwise(op: Operator) -> bool:
     """Whether it broadcasts operands against each other."""
-    return op.promote is not None or op.forward_takes_out or op.name in ("addcmul", "addcdiv", "addr", "outer", "lerp", "heaviside")
+    if op.name in ("addcmul", "addcdiv", "addr", "outer", "lerp", "heaviside"):
+        return True
+    return len(op.tensor_params) > 1 and (op.promote is not None or op.forward_takes_out)
 
 
 def misfit(op: Operator, args: tuple[Any, ...], position: int) -> Exception:

@@ -115,7 +115,7 @@ def _feature(name: str, low: int, high: int) -> None:
                 f"{low}D or {high}D inputs).",
                 stacklevel=2,
             )
-        if ndim < 2:
+        if ndim < 2 and training and p > 0:
             raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
         batched = name != "dropout1d" or ndim == 3
         x = input if batched else input.unsqueeze(0)

@@ -368,6 +368,8 @@ formula_function("product_of_others", k.product_of_others, _others_tensors)
 def _correction(unbiased: Any, correction: Any) -> float:
     if unbiased is not None:
         return 1 if unbiased else 0
+    if isinstance(correction, Tensor):
+        return correction.item()
     return 1 if correction is None else correction
 
 

@@ -150,6 +150,8 @@ _pair_rules: dict[tuple[Any, Any, bool, bool], tuple[Any, Any]] = {}
 
 def rounded(number: Any, to: Any) -> float:
     """A real number as half precision holds it."""
+    if -65504.0 < number < 65504.0:
+        return float(to.type(number))
     with np.errstate(over="ignore"):  # to infinity
         return float(to.type(number))
 

@@ -33,7 +33,7 @@ from ..autograd.grad_mode import grad_mode
 from ..autograd.node import Node, arrays, node_class, tensors
 from ..autograd.version import UNVERSIONED, shared_version
 from ..autograd.views import cross
-from ..core.promotion import float_operands, operands
+from ..core.promotion import float_operands, operands, rounded
 from ..kernels.elementwise import beside_scalar, cast
 from ..tensor import PLAIN, Tensor, wrap
 from .dispatch import ALSO_CALLED, REQUIRED, after_failure, first_of_kind, legacy_call, renamed, slow_dunder, slow_path
@@ -48,6 +48,7 @@ from .modes import modes, stacks
 from .running import (
     F32,
     F64,
+    HALVES,
     I64,
     INTEGERS,
     NUMBERS,
@@ -394,6 +395,8 @@ class Operator:
                     f"if {n}.__class__ is float or {n}.__class__ is int:",
                     f"    a_{n} = {n}",
                     f"    fits_{n} = {floating}{integer and integer % n})",
+                    f"    if not fits_{n} and a_{first}.dtype in HALVES:",
+                    f"        a_{n}, fits_{n} = {f'rounded({n}, a_{first}.dtype)' if self.rounds_number else n}, True",
                     "else:",
                     f"    a_{n} = {n}._array if {n}.__class__ not in NUMBERS else None",
                     f"    fits_{n} = a_{n} is not None and a_{n}.dtype is a_{first}.dtype",
@@ -405,7 +408,7 @@ class Operator:
                 fits.append(f"a_{n}.dtype is a_{first}.dtype")
                 may_record.append(f"{n}.requires_grad")
         if self.promote == "float":
-            fits.append(floating + ")")
+            fits.append(f"{floating} or a_{first}.dtype in HALVES)")
         fits += [f"a_{first}.__class__ is ndarray", f"0 not in a_{first}.strides", f"{first}._counter is not UNVERSIONED"]
         call = ", ".join(
             (f"a_{n}" if kinds[n] != "value" else n) if i < self.positional else f"{n}={'a_' + n if kinds[n] != 'value' else n}"
@@ -953,6 +956,8 @@ _SCOPE: dict[str, Any] = {
     "laid_out": laid_out,
     "cast": cast,
     "beside_scalar": beside_scalar,
+    "rounded": rounded,
+    "HALVES": HALVES,
     "legacy_call": legacy_call,
     "REQUIRED": REQUIRED,
     "renamed": renamed,

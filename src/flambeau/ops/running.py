@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd.node import Node, Output, next_sequence
 from ..autograd.version import remembered_version, shared_version
 from ..autograd.views import make_view
+from ..core import dtype as dtypes
 from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
 from ..kernels import memory
@@ -26,6 +27,7 @@ Array = Any  # an ndarray, or a meta array
 Number = int | float | bool | complex
 NUMBERS: Any = frozenset((int, float, bool, complex))
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+HALVES = frozenset((dtypes.float16.numpy, dtypes.bfloat16.numpy))
 INTEGERS = frozenset(d.numpy for d in DTYPES if d.kind < 2)
 
 

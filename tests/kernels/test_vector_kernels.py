@@ -144,7 +144,6 @@ test_bits = pytest.mark.skipif(usable() and vector_bits() != 512, reason="the st
         *both("F.gelu(x * 1e-3)", 40),
         *both("F.gelu(x * 8)", 200),
         Row("F.gelu(x)", x=randn(1), exact=True),
-        *both("torch.sigmoid(x * 3)", 96),
         *both("F.silu(x * 3)", 96),
         *both("F.logsigmoid(x * 9)", 96),
         *both("F.softplus(x * 9, 1.5)", 96),
@@ -155,7 +154,6 @@ test_bits = pytest.mark.skipif(usable() and vector_bits() != 512, reason="the st
         Row(gradient("F.selu(x)"), x=randn(96), g=randn(96), exact=True, name="gradient of selu"),
         Row(gradient("F.hardsigmoid(x)"), x=randn(96), g=randn(96), exact=True, name="gradient of hardsigmoid"),
         Row("F.binary_cross_entropy_with_logits(x, (y > 0).float(), reduction='none')", x=randn(96), y=randn(96), exact=True),
-        Row("torch.sigmoid(torch.tensor([-90.0, -88.6, -87.0, -20.0, 20.0, 90.0, -math.inf, math.inf, math.nan]).repeat(32))", exact=True),
         Row("F.gelu(torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 1e38, -1e38, 5.5, 5.6, -5.6]))", exact=True),
         *[Row(LOSS, x=randn(*shape), exact=True, name=f"loss {shape}") for shape in ((9, 10), (40, 33), (300, 7), (3, 2000))],
         *[

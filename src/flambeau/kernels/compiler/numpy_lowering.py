@@ -62,6 +62,7 @@ ORDERED = frozenset(("lt", "le", "gt", "ge", "maximum", "minimum", "fmax"))
 
 DEFINITIONS: dict[str, Callable[..., Expression]] = {
     "sigmoid": lambda x: 1.0 / (exp(-x) + 1.0),
+    "vector_sigmoid": lambda x: 1.0 / (exp(-x) + 1.0),
     "exp_plus_one": lambda x: exp(x) + 1.0,
     "log_sigmoid": lambda x: minimum(x, 0.0) - log1p(exp(-absolute(x))),
     "softplus": lambda x: maximum(x, 0.0) + log1p(exp(-absolute(x))),

@@ -16,11 +16,11 @@ from ..compiler.expression import (
     maximum,
     minimum,
     multiply_add,
-    sigmoid,
     tanh,
     vector_exp,
     vector_log,
     vector_log1p,
+    vector_sigmoid,
     where,
 )
 from .elementwise import LIGHT, of_several
@@ -58,7 +58,7 @@ def _gelu_tanh_backward(grad: Any, x: Any) -> Any:
 
 
 def _silu_backward(grad: Any, x: Any) -> Any:
-    s = sigmoid(x)
+    s = vector_sigmoid(x)
     return grad * s * multiply_add(x, 1.0 - s, 1.0)
 
 
@@ -121,11 +121,11 @@ def _elu_backward(grad: Any, x: Any, scale: Any, input_scale: Any, behind: Any) 
 
 def _mish_backward(grad: Any, x: Any) -> Any:
     t = tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0)))))
-    return grad * (t + x * sigmoid(x) * (1.0 - t * t))
+    return grad * (t + x * vector_sigmoid(x) * (1.0 - t * t))
 
 
 def _glu_gate_backward(grad: Any, x: Any, gate: Any, rounded: Any) -> Any:
-    s = rounded(sigmoid(gate))
+    s = rounded(vector_sigmoid(gate))
     return (1.0 - s) * s * x * grad
 
 
@@ -138,8 +138,8 @@ hardswish_backward = _map(
 )
 softplus_backward = _map("softplus_backward", _softplus_backward, 2, 2)
 log_sigmoid_backward = of_several("log_sigmoid_backward", _log_sigmoid_backward, 2, 0, GRAIN, True)
-glu_first_backward = of_several("glu_first_backward", lambda grad, gate, rounded: rounded(sigmoid(gate)) * grad, 2, 0, GRAIN, True)
-glu = _map("glu", lambda x, gate: x * sigmoid(gate), 2)
+glu_first_backward = of_several("glu_first_backward", lambda grad, gate, rounded: rounded(vector_sigmoid(gate)) * grad, 2, 0, GRAIN, True)
+glu = _map("glu", lambda x, gate: x * vector_sigmoid(gate), 2)
 glu_gate_backward = of_several("glu_gate_backward", _glu_gate_backward, 3, 0, GRAIN, True)
 
 

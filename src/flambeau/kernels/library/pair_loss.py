@@ -7,7 +7,7 @@ from typing import Any
 
 from ..compiler import Kernel
 from ..compiler import expression as e
-from ..compiler.expression import absolute, exp, log, log1p, maximum, minimum, sigmoid, where
+from ..compiler.expression import absolute, exp, log, log1p, maximum, minimum, vector_sigmoid, where
 from .activation import logarithm_of_sigmoid
 from .elementwise import GRAIN, LIGHT, of_several
 
@@ -63,7 +63,7 @@ def _bce_logits_weighted(x: Any, target: Any, pos_weight: Any, rounded: Any) -> 
 
 def _weighted_slope(grad: Any, x: Any, target: Any, pos_weight: Any, rounded: Any) -> Any:
     positive = rounded(pos_weight * target)
-    return rounded(rounded(rounded(rounded(positive + 1.0) - target) * rounded(sigmoid(x))) - positive) * grad
+    return rounded(rounded(rounded(rounded(positive + 1.0) - target) * rounded(vector_sigmoid(x))) - positive) * grad
 
 
 def _weighted_target_slope(grad: Any, x: Any, pos_weight: Any, rounded: Any) -> Any:
@@ -111,7 +111,9 @@ bce = of_several("bce", _bce, 2, 0, GRAIN, True)
 bce_slope = _counted_slope("bce_slope", _bce_slope, 3, LIGHT)
 bce_target_slope = _counted_slope("bce_target_slope", lambda grad, x, rounded: grad * rounded(rounded(log1p(-x)) - rounded(log(x))), 2)
 bce_logits = of_several("bce_logits", _bce_logits, 2, 0, GRAIN, True)
-bce_logits_slope = _counted_slope("bce_logits_slope", lambda grad, x, target, rounded: rounded(rounded(sigmoid(x)) - target) * grad, 3)
+bce_logits_slope = _counted_slope(
+    "bce_logits_slope", lambda grad, x, target, rounded: rounded(rounded(vector_sigmoid(x)) - target) * grad, 3
+)
 bce_logits_weighted = of_several("bce_logits_weighted", _bce_logits_weighted, 3, 0, GRAIN, True)
 bce_logits_weighted_slope = _counted_slope("bce_logits_weighted_slope", _weighted_slope, 4)
 bce_logits_target_slope = _counted_slope("bce_logits_target_slope", lambda grad, x, rounded: -x * grad, 2, LIGHT)

@@ -4,7 +4,7 @@ Each is a polynomial behind an exact reduction of its argument, without branches
 LLVM would call the C library once for each lane. An element's value does not depend on where it stands: products are
 fused (`fma`) where this file says so and nowhere else.
 
-Errors are at most 2 units in the last place in float32 and 4 in float64, but for GELU and the sigmoid, which in float32 are PyTorch's.
+Errors are at most 2 units in the last place in float32 and 4 in float64, but for GELU and `vector_sigmoid`, which in float32 are PyTorch's.
 Functions of float32 that are not computed in float32 are computed in float64 with shorter polynomials (`wide`): there they are rounded
 once. The methods are the common ones (W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980; fdlibm; S. Moshier,
 Cephes); the coefficients are found by tools/maths_tables.py. Where the bits must be PyTorch's, they are from where it has them
@@ -39,6 +39,7 @@ from .exponential import (
     vector_exp,
     vector_log,
     vector_log1p,
+    vector_sigmoid,
 )
 from .gaussian import gelu, gelu_slope
 from .special import digamma, erf, erfc, erfcx, erfinv, lgamma, log_ndtr, ndtr
@@ -50,7 +51,7 @@ FUNCTIONS: dict[str, Callable[..., Expression]] = {
     "sinh": sinh, "cosh": cosh, "tanh": tanh, "asinh": asinh, "acosh": acosh, "atanh": atanh,
     "erf": erf, "erfc": erfc, "erfcx": erfcx, "erfinv": erfinv, "ndtr": ndtr, "log_ndtr": log_ndtr, "lgamma": lgamma, "digamma": digamma,
     "vector_exp": vector_exp, "exp_of_negative": exp_of_negative, "exp_plus_one": exp_plus_one,
-    "vector_log": vector_log, "vector_log1p": vector_log1p,
+    "vector_log": vector_log, "vector_log1p": vector_log1p, "vector_sigmoid": vector_sigmoid,
     "gelu": gelu, "gelu_slope": gelu_slope,
     "bounded_sin": lambda x: sin(x, True), "bounded_cos": lambda x: cos(x, True), "bounded_tan": bounded_tan,
 }  # fmt: skip

@@ -96,14 +96,19 @@ def expm1(x: Expression) -> Expression:
 
 
 def sigmoid(x: Expression) -> Expression:
-    """1 / (1 + exp(-x)); in float64 both are scaled down, so that subnormal results come out. In float32 they are 0, as in PyTorch."""
-    if x.type == "f32":
-        return 1.0 / sleef.exp_plus_one(-x)
-    q, n = reduced_exp(least(most(-x, -40.0), 747.0))
-    scale, unit = two_to(n - 64, "f64"), 2.0**-64
+    """1 / (1 + exp(-x)); both are scaled down, so that subnormal results come out."""
+    t = x.type
+    high, shift = (105.0, 32) if t == "f32" else (747.0, 64)
+    q, n = reduced_exp(least(most(-x, -40.0), high))
+    scale, unit = two_to(n - shift, t), 2.0**-shift
     p = q + 1.0
     rest = (1.0 - p) + q
     return unit / fma(p, scale, fma(rest, scale, unit))
+
+
+def vector_sigmoid(x: Expression) -> Expression:
+    """The same; of float32 as PyTorch's vector kernels have it: it loses half a unit in the last place, and subnormal results are 0."""
+    return 1.0 / sleef.exp_plus_one(-x) if x.type == "f32" else sigmoid(x)
 
 
 def log_sigmoid(x: Expression) -> Expression:

@@ -532,7 +532,9 @@ def rsqrt(input: Array, out: Any = None) -> Array:
     return k.rsqrt(input, out=out)
 
 
-rsqrt.derivative(input=lambda F, grad, result: grad * F.conj(result * result * result) * -0.5)
+rsqrt.derivative(
+    input=lambda F, grad, result: (grad * -0.5) * (F.conj(result * result * result) if F.is_complex(result) else F.pow(result, 3))
+)
 
 
 @operator("torch.reciprocal", "torch.reciprocal_", "Tensor.reciprocal", "Tensor.reciprocal_", promote="float")

@@ -138,7 +138,8 @@ def _launch(s: Shape) -> Code:
     of_batches = (field(context, "flags") & PLAIN).differs(0)
     if s.size == 4:
         split = (rows < FEW_COLUMNS) & (rows & FEW_ROWS - 1).differs(0) & ~one_row & ((k > 16) | (columns > 16) & (k > 4))
-        short = ((rows < FEW_ROWS) | (columns < FEW_COLUMNS)) & ~(one_row | one_column) & (k > 0)
+        known = ~(one_row | one_column) | (k <= 4)
+        short = ((rows < FEW_ROWS) | (columns < FEW_COLUMNS)) & known & (k > 0)
         route = w.where(short & ~of_batches, SHORT, w.where(split & ~of_batches, SPLIT, route))
     set_field(context, "route", w.where(of_batches & (matrix * k < FEW_PRODUCTS), LOOPS, route))
     cells = batches * (x * y)

@@ -361,7 +361,7 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any =
     if input.dtype is not mat2.dtype or mat1.dtype is not mat2.dtype:
         check_dtypes(input, mat2, "self and mat2 must have the same dtype, but got {} and {}")
         check_dtypes(mat1, mat2, "mat1 and mat2 must have the same dtype, but got {} and {}")
-    if beta == 1 == alpha:
+    if beta == 1 == alpha and input.ndim < 3:
         result = k.added(input, mat1, mat2)
         if result is not None:
             return result

@@ -32,10 +32,32 @@ def matmul(a: Any, b: Any) -> Any:
     token = silence(SILENT)
     try:
         if a.ndim == 2 and b.ndim == 2 and a.dtype is not _BOOL:
-            return by_numpy(np.dot, a, b)
+            return _in_parts(a, b, None)
         return by_numpy(np.matmul, a, b)
     finally:
         restore(token)
+
+
+def _in_parts(a: Any, b: Any, bias: Any) -> Any:
+    """`a @ b + bias` of matrices by NumPy's BLAS; float32 in the parts of k that our own products add up (`library/products.py`).
+
+    Most elements are then PyTorch's bit for bit, where the whole of k at once would give a tenth of them.
+    """
+    from .library.products import DEPTH
+
+    k = a.shape[1]
+    depth = DEPTH if k >= 2 * DEPTH else k // 2 if k > DEPTH else k
+    if a.dtype is not _F32 or b.dtype is not _F32 or depth == k:
+        result = by_numpy(np.dot, a, b)
+        if bias is not None:
+            result += bias
+        return result
+    result = by_numpy(np.dot, a[:, :depth], b[:depth])
+    if bias is not None:
+        result += bias
+    for start in range(depth, k, depth):
+        result += by_numpy(np.dot, a[:, start : start + depth], b[start : start + depth])
+    return result
 
 
 def _own_matmul(own: Any, a: Any, b: Any) -> Any:
@@ -106,13 +128,11 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
         return linear(x.astype(_F32), weight.astype(_F32), None if bias is None else bias.astype(_F32)).astype(dtype)
     token = silence(SILENT)
     try:
-        if x.ndim < 3:
-            y = by_numpy(np.dot, x, weight.T)
+        if x.ndim == 2:
+            y = _in_parts(x, weight.T, bias)
         else:
             shape = x.shape
-            y = by_numpy(np.dot, x.reshape(math.prod(shape[:-1]), shape[-1]), weight.T).reshape(shape[:-1] + weight.shape[:-1])
-        if bias is not None:
-            y += bias
+            y = _in_parts(x.reshape(math.prod(shape[:-1]), shape[-1]), weight.T, bias).reshape(shape[:-1] + weight.shape[:-1])
         return y if y.dtype is dtype else y.astype(dtype)
     finally:
         restore(token)

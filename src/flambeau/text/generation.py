@@ -50,7 +50,7 @@ def attend(query: Any, key: Any, value: Any, dropout: float = 0.0, scale: float 
     if 1 < length < seen:
         mask = ones((length, seen), dtype=boolean, device=query.device).tril(seen - length)
     causal = mask is None and length > 1
-    return F.scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale, key.shape[1] != query.shape[1])
+    return F.scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale=scale, enable_gqa=key.shape[1] != query.shape[1])
 
 
 # --- what may come next ------------------------------------------------------------------------------------------

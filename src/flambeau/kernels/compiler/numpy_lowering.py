@@ -327,7 +327,7 @@ class Trace:
         kind, detail = operation, None
         if operation in UFUNCS:
             kind, detail = "ufunc", UFUNCS[operation]
-        elif operation not in ("select", "cast", "fma"):
+        elif operation not in ("select", "cast", "fma", "bitcast"):
             kind, detail = "function", operation
         return self._shared((detail or operation, t, *map(id, operands)), kind, Value(t, form), operands, detail)
 
@@ -538,6 +538,8 @@ class Writer:
                 self.lines.append(f"copyto({result.name}, {names}, 'unsafe')")
                 return
             code = f"{t}.type({names})" if result.form == "one" else f"{names}.astype({t})"
+        elif kind == "bitcast":
+            code = f"{names}.view({t}).copy()"
         elif kind == "select":
             if step.in_place():
                 condition, a, b = step.operands

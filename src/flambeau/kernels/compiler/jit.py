@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any, Callable
 
-from . import cache, square_root
+from . import cache
 from .loader import load
 from .machine import identity
 
@@ -46,20 +46,25 @@ class Compiler:
         _keep(self.lljit)
 
     def object_code(self, ir: str, loops: bool = True) -> bytes:
-        """Optimised machine code of a module. loops: whether LLVM is to make vector code of them, which takes half as long again."""
+        """Optimised machine code of a module. loops: whether LLVM is to make vector code of them.
+
+        Where vectors are written out, three passes are as good as all of them, which take forty times as long.
+        """
         llvm = self.llvm
-        rooted = square_root.NAME in ir
-        module = llvm.parse_assembly(ir + square_root.definitions() if rooted else ir)
+        module = llvm.parse_assembly(ir)
         module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=3 if loops else 1)
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = options.loop_interleaving = options.loop_unrolling = loops
         options.slp_vectorization = False
         builder = llvm.create_pass_builder(self.machine, options)
-        builder.getModulePassManager().run(module, builder)
-        if rooted:
-            late = llvm.create_new_module_pass_manager()
-            late.add_always_inliner_pass()
-            late.run(module, builder)
+        if loops:
+            passes = builder.getModulePassManager()
+        else:
+            passes = llvm.create_new_module_pass_manager()
+            passes.add_sroa_pass()
+            passes.add_instruction_combine_pass()
+            passes.add_simplify_cfg_pass()
+        passes.run(module, builder)
         return self.machine.emit_object(module)
 
     def link(self, code: bytes, name: str, symbols: tuple[str, ...]) -> list[int]:

@@ -123,6 +123,7 @@ def _sweep(s: Shape, kind: str, vectors: int) -> Code:
 def _fetch(s: Shape) -> Code:
     """Has the next rows of what is said `ahead` fetched into the second-level cache."""
     w = Writer(s, "fetch", "ahead")
+    w.apart = True  # not inlined: it is no hot spot
     address, step, count, size, left = (w.load("i64", w["ahead"], i) for i in range(AHEAD))
     count = w.least(count, left)
     with w.loop(count, short=True) as row:
@@ -412,7 +413,7 @@ def _dot_tile(s: Shape, rows: int, across: int) -> Code:
 
 
 def _dot_cell(s: Shape) -> Code:
-    """One cell of C by `dot` tiles."""
+    """One cell of C, of up to three rows, by `dot` tiles."""
     w = Writer(s, "dot_cell", "rows:i64 columns:i64 k:i64 a lda:i64 b ldb:i64 c ldc:i64 bias flags:i64")
     has_bias = w["bias"].differs(None)
     with w.when(w["rows"].equals(1)):
@@ -457,10 +458,7 @@ def _dot_cell(s: Shape) -> Code:
                 w["flags"],
             )
 
-        with w.loop(w["rows"] // s.dot) as block_row:
-            tile(block_row * s.dot, s.dot)
-        i = w["rows"] & -s.dot
-        rows = s.dot // 2
+        i, rows = w.value(0), s.dot // 2
         while rows:
             some = w["rows"] & rows
             with w.when(some.differs(0)):
@@ -532,6 +530,6 @@ def cells(s: Shape) -> list[Code]:
         parts += [_tile(s, kind, rows, vectors) for kind in ("rows", "columns") for vectors in range(1, s.vectors + 1)]
         rows //= 2
     parts += [_sweep(s, kind, vectors) for kind in ("rows", "columns") for vectors in range(1, s.vectors + 1)]
-    parts += [_dot_tile(s, rows, across) for rows, across in sorted({(4, s.dot), (2, s.dot), (1, s.dot), (1, s.row_dot)})]
+    parts += [_dot_tile(s, rows, across) for rows, across in sorted({(2, s.dot), (1, s.dot), (1, s.row_dot)})]
     parts += [_scaled_rows(s, count) for count in (STREAMS, 1)]
     return parts + [make(s) for make in (_row_cell, _fetch, _meet, _copy_a, _copy_b, _cell, _plain_cell, _dot_cell)]

@@ -11,7 +11,8 @@ multiply-adds. Both were found by comparing bits (2 to 5,000 rows, 2 to 2,000 co
 One row, or one column, goes so with k up to 4; beyond that the library has other ways for them, which are not known.
 """
 
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from ..compiler.code import Code, Value
 from .products import ACCUMULATE, RELU
@@ -55,37 +56,47 @@ def _head(w: Writer, x: Value) -> Value:
 def _fours(s: Shape, rows: int) -> Code:
     """`rows` rows that begin alike times four columns: in each vector four partial sums of four elements."""
     w = Writer(s, f"short_fours_{rows}", f"k:i64 a lda:i64 b ldb:i64 {RESULT}")
-    part, vector, four = f"<{LANES} x {s.element}>", f"<{4 * LANES} x {s.element}>", range(4)
+    w.apart = True  # not inlined
+    part, vector = f"<{LANES} x {s.element}>", f"<{4 * LANES} x {s.element}>"
     left, right = ([w.at(w[x], i * w[f"ld{x}"]) for i in range(n)] for x, n in (("a", rows), ("b", 4)))
     head = _head(w, left[0])
-    sums = []
-    for x in left:
-        start = w.value(0.0, vector)
-        for j, y in enumerate(right):
-            first = _added(w, w.value(0.0, s.element), x, y, w.value(0), head)
-            start = w.op(f"insertelement {vector} {start}, {s.element} {first}, i64 {j * LANES}", vector)
-        sums.append(w.variable(vector, start))
     end = head + ((w["k"] - head) & -LANES)
-    with w.loop(head, end, LANES) as k:
+    lanes = w.array(s.element, 4 * LANES * rows)
+    for number in range(rows):
+        w.store(w.value(0.0, vector), lanes, number * 4 * LANES)
+
+    @contextmanager
+    def elements() -> Iterator[tuple[Value, ...]]:
+        """Each element of the result: its row and column, the factors, and its first lane."""
+        with w.loop(0, rows, short=True) as i, w.loop(0, 4, short=True) as j:
+            yield i, j, w.at(w["a"], i * w["lda"]), w.at(w["b"], j * w["ldb"]), w.at(lanes, (i * 4 + j) * LANES)
+
+    with elements() as (_, _, x, y, lane):
+        w.store(_added(w, w.value(0.0, s.element), x, y, w.value(0), head), lane)
+    sums = [w.variable(vector, w.load(vector, lanes, i * 4 * LANES)) for i in range(rows)]
+    with w.loop(head, end, LANES, short=True) as k:
         parts = [w.load(part, start, k) for start in right]
         low, high = (w.shuffle(parts[i], parts[i + 1], list(range(2 * LANES))) for i in (0, 2))
         y = w.shuffle(low, high, list(range(4 * LANES)))
         for x, slot in zip(left, sums):
             once = w.load(part, x, k)
             slot.value = slot.value + w.shuffle(once, once, list(range(LANES)) * 4) * y
-    for i, (x, slot) in enumerate(zip(left, sums)):
+    for number, slot in enumerate(sums):
         total = slot.value
         for step in (2, 1):  # lanes 0, 4, 8 and 12 are the sums in the end
             total = total + w.shuffle(total, total, [lane ^ step for lane in range(4 * LANES)])
-        for j in four:
-            last = _added(w, w.lane(total, j * LANES), x, right[j], end, w["k"])
-            _finish(w, last, w.at(w.at(w["c"], i * w["ldc"]), j), w.where(w["bias"].differs(None), w.at(w["bias"], j), None))
+        w.store(total, lanes, number * 4 * LANES)
+    has_bias = w["bias"].differs(None)
+    with elements() as (i, j, x, y, lane):
+        last = _added(w, w.load(s.element, lane), x, y, end, w["k"])
+        _finish(w, last, w.at(w["c"], i * w["ldc"] + j), w.where(has_bias, w.at(w["bias"], j), None))
     return w
 
 
 def _one(s: Shape) -> Code:
     """One row times one of the columns that are left: eight partial sums."""
     w = Writer(s, "short_one", "k:i64 a b c bias flags:i64")
+    w.apart = True
     vector = f"<{2 * LANES} x {s.element}>"
     head = _head(w, w["a"])
     first = _added(w, w.value(0.0, s.element), w["a"], w["b"], w.value(0), head)

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any, Callable
 
-from . import cache
+from . import cache, square_root
 from .loader import load
 from .machine import identity
 
@@ -51,7 +51,8 @@ class Compiler:
         Where vectors are written out, three passes are as good as all of them, which take forty times as long.
         """
         llvm = self.llvm
-        module = llvm.parse_assembly(ir)
+        rooted = square_root.NAME in ir
+        module = llvm.parse_assembly(ir + square_root.definitions() if rooted else ir)
         module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = options.loop_interleaving = options.loop_unrolling = loops
@@ -65,6 +66,10 @@ class Compiler:
             passes.add_instruction_combine_pass()
             passes.add_simplify_cfg_pass()
         passes.run(module, builder)
+        if rooted:
+            late = llvm.create_new_module_pass_manager()
+            late.add_always_inliner_pass()
+            late.run(module, builder)
         return self.machine.emit_object(module)
 
     def link(self, code: bytes, name: str, symbols: tuple[str, ...]) -> list[int]:

@@ -1,11 +1,29 @@
 """Products of float32 in the order in which PyTorch adds them up: bit for bit what PyTorch gave."""
 
+import sys
+
 import pytest
 
 from flambeau.kernels.compiler import usable
 from harness import parity
 
 pytestmark = pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """PyTorch's products of 5 to 11 rows are cut for its threads; flambeau's are as with two, whatever their number."""
+    import flambeau
+
+    libraries = [flambeau]
+    if "torch" in sys.modules:
+        libraries.append(sys.modules["torch"])
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(2)
+    yield
+    for library, count in zip(libraries, before):
+        library.set_num_threads(count)
 
 
 def numbers(torch, *shape):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LIMIT = 32768
 """The number of elements up to which one thread is as fast as several, and the call is what counts."""
 
+WRITTEN_OUT = 4096
+"""Up to so many elements a number that is broadcast is written out, as `kernels.memory.broadcast` does it."""
+
 _FLOATS = {"f32": "float", "f64": "double"}
 
 
@@ -694,7 +697,7 @@ class _OperatorWriter(Writer):
         self._edge_shape(code, edge, dtype, at, rank_slot)
         sizes, rank = at.value, rank_slot.value
         count = code.call("i64", "product", sizes, rank)
-        outside = count.equals(0) | (count > LIMIT)
+        outside = count.equals(0) | (count > WRITTEN_OUT)
         code.leave(outside, "decline")
         made = code.call("ptr", "new_array", dtype, sizes, rank)
         with code.when(made.equals(None)):

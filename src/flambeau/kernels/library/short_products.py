@@ -8,6 +8,7 @@ multiply-adds. Both were found by comparing bits (2 to 5,000 rows, 2 to 2,000 co
   before, into the first partial sum; what is left at the end of k is added after the partial sums are, pairwise.
 - else one product after the other is added.
 
+Of 5 to 11 rows, those beyond the last four go so as well (`product_entries.py`; PyTorch does it with two threads, not with one).
 One row, or one column, goes so with k up to 4; beyond that the library has other ways for them, which are not known.
 """
 

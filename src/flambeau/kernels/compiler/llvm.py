@@ -7,7 +7,7 @@ for each lane.
 
 from typing import Any, Callable
 
-from . import code, square_root
+from . import code
 from .expression import Expression
 from .maths import FUNCTIONS
 from .primitives import DECLARATIONS, primitive
@@ -217,8 +217,11 @@ class Block:
             return self._cast(values[0], x.arguments[0].type, t)
         if operation in ("maximum", "minimum"):
             return self.emit(f"call {kind} @llvm.{operation}.{self.suffix(t)}({kind} {values[0]}, {kind} {values[1]})")
-        if operation == "their_sqrt" and t == "f32" and square_root.estimated():
-            return self.emit(f"call float {square_root.CALL % values[0]}")
+        if operation == "their_sqrt" and t == "f32":
+            from . import square_root  # reads what CPU this is, which importing flambeau need not wait for
+
+            if square_root.estimated():
+                return self.emit(f"call float {square_root.CALL % values[0]}")
         if operation in ("sqrt", "their_sqrt"):
             return self.emit(f"call {kind} @llvm.sqrt.{self.suffix(t)}({kind} {values[0]})")
         if operation == "abs":

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from flambeau.core import dtype as dtypes
 from flambeau.core import printing
 from flambeau.core.device import CPU, META
+from flambeau.tensor import wrap
 
 STORED = Path(__file__).parent / "expected" / "test_printing.json.gz"
 WRITE = os.environ.get("FLAMBEAU_WRITE_EXPECTATIONS", "") not in ("", "0")
@@ -375,16 +376,16 @@ FORMATS = [
 
 
 @pytest.mark.parametrize(("name", "number", "spec", "text"), FORMATS)
-def test_format_element(name: str, number: Any, spec: str, text: str) -> None:
-    assert printing.format_element(np.array(number, DTYPES[name].numpy), spec) == text
+def test_format_of_one_element(name: str, number: Any, spec: str, text: str) -> None:
+    assert format(wrap(np.array(number, DTYPES[name].numpy)), spec) == text
 
 
-def test_format_element_against_torch() -> None:
+def test_format_of_one_element_against_torch() -> None:
     torch = real_torch()
     for name, number, spec, text in FORMATS:
         assert format(torch.tensor(number, dtype=getattr(torch, name)), spec) == text
 
 
-def test_format_element_raises_as_the_python_number() -> None:
+def test_format_of_one_element_raises_as_the_python_number() -> None:
     with pytest.raises(ValueError, match="Unknown format code 'd' for object of type 'float'"):
-        printing.format_element(np.array(1.5, np.float32), "d")
+        format(wrap(np.array(1.5, np.float32)), "d")

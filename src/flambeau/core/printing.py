@@ -141,11 +141,6 @@ def tensor_text(
     return text + ")"
 
 
-def format_element(array: Any, spec: str) -> str:
-    """`format(tensor, spec)` of a tensor with one element: that of its Python number. Raises ValueError as that does."""
-    return format(array.item(), spec)
-
-
 def _elements(array: Any, dtype: dtypes.dtype, indent: int) -> str:
     """The bracketed elements of an array with at least one; lines after the first are indented."""
     shape = array.shape

@@ -50,7 +50,7 @@ SIN_2_ROUND, SIN_3_ROUND = rounding_to(-7), rounding_to(-3)
 COS_2, COS_3 = f64(f32(-1.388731625493765e-3)) + COS_2_ROUND, f64(f32(4.166664568298827e-2)) + COS_3_ROUND
 SIN_2, SIN_3 = f64(f32(8.3321608736e-3)) + SIN_2_ROUND, f64(f32(-1.6666654611e-1)) + SIN_3_ROUND
 
-ONE, TWO, HALF, MINUS_ONE, MINUS_TWO, ZERO, OFFSET = (f32(c) for c in (1, 2, 0.5, -1, -2, 0, 24))
+ONE, HALF, MINUS_ONE, MINUS_TWO, ZERO, OFFSET = (f32(c) for c in (1, 0.5, -1, -2, 0, 24))
 HALF_64 = f64(0.5)
 LOW_24, HIGH_8, EXPONENT, SIGN = i32(2**24 - 1), i32(-(2**24)), i32(-(2**23)), i32(-(2**31))
 I1, I2, EVEN, S23, S29, S30, S31 = (i32(c) for c in (1, 2, -2, 23, 29, 30, 31))

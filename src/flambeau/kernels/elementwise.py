@@ -182,18 +182,6 @@ def beside_scalar(compute: Callable[[Any, Any], Any], a: Any, b: Any, dtype: Any
     return compute(array, rounded(number, dtype) if rounds else number)
 
 
-def write_rounded(target: Any, source: Any) -> None:
-    """Writes numbers into an array of fewer digits."""
-    if target.size >= CHUNK and source.__class__ is np.ndarray:
-        memory.copy_into(target, source)
-        return
-    token = silence(SILENT)
-    try:
-        target[...] = source
-    finally:
-        restore(token)
-
-
 def conj(x: Any) -> Any:
     """The complex conjugate of an array or a number; real ones as they are."""
     if x.__class__ is np.ndarray:

@@ -52,13 +52,8 @@ def randperm(n: int, dtype: Any = INT64, generator: Any = None) -> Any:
     if dtype in INTEGER_RANGE and n - 1 > INTEGER_RANGE[dtype][1] and dtype != BOOL:
         name = {"i": "int", "u": "uint"}[dtype.kind] + str(8 * dtype.itemsize)
         raise RuntimeError(f"value cannot be converted to type {name}_t without overflow")
-    for small, largest, text in (
-        (F16, 2**11 + 1, "2049 for Half"),
-        (F32, 2**24 + 1, "2^24+1 for Float"),
-        (F64, 2**53 + 1, "2^53+1 for Double"),
-    ):
-        if dtype == small and n > largest:
-            raise RuntimeError(f"n cannot be greater than {text} type.")
+    if dtype in LARGEST_COUNT and n > LARGEST_COUNT[dtype][0]:
+        raise RuntimeError(f"n cannot be greater than {LARGEST_COUNT[dtype][1]} type.")
     if dtype == BOOL or dtype.kind == "c" or dtype in WIDE_UNSIGNED:
         raise not_implemented("randperm", dtype)
     generator = generator or default_generator

@@ -24,7 +24,6 @@ from .definition import attach, composite, explained_here, formula_function, han
 from .modes import modes
 
 ndarray = np.ndarray
-_KIND_DTYPE = {"b": dt.bool, "i": dt.int64, "u": dt.int64}
 
 
 def maker_error(*given: Any) -> Exception:

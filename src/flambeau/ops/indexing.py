@@ -278,10 +278,6 @@ def _skip_covered(found: list[Any]) -> list[Any]:
     return kept
 
 
-def _gradient_possible(self: Tensor) -> bool:
-    return grad_mode.enabled and (self._requires_grad or (self._view is not None and self._view.base._requires_grad))
-
-
 _calls_left = 200
 
 

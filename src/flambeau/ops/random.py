@@ -279,12 +279,6 @@ _in_place("cauchy_", lambda a, m, s, g: k.cauchy_(a, m, s, g), "Fills with Cauch
 _in_place("log_normal_", lambda a, m, s, g: k.log_normal_(a, m, s, g), "Fills with log-normal numbers.", ("mean", "std"), (1.0, 2.0))
 
 
-def _fill_random(array: Any, low: Any, high: Any, generator: Any) -> None:
-    if high is None and low is not None:
-        low, high = 0, low  # random_(to)
-    k.random_(array, low, high, generator)
-
-
 @composite("Tensor.random_", hot=True)
 def random_(self: Tensor, *args: Any, generator: Any = None, **named: Any) -> Tensor:
     """Fills with integers: over the dtype's range, `random_(to)` from 0, or `random_(from, to)`."""

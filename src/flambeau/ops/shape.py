@@ -335,10 +335,6 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 # --- dimensions of size 1 ------------------------------------------------------------------------------------------
 
 
-def _restrided(input: Array, shape: Any, strides: Any) -> Array:
-    return strided_view(input, tuple(shape), strides)
-
-
 @operator("torch.unsqueeze", "Tensor.unsqueeze", view=True)
 def unsqueeze(input: Array, dim: int) -> Array:
     """A new dimension of size 1 at `dim`."""

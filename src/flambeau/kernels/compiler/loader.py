@@ -20,7 +20,7 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QIIq")
 _SYMBOLS, _RELOCATIONS, _ZEROS = 2, 4, 8  # kinds of sections: SHT_SYMTAB, SHT_RELA, SHT_NOBITS
 _LOADED, _CODE = 2, 4  # flags of sections: SHF_ALLOC, SHF_EXECINSTR
-_UNDEFINED, _SPECIAL = 0, 0xFF00  # numbers of sections that are none
+_UNDEFINED = 0  # the number of no section: SHN_UNDEF
 _FULL_ADDRESS = 1  # R_X86_64_64
 
 

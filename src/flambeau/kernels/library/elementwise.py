@@ -11,8 +11,8 @@ LIGHT = 1 << 16
 """One thread's share of the elements where little is computed with each."""
 
 
-def unary(name: str, compute: Callable[[Any], Any], grain: int = GRAIN) -> Kernel:
-    """`out = compute(x)`."""
+def unary(name: str, compute: Callable[[Any], Any], grain: int = GRAIN, result: str = "f") -> Kernel:
+    """`out = compute(x)`; result: its type in memory, "f" where that is x's."""
 
     def build(row: Any, out: Any, x: Any) -> None:
         def body(i: Any) -> None:
@@ -21,7 +21,7 @@ def unary(name: str, compute: Callable[[Any], Any], grain: int = GRAIN) -> Kerne
         row.each(body)
 
     build.__name__ = name
-    return Kernel(build, "out:f x:f", 0, False, True, grain)
+    return Kernel(build, f"out:{result} x:f", 0, False, True, grain)
 
 
 def _sqrt(row: Any, out: Any, x: Any) -> None:
@@ -35,15 +35,7 @@ def _sqrt(row: Any, out: Any, x: Any) -> None:
 
 def condition(name: str, compute: Callable[[Any], Any]) -> Kernel:
     """`out = compute(x)`, whether something is so."""
-
-    def build(row: Any, out: Any, x: Any) -> None:
-        def body(i: Any) -> None:
-            out[i] = compute(x[i])
-
-        row.each(body)
-
-    build.__name__ = name
-    return Kernel(build, "out:i1 x:f", 0, False, True, LIGHT)
+    return unary(name, compute, LIGHT, "i1")
 
 
 def periodic(name: str) -> Kernel:

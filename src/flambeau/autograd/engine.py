@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
-from ..kernels.elementwise import add, cast
+from ..kernels.elementwise import add_gradients, cast
 from ..kernels.memory import clone_like, sum_to, summed_dims
 from ..kernels.quiet import SILENT, restore, silence
 from . import plain
@@ -107,9 +107,9 @@ class Walk:
             grads[index] = grad
             pending.owned[index] = owned
         elif pending.owned[index]:
-            add(held, grad, held)
+            add_gradients(held, grad, held)
         else:
-            grads[index] = as_array(add(held, grad))
+            grads[index] = as_array(add_gradients(held, grad))
             pending.owned[index] = True
 
     def run(self) -> None:
@@ -457,7 +457,7 @@ def accumulate_leaf(walk: Walk, pending: Pending) -> None:
     elif walk.create_graph:
         leaf._grad = tensors.add(held, grad)
     else:
-        add(held._array, grad._array, held._array)
+        add_gradients(held._array, grad._array, held._array)
         if held._counter is not None:
             held._counter[0] += 1
     hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
@@ -518,7 +518,7 @@ def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> N
                     grad = clone_like(grad, leaf._array)
                 leaf._grad = tensors.wrap(grad)
             else:
-                add(held._array, grad, held._array)
+                add_gradients(held._array, grad, held._array)
                 if held._counter is not None:
                     held._counter[0] += 1
     finally:

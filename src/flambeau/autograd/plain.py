@@ -8,7 +8,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from ..kernels.elementwise import add, cast
+from ..kernels.elementwise import add_gradients, cast
 from ..kernels.memory import sum_to
 from .node import Node, Output, arrays
 
@@ -102,16 +102,16 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
                 if held is None:
                     entry[1][index], entry[2][index] = result, owned
                 else:
-                    entry[1][index], entry[2][index] = as_array(add(held, result)), True
+                    entry[1][index], entry[2][index] = as_array(add_gradients(held, result)), True
             elif entry is None:
                 if number < 0:
                     leaves[id(edge)] = [edge, result, owned]
                 else:
                     waiting[number] = [edge, result, owned]
             elif entry[2]:
-                add(entry[1], result, entry[1])
+                add_gradients(entry[1], result, entry[1])
             else:
-                entry[1], entry[2] = as_array(add(entry[1], result)), True
+                entry[1], entry[2] = as_array(add_gradients(entry[1], result)), True
         if not heap:
             return list(leaves.values())
         node, grad, incoming = waiting.pop(-heappop(heap))

@@ -53,6 +53,7 @@ from .running import (
     INTEGERS,
     NUMBERS,
     UNSUITED,
+    any_half,
     any_requires_grad,
     as_array,
     backward_in_halves,
@@ -617,9 +618,9 @@ class Operator:
         lines = [f"    {', '.join(names)}, = saved"] if names else []
         gradient = "grads" if self.outputs != 1 else "grad"
         if self.visible > 1 and not self.kernel_backward and not self.view:
-            lines.insert(0, "    if F is arrays and any(g is not None and g.__class__ is ndarray and g.dtype.char in 'eE' for g in grads):")
+            lines.insert(0, "    if F is arrays and any_half(grads):")
             lines.insert(1, "        return backward_in_halves(self, grads, saved)")
-            scope |= {"ndarray": ndarray, "arrays": arrays, "backward_in_halves": backward_in_halves}
+            scope |= {"arrays": arrays, "any_half": any_half, "backward_in_halves": backward_in_halves}
         elif self.visible == 1 and not self.kernel_backward and not self.view:
             g = gradient
             lines.insert(0, f"    if {g}.dtype is not F32 and F is arrays and {g}.__class__ is ndarray and {g}.dtype.char in 'eE':")

@@ -513,7 +513,7 @@ class _WalkWriter(Writer):
 def _walk_table() -> Table:
     table = common_table()
     for name, value in {
-        "Node": Node, "tuple": tuple, "add": plain.add, "as_array": plain.as_array, "fitted": plain.fitted, "unpack": "unpack",
+        "Node": Node, "tuple": tuple, "add": plain.add_gradients, "as_array": plain.as_array, "fitted": plain.fitted, "unpack": "unpack",
         "apply_name": "apply", "Output": Output, "outputs": "outputs", "packed": NEVER_CHANGED,
     }.items():  # fmt: skip
         table.add(name, value)

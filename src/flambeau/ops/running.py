@@ -125,6 +125,14 @@ def call_node_hooks(node: Node) -> None:
         hook(node)
 
 
+def any_half(grads: Any) -> bool:
+    """Whether one of the gradients is a half-precision array."""
+    for grad in grads:
+        if grad.__class__ is ndarray and grad.dtype.char in "eE":
+            return True
+    return False
+
+
 def backward_in_halves(node: Node, grad: Any, saved: tuple[Any, ...]) -> Any:
     """`node.apply` in half precision: every operation of the formula is a kernel that rounds its result, as in PyTorch."""
     return [bare(x) for x in node.apply(halves, seen(grad), tuple([seen(x) for x in saved]))]

@@ -5,7 +5,7 @@ The cells themselves are in `products.py`.
 
 from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
-from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, FEW_PRODUCTS, LATE_BIAS, PLAIN, RELU, buffers, cells
+from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, FAR, FEW_PRODUCTS, LATE_BIAS, PLAIN, RELU, buffers, cells
 from .short_products import FEW_COLUMNS, FEW_ROWS, short_cells
 from .vectors import Shape, Writer
 
@@ -17,6 +17,8 @@ TILES, DOTS, ROW, LOOPS, SHORT, SPLIT = range(6)
 """Ways to compute a cell. SPLIT: rows in fours by tiles, the others as a short product."""
 MULTIPLICATIONS = 1 << 20
 """What a thread gets at least, about 10 us of work."""
+NEAR = 8 << 20
+"""Bytes of a B that is thought to be in a cache: asking for it ahead then costs a tenth; from memory it saves a third."""
 
 
 def field(context: Value, name: str) -> Value:
@@ -135,7 +137,10 @@ def _launch(s: Shape) -> Code:
     one_row, one_column = rows.equals(1), columns.equals(1)
     single = one_row & ~turned & (k > 0)
     route = w.where(dots, DOTS, w.where(single, ROW, TILES))
-    of_batches = (field(context, "flags") & PLAIN).differs(0)
+    flags = field(context, "flags")
+    of_batches = (flags & PLAIN).differs(0)
+    far = (rows <= 64) & (columns * k > NEAR // s.size)
+    set_field(context, "flags", flags | w.where(far, FAR, 0))
     if s.size == 4:
         split = (rows < FEW_COLUMNS) & (rows & FEW_ROWS - 1).differs(0) & ~one_row & ((k > 16) | (columns > 16) & (k > 4))
         known = ~(one_row | one_column) | (k <= 4)

@@ -31,9 +31,9 @@ PARAMETERS = "k:i64 a lda:i64 b ldb:i64 c ldc:i64 columns:i64 bias flags:i64"
 AHEAD = 5
 """Numbers that say what is fetched from memory while tiles are computed: where it lies, the bytes from row to row, how many rows at
 each tile, the bytes of a row, how many rows are left. There are two of them, for the next panel of B and the next part of A."""
-ACCUMULATE, RELU, CONTINUE, LATE_BIAS, PLAIN = 1, 2, 4, 8, 16
+ACCUMULATE, RELU, CONTINUE, LATE_BIAS, PLAIN, FAR = 1, 2, 4, 8, 16, 32
 """Flags: the sum is added to C; ReLU; the sum begins with C, as the chain of a longer k whose first products are there; the bias is added
-at the end, not to the first part; `plain_cell` serves."""
+at the end, not to the first part; `plain_cell` serves; B comes from memory, and few rows meet it."""
 
 FEW_PRODUCTS = 400
 """Batches of matrices with fewer products each PyTorch multiplies by loops of its own, one element after the other, nothing fused."""
@@ -151,7 +151,8 @@ def _meet(s: Shape) -> Code:
 def _copy_b(s: Shape) -> Code:
     """Copies a panel of B, k x columns, so that its rows are contiguous, `lead` apart. kind 1: columns of B are contiguous, `ldb` apart.
 
-    With kind 1, rows are written up to a multiple of the vectors' width, in both dimensions.
+    With kind 1, rows are written up to a multiple of the vectors' width, in both dimensions. kind 2 is 1 for a B that comes from memory:
+    the columns behind these are asked for.
     """
     w = Writer(s, f"flambeau_copy_{s.kind}", "kind:i64 k:i64 columns:i64 b ldb:i64 to lead:i64", internal=False)
     with w.when(w["kind"].equals(0)):
@@ -169,6 +170,9 @@ def _copy_b(s: Shape) -> Code:
             k = block * s.width
             mask = w.first_lanes(w["k"] - k)
             target = w.at(w.at(w["to"], k * w["lead"]), first)
+            with w.when(w["kind"].equals(2)):
+                for column in columns:
+                    w.prefetch(w.at(w.at(column, s.width * w["ldb"]), k), 3)
             for i, row in enumerate(w.transposed([w.vector_at(w.at(column, k), mask) for column in columns])):
                 w.set_vector(w.at(target, i * w["lead"]), row)
     return w
@@ -316,7 +320,8 @@ def _cell(s: Shape) -> Code:
             columns = w.least(s.columns, w["columns"] - j)
             here = w.at(b, w.where(turned, j * w["ldb"], j))
             with w.when(copy_b):
-                w.call("void", f"flambeau_copy_{s.kind}", w["kind_b"], k, columns, here, w["ldb"], panel_b, s.columns)
+                kind = w.where(turned & w.flag(FAR), 2, w["kind_b"])
+                w.call("void", f"flambeau_copy_{s.kind}", kind, k, columns, here, w["ldb"], panel_b, s.columns)
             used = w.where(copy_b, panel_b, here)
             ldb = w.where(copy_b, s.columns, w["ldb"])
             c = w.at(w["c"], j)

@@ -130,6 +130,11 @@ def _along_k(s: Shape) -> Code:
     done = w.where(alike, w["rows"] & -4, 0)
     with w.loop(0, done, 4) as i:
         some(i, 4)
+    rest = w["rows"] - done
+    for count in (2, 3):
+        with w.when(alike & rest.equals(count)):
+            some(done, count)
+            w.back()
     with w.loop(done, w["rows"]) as i:
         some(i, 1)
     return w
@@ -189,4 +194,4 @@ def _cell(s: Shape) -> Code:
 
 def short_cells(s: Shape) -> list[Code]:
     """All functions of a cell of such a product, `short_cell` the last."""
-    return [_fours(s, 1), _fours(s, 4), *(make(s) for make in (_one, _along_k, _one_by_one, _cell))]
+    return [*(_fours(s, rows) for rows in (1, 2, 3, 4)), *(make(s) for make in (_one, _along_k, _one_by_one, _cell))]

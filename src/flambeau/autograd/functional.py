@@ -325,17 +325,25 @@ def hessian(
     return result if many_inputs else result[0][0]
 
 
+def _first_gradient(
+    func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool, where: str
+) -> tuple[bool, tuple[Any, ...], Any, tuple[Any, ...], tuple[Any, ...]]:
+    """Whether there are many inputs, the inputs, the vector, the scalar that `func` gives, and its gradient, recorded."""
+    many_inputs, ins = _tupled(inputs, "inputs", where)
+    ins = _fresh(ins, create_graph)
+    v = _vector(v, ins, many_inputs, create_graph, where)
+    many, outputs = _tupled(func(*ins), "outputs of the user-provided function", where)
+    _check_recorded(outputs, "outputs", strict)
+    _scalar(outputs, many, where)
+    first = _grad(outputs, ins, None, True)
+    _check_recorded(first, "jacobian", strict)
+    return many_inputs, ins, v, outputs, first
+
+
 def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """`func(*inputs)`, a scalar, and the product of `v` with its Hessian."""
     with enable_grad():
-        many_inputs, ins = _tupled(inputs, "inputs", "vhp")
-        ins = _fresh(ins, create_graph)
-        v = _vector(v, ins, many_inputs, create_graph, "vhp")
-        many, outputs = _tupled(func(*ins), "outputs of the user-provided function", "vhp")
-        _check_recorded(outputs, "outputs", strict)
-        _scalar(outputs, many, "vhp")
-        first = _grad(outputs, ins, None, True)
-        _check_recorded(first, "jacobian", strict)
+        many_inputs, ins, v, outputs, first = _first_gradient(func, inputs, v, create_graph, strict, "vhp")
     with _recording(create_graph):
         products = _or_zeros(_grad(first, ins, v, create_graph), ins, strict, create_graph, "double_back")
     return _finished(outputs[0], create_graph), _finished(products if many_inputs else products[0], create_graph)
@@ -344,14 +352,7 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """`func(*inputs)`, a scalar, and the product of its Hessian with `v`."""
     with enable_grad():
-        many_inputs, ins = _tupled(inputs, "inputs", "hvp")
-        ins = _fresh(ins, create_graph)
-        v = _vector(v, ins, many_inputs, create_graph, "hvp")
-        many, outputs = _tupled(func(*ins), "outputs of the user-provided function", "hvp")
-        _check_recorded(outputs, "outputs", strict)
-        _scalar(outputs, many, "hvp")
-        first = _grad(outputs, ins, None, True)
-        _check_recorded(first, "jacobian", strict)
+        many_inputs, ins, v, outputs, first = _first_gradient(func, inputs, v, create_graph, strict, "hvp")
         carried = tuple(tensors.zeros_like(x.detach()).requires_grad_() for x in ins)
         second = _grad(first, ins, carried, True)
         _check_recorded(second, "hessian", strict)

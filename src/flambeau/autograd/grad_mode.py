@@ -94,9 +94,8 @@ class _Switch:
         return inside  # type: ignore[return-value]
 
 
-@public("torch.autograd.grad_mode")
-class no_grad(_Switch):
-    """Operators inside record no graph: their results do not require gradients."""
+class _PlainSwitch(_Switch):
+    """A switch without arguments, which may stand as a decorator without parentheses: `@torch.no_grad`."""
 
     def __new__(cls, function: Any = None) -> Any:
         self = object.__new__(cls)
@@ -104,32 +103,27 @@ class no_grad(_Switch):
 
     def __init__(self) -> None:
         self.previous: list[bool] = []
+
+    def __exit__(self, *exception: Any) -> None:
+        grad_mode.enabled = self.previous.pop()
+
+
+@public("torch.autograd.grad_mode")
+class no_grad(_PlainSwitch):
+    """Operators inside record no graph: their results do not require gradients."""
 
     def __enter__(self) -> None:
         self.previous.append(grad_mode.enabled)
         grad_mode.enabled = False
 
-    def __exit__(self, *exception: Any) -> None:
-        grad_mode.enabled = self.previous.pop()
-
 
 @public("torch.autograd.grad_mode")
-class enable_grad(_Switch):
+class enable_grad(_PlainSwitch):
     """Operators inside record a graph, also within `no_grad`."""
-
-    def __new__(cls, function: Any = None) -> Any:
-        self = object.__new__(cls)
-        return self if function is None else self(function)
-
-    def __init__(self) -> None:
-        self.previous: list[bool] = []
 
     def __enter__(self) -> None:
         self.previous.append(grad_mode.enabled)
         grad_mode.enabled = not grad_mode.inference
-
-    def __exit__(self, *exception: Any) -> None:
-        grad_mode.enabled = self.previous.pop()
 
 
 @public("torch.autograd.grad_mode")

@@ -5,7 +5,7 @@ Strides are in elements, as PyTorch counts them, unless a name says bytes.
 """
 
 import math
-from typing import Any, Sequence
+from typing import Any, Self, Sequence
 
 import numpy as np
 
@@ -233,9 +233,8 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 # --- the objects `torch.strided`, `torch.channels_last` and so on ---------------------------------------------------
 
 
-@public("torch")
-class layout:
-    """How a tensor's elements are stored: dense with strides, or sparse in one of several ways."""
+class _Named:
+    """One of a few objects that are told apart by identity: a copy is the object itself."""
 
     __slots__ = ("name",)
 
@@ -245,14 +244,21 @@ class layout:
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+
+@public("torch")
+class layout(_Named):
+    """How a tensor's elements are stored: dense with strides, or sparse in one of several ways."""
+
+    __slots__ = ()
+
     def __reduce__(self) -> Any:
         return layout_by_name, (self.name,)
-
-    def __copy__(self) -> "layout":
-        return self
-
-    def __deepcopy__(self, memo: Any) -> "layout":
-        return self
 
 
 LAYOUTS = {
@@ -267,25 +273,13 @@ def layout_by_name(name: str) -> layout:
 
 
 @public("torch")
-class memory_format:
+class memory_format(_Named):
     """In which order a tensor's dimensions lie in memory."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
+    __slots__ = ()
 
     def __reduce__(self) -> Any:
         return memory_format_by_name, (self.name,)
-
-    def __copy__(self) -> "memory_format":
-        return self
-
-    def __deepcopy__(self, memo: Any) -> "memory_format":
-        return self
 
 
 contiguous_format = memory_format("contiguous_format")

@@ -350,8 +350,8 @@ def _subscript(index: Any, name: Any) -> str:
 
 
 def annotation(template: Any) -> str:
-    """The type of a template, as TorchScript annotates it."""
-    if isinstance(template, Ref):
+    """The type of a template, or of a value, as TorchScript annotates it."""
+    if isinstance(template, (Ref, Tensor)):
         return "Tensor"
     if isinstance(template, dict):
         return f"Dict[str, {annotation(next(iter(template.values()), Ref(0)))}]"

@@ -11,7 +11,7 @@ from ..core.naming import public
 from ..nn.modules.module import Module
 from ..overrides import TorchFunctionMode
 from ..tensor import Tensor
-from ._graph import PLAIN, Graph, Node, Ref, name_of, refs
+from ._graph import PLAIN, Graph, Node, Ref, annotation, name_of, refs
 from ._modules import Method, ScriptFunction, ScriptModule, TopLevelTracedModule, mirror, qualified_name
 from ._watch import TracerWarning as TracerWarning
 from ._watch import warn, watching
@@ -260,18 +260,6 @@ def _run(func: Callable[..., Any], args: Any, kwargs: Any, tracer: _Tracer) -> A
 # --- tracing ----------------------------------------------------------------------------------------------------------
 
 
-def _type_of(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return "Tensor"
-    if isinstance(value, tuple):
-        return f"Tuple[{', '.join(map(_type_of, value))}]"
-    if isinstance(value, list):
-        return f"List[{_type_of(value[0]) if value else 'Tensor'}]"
-    if isinstance(value, dict):
-        return f"Dict[str, {_type_of(next(iter(value.values()))) if value else 'Tensor'}]"
-    return type(value).__name__
-
-
 def _traceable(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_traceable, value))
@@ -306,7 +294,7 @@ def record_graph(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stric
     if not _traceable(args) or not _traceable(kwargs):
         given = (*args, *kwargs.values())
         raise RuntimeError(
-            f"Type '{_type_of(given)}' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and Tuples of Tensors can be "
+            f"Type '{annotation(given)}' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and Tuples of Tensors can be "
             "traced"
         )
     graph = Graph(name, None if module is None else qualified_name(module))

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.meta import MetaArray
 from .compiler import in_numpy, usable
 from .compiler.launch import GRAIN
 from .compiler.threads import count as thread_count
 from .library import batch_norm as library
 from .library import batch_norm_order as ordered
-from .memory import contiguous
+from .memory import allocated, contiguous
 from .quiet import quiet
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -26,11 +25,6 @@ def _ready(x: Any) -> Any:
 def _computed(dtype: Any) -> Any:
     """The dtype that statistics have."""
     return _F32 if dtype.itemsize == 2 else dtype
-
-
-def _room(like: Any, shape: Any, dtype: Any) -> Any:
-    """A new array; one without memory where `like` is such."""
-    return np.empty(shape, dtype) if like.__class__ is np.ndarray else MetaArray(shape, dtype)
 
 
 def _per_channel(values: Any, like: Any, fill: float) -> Any:
@@ -51,14 +45,14 @@ def channel_sums(x: Any) -> Any:
     """The sum of each channel of (N, C, ...), in its dtype."""
     if not x.size or x.dtype.kind not in "fV":
         return np.add.reduce(x, (0, *range(2, x.ndim)), x.dtype)
-    sums = _room(x, x.shape[1], _computed(x.dtype))
+    sums = allocated(x, x.shape[1], _computed(x.dtype))
     _run(library.channel_sums, _ready(x), sums)
     return sums.astype(x.dtype, copy=False)
 
 
 def channel_dots(x: Any, y: Any) -> Any:
     """The sum of x * y over each channel of two (N, C, ...) of one dtype, which are not empty; float32 at least."""
-    sums = _room(x, x.shape[1], _computed(x.dtype))
+    sums = allocated(x, x.shape[1], _computed(x.dtype))
     _run(library.channel_dots, _ready(x), _ready(y), sums)
     return sums
 
@@ -129,14 +123,14 @@ def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: A
         out, mean, rstd, squares = _batch_norm_in_order(element, x, weight, bias, running_mean, running_var, training, eps)
     else:
         x = _ready(x)
-        out = _room(x, x.shape, x.dtype)
+        out = allocated(x, x.shape, x.dtype)
         given = x, _per_channel(weight, x, 1), _per_channel(bias, x, 0)
         if not training:
             mean = _ready(running_mean.astype(dtype))
             rstd = _ready(1 / np.sqrt(running_var.astype(dtype) + dtype.type(eps)))
             _run(library.batch_norm_evaluation, out, mean, rstd, *given)
             return out, mean, rstd
-        mean, rstd, squares = (_room(x, channels, dtype) for _ in range(3))
+        mean, rstd, squares = (allocated(x, channels, dtype) for _ in range(3))
         _run(library.batch_norm_training, out, mean, rstd, squares, *given, float(count), float(eps))
     if training:
         _update_running(running_mean, running_var, mean, squares, count, momentum)
@@ -206,11 +200,11 @@ def batch_norm_backward(grad: Any, x: Any, weight: Any, mean: Any, rstd: Any, tr
         return out, to_weight if needs[1] else None, to_bias if needs[2] else None
     x, grad = _ready(x), _ready(grad.astype(x.dtype, copy=False))
     mean, rstd = _per_channel(mean, x, 0), _per_channel(rstd, x, 1)
-    sums, dots, out = _room(x, x.shape[1], mean.dtype), _room(x, x.shape[1], mean.dtype), None
+    sums, dots, out = allocated(x, x.shape[1], mean.dtype), allocated(x, x.shape[1], mean.dtype), None
     if not needs[0]:
         _run(library.batch_norm_sums, grad, x, sums, dots, mean)
     else:
-        out = _room(x, x.shape, x.dtype)
+        out = allocated(x, x.shape, x.dtype)
         arrays = out, sums, dots, grad, x, mean, rstd, _per_channel(weight, x, 1)
         if training:
             _run(library.batch_norm_training_backward, *arrays, float(x.size // x.shape[1]))

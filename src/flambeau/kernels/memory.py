@@ -2,11 +2,12 @@
 
 import math
 from functools import lru_cache
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from ..core.layout import empty_strided, ordered_strides
+from ..core.meta import MetaArray
 from .compiler import mapped, usable
 from .library import copying, transposing
 from .reduction import sum as sum_over
@@ -36,6 +37,11 @@ def like(x: Any, dtype: Any = None) -> Any:
     if x.__class__ is np.ndarray and x.ndim > 1 and 0 in x.strides:
         return empty_strided(x.shape, ordered_strides(x.shape, x.strides), x.dtype if dtype is None else dtype)
     return np.empty_like(x) if dtype is None else np.empty_like(x, dtype)
+
+
+def allocated(beside: Any, shape: Any, dtype: Any, make: Callable[..., Any] = np.empty) -> Any:
+    """A new array, made by `make(shape, dtype)`; one without memory where `beside` is such."""
+    return make(shape, dtype) if beside.__class__ is np.ndarray else MetaArray(shape, dtype)
 
 
 def clone_like(source: Any, layout: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.meta import MetaArray
 from .batch_norm import channel_dots, channel_sums
 from .compiler import chunks_of_rows, compiled_for, in_numpy, mapped, unimplemented, usable
 from .compiler.launch import GRAIN
@@ -16,7 +15,7 @@ from .library import group_norm as kernels_of_groups
 from .library import layer_norm as ordered
 from .library import normalization as library
 from .library import rms_norm as kernels_of_rms
-from .memory import contiguous
+from .memory import allocated, contiguous
 from .pointwise import LARGE
 from .quiet import quiet
 from .reduction import scaled_column_sums
@@ -34,12 +33,7 @@ def _rows(x: Any, count: int) -> Any:
 def _statistics(x: Any, rows: int, how_many: int) -> Any:
     """Room for numbers per row, float32 at least."""
     dtype = _F32 if x.dtype.itemsize == 2 else x.dtype
-    return np.empty((how_many, rows, 1), dtype) if x.__class__ is np.ndarray else MetaArray((how_many, rows, 1), dtype)
-
-
-def _room(like: Any, shape: Any, dtype: Any, make: Any = np.empty) -> Any:
-    """A new array; one without memory where `like` is such."""
-    return make(shape, dtype) if like.__class__ is np.ndarray else MetaArray(shape, dtype)
+    return allocated(x, (how_many, rows, 1), dtype)
 
 
 def _element(*arrays: Any) -> str | None:
@@ -96,7 +90,7 @@ def layer_norm(x: Any, count: int, weight: Any, bias: Any, eps: float, name: str
         if count < SHORT:
             return _short_layer_norm(x, count, weight, bias, eps)
         found = in_numpy(kernel, x.dtype)
-    out = _room(x, x.shape, x.dtype)
+    out = allocated(x, x.shape, x.dtype)
     mean, rstd = _statistics(x, x.size // count, 2)
     found(out.reshape(-1, count), mean, rstd, x.reshape(-1, count), *given, 1 / count, float(eps))
     return out, mean, rstd
@@ -141,7 +135,7 @@ def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
     """
     if not x.size:
         shape = (0,) if weight is None else weight.shape
-        return np.zeros_like(x), _room(x, shape, x.dtype, np.zeros), _room(x, math.prod(shape), x.dtype, np.zeros)
+        return np.zeros_like(x), allocated(x, shape, x.dtype, np.zeros), allocated(x, math.prod(shape), x.dtype, np.zeros)
     count = x.size // mean.size
     element = _element(x, grad, mean, rstd, weight)
     if element is not None:
@@ -155,14 +149,14 @@ def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
         found = compiled_for(kernel, rows, g, *given) if mean.dtype is rstd.dtype is _computed(x.dtype) else None
     if found is None:
         rows, g, found = x.reshape(-1, count), grad.reshape(-1, count), in_numpy(kernel, x.dtype)
-        out = _room(x, x.shape, x.dtype)
+        out = allocated(x, x.shape, x.dtype)
     else:
         out = np.empty(x.shape, x.dtype)
     if plain:
         found(out.reshape(-1, count), g, rows, mean, rstd, 1 / count)
         return out, None, None
     extent = 2, chunks_of_rows(len(rows), count), count
-    sums = np.zeros(extent, mean.dtype) if x.__class__ is np.ndarray else MetaArray(extent, mean.dtype)
+    sums = allocated(x, extent, mean.dtype, np.zeros)
     found(out.reshape(-1, count), sums[0], sums[1], g, rows, mean, rstd, *given, 1 / count)
     grads = np.add.reduce(sums, 1).astype(x.dtype, copy=False)
     return out if needs[0] else None, grads[0].reshape(weight.shape) if needs[1] else None, grads[1] if needs[2] else None
@@ -246,7 +240,7 @@ def group_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
     """The gradients of x, weight and bias; None where `needs` is False."""
     low = x.dtype
     if not x.size:
-        return np.zeros_like(x), _room(x, x.shape[1], low, np.zeros), _room(x, x.shape[1], low, np.zeros)
+        return np.zeros_like(x), allocated(x, x.shape[1], low, np.zeros), allocated(x, x.shape[1], low, np.zeros)
     element = _element(mean, rstd, weight) if x.__class__ is grad.__class__ is np.ndarray and x.dtype is grad.dtype is mean.dtype else None
     if element is not None and x.flags.aligned and grad.flags.aligned:
         return _group_norm_backward_in_order(element, contiguous(grad), contiguous(x), mean, rstd, weight, needs)
@@ -308,7 +302,7 @@ def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
     found = None if rows is None else compiled_for(kernel, rows, *given)
     if found is None:
         rows, found = x.reshape(x.size // max(count, 1), count), in_numpy(kernel, x.dtype)
-        out = _room(x, x.shape, x.dtype)
+        out = allocated(x, x.shape, x.dtype)
     else:
         out = np.empty(x.shape, x.dtype)
     (rstd,) = _statistics(x, len(rows), 1)
@@ -331,14 +325,14 @@ def rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> 
         found = compiled_for(kernel, rows, g, *given)
     if found is None:
         rows, g, found = x.reshape(-1, count), grad.reshape(-1, count), in_numpy(kernel, x.dtype)
-        out = _room(x, x.shape, x.dtype)
+        out = allocated(x, x.shape, x.dtype)
     else:
         out = np.empty(x.shape, x.dtype)
     if weight is None:
         found(out.reshape(-1, count), g, rows, rstd, 1 / count)
         return out if needs[0] else None, None
     extent = chunks_of_rows(len(rows), count), count
-    sums = np.zeros(extent, rstd.dtype) if x.__class__ is np.ndarray else MetaArray(extent, rstd.dtype)
+    sums = allocated(x, extent, rstd.dtype, np.zeros)
     found(out.reshape(-1, count), sums, g, rows, rstd, *given, 1 / count)
     grad_weight = np.add.reduce(sums, 0).astype(x.dtype, copy=False).reshape(weight.shape)
     return out if needs[0] else None, grad_weight if needs[1] else None

@@ -190,7 +190,8 @@ max_pool.derivative(
 
 
 @max_pool_with_indices.joint("input")
-def _max_with_indices_gradient(F: Any, grads: Any, input_shape: Any, result1: Any, kernel: Any) -> Any:
+def _to_maxima(F: Any, grads: Any, input_shape: Any, result1: Any, kernel: Any) -> Any:
+    """The gradient of maxima goes to where they were found."""
     return (F.pool_scatter(grads[0], result1, tuple(input_shape[-len(kernel) :])),)
 
 
@@ -436,7 +437,7 @@ def adaptive_max_pool(input: Array, out_size: Any) -> Array:
 
 
 @adaptive_max_pool.joint("input")
-def _adaptive_max_gradient(F: Any, grads: Any, input_shape: Any, result1: Any, out_size: Any) -> Any:
+def _to_adaptive_maxima(F: Any, grads: Any, input_shape: Any, result1: Any, out_size: Any) -> Any:
     return (F.pool_scatter(grads[0], result1, tuple(input_shape[-len(out_size) :])),)
 
 
@@ -670,9 +671,7 @@ def fractional_max_pool(input: Array, samples: Array, kernel: Any, out_size: Any
     return values.reshape(shape), indices.reshape(shape)
 
 
-@fractional_max_pool.joint("input")
-def _fractional_gradient(F: Any, grads: Any, input_shape: Any, result1: Any, kernel: Any) -> Any:
-    return (F.pool_scatter(grads[0], result1, tuple(input_shape[-len(kernel) :])),)
+fractional_max_pool.joint("input")(_to_maxima)
 
 
 def _public_fractional(dims: int) -> None:

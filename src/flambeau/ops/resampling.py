@@ -324,6 +324,17 @@ def _grid_sampler_gradients(F: Any, grad: Any, needs: Any, input: Any, grid: Any
     return F.grid_sampler_gradients(grad, input, grid, mode, padding_mode, align_corners, needs)
 
 
+def _warn_of_default() -> None:
+    """The warning of a call that leaves `align_corners` out, two frames above the function that it called."""
+    import warnings
+
+    warnings.warn(
+        "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+        "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
+        stacklevel=4,
+    )
+
+
 @composite("F.grid_sample")
 def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None) -> Any:
     """The elements of (N, C, [D,] H, W) at the places of grid (N, ..., 2 or 3), whose coordinates (x, y[, z]) run from -1 to 1.
@@ -338,14 +349,7 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
             f"nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        import warnings
-
-        warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if "
-            "the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=3,
-        )
+        _warn_of_default()
     return _checked_sampler(input, grid, mode, padding_mode, bool(align_corners))
 
 
@@ -416,14 +420,7 @@ affine_grid_generator_backward.derivative(
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
     """The grid (N, [D,] H, W, 2 or 3) for `grid_sample` that an affine map theta (N, 2, 3) or (N, 3, 4) makes of images of `size`."""
     if align_corners is None:
-        import warnings
-
-        warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if "
-            "the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=3,
-        )
+        _warn_of_default()
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     size = tuple(size)

@@ -197,6 +197,13 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
 # --- distinct values, counts, positions --------------------------------------------------------------------------
 
 
+def _asked_for(values: Any, inverse: Any, counts: Any) -> Any:
+    """The distinct elements alone, or a tuple with what else was asked for; None: it was not."""
+    if inverse is None and counts is None:
+        return wrap(values)
+    return tuple([wrap(part) for part in (values, inverse, counts) if part is not None])
+
+
 @composite("torch.unique", "Tensor.unique")
 def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The distinct elements (or slices along `dim`), sorted; with their inverse indices and counts where asked for."""
@@ -206,12 +213,7 @@ def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return
         values, inverse, counts = k.unique(input._array, return_inverse, return_counts)
     else:
         values, inverse, counts = k.unique_rows(input._array, normalize_dim(dim, input.dim()))
-    parts = [wrap(values)]
-    if return_inverse:
-        parts.append(wrap(inverse))
-    if return_counts:
-        parts.append(wrap(counts))
-    return parts[0] if len(parts) == 1 else tuple(parts)
+    return _asked_for(values, inverse if return_inverse else None, counts if return_counts else None)
 
 
 @composite("torch.unique_consecutive", "Tensor.unique_consecutive")
@@ -220,12 +222,7 @@ def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: 
     if input._array.dtype.kind == "c":
         refuse(input._array, "unique" if dim is None else "unique_dim")
     values, inverse, counts = k.unique_consecutive(input._array, dim)
-    parts = [wrap(values)]
-    if return_inverse:
-        parts.append(wrap(inverse))
-    if return_counts:
-        parts.append(wrap(counts))
-    return parts[0] if len(parts) == 1 else tuple(parts)
+    return _asked_for(values, inverse if return_inverse else None, counts if return_counts else None)
 
 
 @composite("torch.bincount", "Tensor.bincount")

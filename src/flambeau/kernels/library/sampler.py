@@ -54,8 +54,7 @@ finished:
 RETURN}
 """
 
-_NORMAL = """
-  %u = call double @uniform(ptr %key, ptr %pos_at)
+_PAIR = """  %u = call double @uniform(ptr %key, ptr %pos_at)
   %v = call double @uniform(ptr %key, ptr %pos_at)
   %minus = fneg double %v
   %log = call double @log1p(double %minus)
@@ -66,7 +65,11 @@ _NORMAL = """
   %sin = call double @sin(double %angle)
   %a = fmul double %r, %cos
   %b = fmul double %r, %sin
-  %a_at = getelementptr double, ptr %out, i64 %i
+"""
+"""Two normal numbers, %a and %b, from two uniform ones (Box and Muller, 1958)."""
+
+_NORMAL = f"""
+{_PAIR}  %a_at = getelementptr double, ptr %out, i64 %i
   %b_at = getelementptr double, ptr %a_at, i64 1
   store double %a, ptr %a_at
   store double %b, ptr %b_at
@@ -184,18 +187,7 @@ take:
   store double 0.0, ptr %flag_at
   ret double %waiting
 make:
-  %u = call double @uniform(ptr %key, ptr %pos_at)
-  %v = call double @uniform(ptr %key, ptr %pos_at)
-  %minus = fneg double %v
-  %log = call double @log1p(double %minus)
-  %twice = fmul double %log, -2.0
-  %r = call double @llvm.sqrt.f64(double %twice)
-  %angle = fmul double %u, 0x401921FB54442D18
-  %cos = call double @cos(double %angle)
-  %sin = call double @sin(double %angle)
-  %a = fmul double %r, %cos
-  %b = fmul double %r, %sin
-  store double %b, ptr %cache
+PAIR  store double %b, ptr %cache
   store double 1.0, ptr %flag_at
   ret double %a
 }
@@ -260,7 +252,7 @@ accept:
   %dv = fmul double %dv0, %v
   ret double %dv
 }
-"""
+""".replace("PAIR", _PAIR)
 
 _GAMMA_BODY = """
   %exponents_at = getelementptr ptr, ptr %args, i64 2

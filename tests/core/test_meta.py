@@ -37,6 +37,10 @@ test_text = rows(
             "m + torch.ones(2, 3)", "torch.ones(2, 3) + m", "m * torch.ones(2, 3, dtype=torch.long)", "torch.cat([m, torch.ones(2, 3)])",
             "torch.stack([m, torch.ones(2, 3)])", "torch.nn.Linear(3, 4)(m)", "torch.nn.Linear(3, 4, device='meta')(torch.ones(2, 3))",
             "torch.addmm(m, torch.ones(2, 3), torch.ones(3, 3))",
+            "F.linear(torch.ones(2, 3), torch.ones(3, 3), m[0])", "F.rms_norm(torch.ones(2, 3), (3,), m[0])",
+            "F.batch_norm(torch.ones(2, 3), torch.ones(3), torch.ones(3), m[0], torch.ones(3))",
+            "F.cross_entropy(torch.ones(2, 3), torch.tensor([0, 1]), m[0])", "F.nll_loss(torch.ones(2, 3), torch.tensor([0, 1]), m[0])",
+            "F.binary_cross_entropy(torch.ones(2, 3), torch.ones(2, 3), m)", "torch.where(m > 0, torch.ones(2, 3), torch.ones(2, 3))",
         )
     ),
     Row("torch.empty(1, device='meta').item()"),

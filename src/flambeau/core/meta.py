@@ -223,7 +223,7 @@ class MetaArray:
             if isinstance(args[0], MetaArray):
                 return None
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-        if mixed(args[0] if function in (np.concatenate, np.stack) else args if function is np.dot else ()):
+        if mixed(list(_inside(args))):
             raise self.refusal("another array has some")
         if function in (np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.array_equal, np.allclose):
             raise self.refusal(function.__name__)
@@ -241,6 +241,9 @@ class MetaArray:
 
 def mixed(arrays: Any) -> bool:
     """Whether arrays with memory and without stand side by side; 0-dim ones do not count."""
+    classes = {x.__class__ for x in arrays}
+    if MetaArray not in classes:
+        return False
     found = {x.__class__ is MetaArray for x in arrays if isinstance(x, (MetaArray, ndarray)) and x.ndim}
     return len(found) > 1
 
@@ -320,11 +323,8 @@ DATA_DEPENDENT = frozenset(("nonzero_rows", "argwhere", "masked_select"))
 """Operators whose result, or its shape, depends on the elements: they are refused."""
 
 
-ON_ONE_DEVICE = frozenset(
-    "addcmul addcdiv clamp_tensors lerp layer_norm layer_norm_with_statistics where dot vdot mv heaviside complex polar "
-    "group_norm group_norm_with_statistics".split()
-)
-"""Operators whose tensors, though they are not promoted together, must all have memory or all have none."""
+MIXED = frozenset(("index", "index_put", "index_put_", "copy", "matmul", "mm", "bmm"))
+"""Operators that take tensors with memory beside those without, as PyTorch's do."""
 
 SUMS_OF_PRODUCTS = frozenset(("addbmm", "addmm", "addmv", "addr", "baddbmm"))
 """Operators that ask their second and third operand first which device it is to be."""
@@ -338,10 +338,8 @@ def run_forward(op: Any, error: Exception, values: tuple[Any, ...]) -> Any:
         one_device((*values[1:3], values[0]))
     elif op.name in ("masked_fill", "prelu_op"):
         one_device((values[1], values[0]))
-    elif op.promote is not None or op.name in ON_ONE_DEVICE or (op.name == "linear" and values[2] is not None):
-        one_device(values)
-    elif op.name in ("cat", "stack"):
-        one_device(values[0])
+    elif op.name not in MIXED and (op.name != "linear" or values[2] is not None):
+        one_device(list(_inside(values)))
     if op.view:
         values = tuple([v._seen() if isinstance(v, MetaArray) else v for v in values])
     else:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
+from ..core.meta import one_device
 from ..kernels import loss as k
 from ..kernels import memory
 from ..kernels.elementwise import divide
@@ -203,6 +204,7 @@ def nll(input: Array, target: Array, weight: Array | None, reduction: Any, ignor
     if weight is not None and weight.dtype != input.dtype:
         names = SCALAR_NAMES[OF_NUMPY[input.dtype]], SCALAR_NAMES[OF_NUMPY[weight.dtype]]
         raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
+    one_device((input, target, weight))
     shape = target.shape
     if input.ndim == 1:
         input, target = input[None], target.reshape(1)

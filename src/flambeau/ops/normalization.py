@@ -9,6 +9,7 @@ from ..autograd.version import bump_version
 from ..core import dtype as dt
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import in_format_of, in_order_of, row_major
+from ..core.meta import one_device
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
@@ -192,6 +193,7 @@ def _check_batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, run
     for name, p in (("weight", weight), ("bias", bias)):
         if p is not None and p.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {p.size}")
+    one_device((input, weight, bias, running_mean, running_var))
     if input.ndim < 2 and (input.size or not input.ndim):
         raise IndexError(f"Dimension out of range (expected to be in range of [-1, 0], but got {input.ndim})")
     if input.dtype.kind not in "fV":

@@ -249,7 +249,8 @@ def _entry(s: Shape, name: str, flags: int, turn_a: bool, turn_b: bool, flat: bo
     if bias:
         given = w.load("ptr", w["args"], 3)
         term = w.variable("ptr", None)
-        with w.when(w.field(given, 8).equals(w.field(out, 8))):
+        none = w.op("getelementptr i8, ptr @_Py_NoneStruct, i64 0", "ptr")
+        with w.when(given.differs(none)):
             need(w.call("i1", "suits", given, out, w.value(1, "i32")))
             need(w.field(given, 24, "i32").equals(1))
             need(w.load("i64", w.field(given, 32), 0).equals(n))
@@ -301,4 +302,4 @@ def module(element: str, vector_bits: int) -> str:
     parts = cells(s) + short_cells(s)
     parts += [make(s) for make in (batch_offset, _body, _launch, _suits, _matrix)]
     parts += [_entry(s, f"flambeau_{name}_{s.kind}", *how) for name, how in ENTRIES.items()]
-    return code_module(parts, buffers(s))
+    return code_module(parts, buffers(s) + "@_Py_NoneStruct = external global i8\n")

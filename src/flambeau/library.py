@@ -230,8 +230,7 @@ class Library:
                     f"Only a single TORCH_LIBRARY can be used to register the namespace {ns}; please put all of your definitions in a "
                     "single TORCH_LIBRARY block.  If you were trying to specify implementations, consider using TORCH_LIBRARY_IMPL (which "
                     "can be duplicated).  If you really intended to define operators for a single namespace in a distributed way, you can "
-                    "use "
-                    "TORCH_LIBRARY_FRAGMENT to explicitly indicate this."
+                    "use TORCH_LIBRARY_FRAGMENT to explicitly indicate this."
                 )
             _blocks[ns] = ns
         self.ns, self.kind, self.dispatch_key = ns, kind, dispatch_key

@@ -112,8 +112,7 @@ def _grad_once(outs: Any, ins: Any, gradients: Any, retain_graph: Any, create_gr
         for i, result in enumerate(results):
             if result is None:
                 raise RuntimeError(
-                    f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this "
-                    "is the "
-                    "desired behavior."
+                    f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is "
+                    "the desired behavior."
                 )
     return tuple(results)

@@ -63,8 +63,7 @@ def _check_recorded(values: Any, what: str, strict: bool) -> None:
             raise RuntimeError(
                 f"While computing the hessian, found that the jacobian of the user-provided function with respect to input {i} is "
                 "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
-                "differentiable "
-                "and that the jacobian depends on the inputs (this would be violated by a linear function for example)."
+                "differentiable and that the jacobian depends on the inputs (this would be violated by a linear function for example)."
             )
         if what == "grad_inputs":
             raise RuntimeError(
@@ -92,14 +91,12 @@ _STRICT = {
     "back": "The output of the user-provided function is independent of input {}. This is not allowed in strict mode.",
     "back_trick": (
         "The gradient with respect to the input is independent of entry {} in the grad_outputs when using the double backward trick to "
-        "compute "
-        "forward mode gradients. This is not allowed in strict mode."
+        "compute forward mode gradients. This is not allowed in strict mode."
     ),
     "double_back": "The jacobian of the user-provided function is independent of input {}. This is not allowed in strict mode.",
     "double_back_trick": (
-        "The hessian of the user-provided function is independent of entry {} in the grad_jacobian. This is not allowed in strict mode "
-        "as it "
-        "prevents from using the double backward trick to replace forward mode AD."
+        "The hessian of the user-provided function is independent of entry {} in the grad_jacobian. This is not allowed in strict mode as "
+        "it prevents from using the double backward trick to replace forward mode AD."
     ),
 }
 
@@ -197,62 +194,73 @@ def jacobian(
     Nested as `(per output (per input))`, each level left out where there is a single tensor. `vectorize` changes nothing
     in the result. `strategy="forward-mode"`, with `vectorize`: one product for each element of the inputs, by differentiating twice.
     """
-    if strategy not in ("forward-mode", "reverse-mode"):
-        raise AssertionError(
-            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs than inputs, '
-            '"forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
-        )
+    _check_strategy(strategy, create_graph, strict, vectorize)
     if strategy == "forward-mode":
-        if create_graph:
-            raise NotImplementedError('torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not '
-                'supported together (yet). '
-                                      'Please either set `create_graph=False` or `strategy="reverse-mode"`.')  # fmt: skip
-        if strict:
-            raise RuntimeError("torch.autograd.functional.jacobian: `strict=True` and `strategy=\"forward-mode\"` are not supported "
-                "together (yet). "
-                               "Please either set `strict=False` or `strategy=\"reverse-mode\"`.")  # fmt: skip
-        if not vectorize:
-            raise NotImplementedError(
-                "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
-            )
         return _forward_jacobian(func, inputs)
-    if strict and vectorize:
-        raise RuntimeError(
-            "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. Please either set "
-            "`strict=False` or `vectorize=False`."
-        )
     with enable_grad():
         many_inputs, ins = _tupled(inputs, "inputs", "jacobian")
         ins = _fresh(ins, create_graph)
         many_outputs, outputs = _tupled(func(*ins), "outputs of the user-provided function", "jacobian")
         _check_recorded(outputs, "outputs", strict)
-        rows = []
-        for i, output in enumerate(outputs):
-            columns: list[list[Any]] = [[] for _ in ins]
-            flat = output.reshape(-1)
-            for j in range(output.numel()):
-                for column, x, g in zip(columns, ins, _grad((flat[j],), ins, None, create_graph)):
-                    if g is None:
-                        if strict:
-                            raise RuntimeError(
-                                f"Output {i} of the user-provided function is independent of input {columns.index(column)}. This is "
-                                "not allowed in strict mode."
-                            )
-                        g = tensors.zeros_like(x)
-                    elif strict and create_graph and not g.requires_grad:
-                        raise RuntimeError(
-                            "The jacobian of the user-provided function is independent of "
-                            f"input {i}. This is not allowed in strict mode when create_graph=True."
-                        )
-                    column.append(g)
-            rows.append(tuple(
-                (tensors.stack(column, 0) if column else x.new_zeros((0, *x.shape))).view((*output.shape, *x.shape))
-                for column, x in zip(columns, ins)
-            ))  # fmt: skip
-    found = _finished(tuple(rows), create_graph)
+        rows = tuple(_rows_of_output(i, output, ins, create_graph, strict) for i, output in enumerate(outputs))
+    found = _finished(rows, create_graph)
     if not many_inputs:
         found = tuple(row[0] for row in found)
     return found if many_outputs else found[0]
+
+
+def _check_strategy(strategy: str, create_graph: bool, strict: bool, vectorize: bool) -> None:
+    """Raises for a strategy that there is not, and for options that do not go together."""
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError(
+            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs than inputs, '
+            '"forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
+        )
+    if strategy == "reverse-mode":
+        if strict and vectorize:
+            raise RuntimeError(
+                "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. Please either set "
+                "`strict=False` or `vectorize=False`."
+            )
+        return
+    if create_graph:
+        raise NotImplementedError(
+            'torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not supported together (yet). '
+            'Please either set `create_graph=False` or `strategy="reverse-mode"`.'
+        )
+    if strict:
+        raise RuntimeError(
+            'torch.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are not supported together (yet). Please '
+            'either set `strict=False` or `strategy="reverse-mode"`.'
+        )
+    if not vectorize:
+        raise NotImplementedError(
+            "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
+        )
+
+
+def _rows_of_output(i: int, output: Any, ins: tuple[Any, ...], create_graph: bool, strict: bool) -> tuple[Any, ...]:
+    """The Jacobian of output number i: for each input the gradients of its elements, one above the other."""
+    columns: list[list[Any]] = [[] for _ in ins]
+    flat = output.reshape(-1)
+    for j in range(output.numel()):
+        for number, g in enumerate(_grad((flat[j],), ins, None, create_graph)):
+            if g is None:
+                if strict:
+                    raise RuntimeError(
+                        f"Output {i} of the user-provided function is independent of input {number}. This is not allowed in strict mode."
+                    )
+                g = tensors.zeros_like(ins[number])
+            elif strict and create_graph and not g.requires_grad:
+                raise RuntimeError(
+                    f"The jacobian of the user-provided function is independent of input {i}. This is not allowed in strict mode when "
+                    "create_graph=True."
+                )
+            columns[number].append(g)
+    return tuple(
+        (tensors.stack(column, 0) if column else x.new_zeros((0, *x.shape))).view((*output.shape, *x.shape))
+        for column, x in zip(columns, ins)
+    )
 
 
 def _forward_jacobian(func: Callable[..., Any], inputs: Any) -> Any:

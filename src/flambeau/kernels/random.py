@@ -526,8 +526,8 @@ def bernoulli_from_(array: Any, p: Any, generator: Any = None) -> Any:
         hits = uniform < p[:n]
     if n < flat.size:
         raise RuntimeError(
-            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  "
-            "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, please report an "
+            "enhancement request to PyTorch.)"
         )
     flat[...] = hits
     if target is not None:

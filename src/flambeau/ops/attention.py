@@ -105,9 +105,8 @@ def scaled_dot_product_attention(
     for x in (query, key, value):
         if x.dim() < 2:
             raise RuntimeError(
-                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} "
-                f"key.dim: {key.dim()} and "
-                f"value.dim: {value.dim()} instead."
+                f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {query.dim()} key.dim: {key.dim()} "
+                f"and value.dim: {value.dim()} instead."
             )
     if not query.dtype is key.dtype is value.dtype:
         names = (_c_name(x) for x in (query, key, value))
@@ -271,9 +270,8 @@ def multi_head_attention_forward(
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if is_causal and attn_mask is None:
         raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
-            "`generate_square_subsequent_mask` to "
-            "create this mask."
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` "
+            "to create this mask."
         )
     if not batched:
         query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)

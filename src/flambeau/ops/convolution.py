@@ -73,8 +73,7 @@ def check_convolution(
         if input.shape[1] != shape[1] * groups:
             raise RuntimeError(
                 f"Given groups={groups}, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[1] * groups} "
-                "channels, "
-                f"but got {input.shape[1]} channels instead"
+                f"channels, but got {input.shape[1]} channels instead"
             )
         if bias is not None and bias.shape != shape[:1]:
             raise RuntimeError(
@@ -86,21 +85,18 @@ def check_convolution(
         if any(a < b for a, b in zip(padded, kernel)):
             raise RuntimeError(
                 f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
-                f"({' x '.join(map(str, kernel))}). "
-                "Kernel size can't be greater than actual input size"
+                f"({' x '.join(map(str, kernel))}). Kernel size can't be greater than actual input size"
             )
     else:
         if input.shape[1] != shape[0]:
             raise RuntimeError(
-                f"Given transposed=1, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[0]} channels, "
-                "but got "
-                f"{input.shape[1]} channels instead"
+                f"Given transposed=1, weight of size {_list(shape)}, expected input{_list(input.shape)} to have {shape[0]} channels, but "
+                f"got {input.shape[1]} channels instead"
             )
         if bias is not None and bias.shape != (shape[1] * groups,):
             raise RuntimeError(
-                f"Given transposed=1, weight of size {_list(shape)}, expected bias to be 1-dimensional with {shape[1] * groups} "
-                "elements, but "
-                f"got bias of size {_list(bias.shape)} instead"
+                f"Given transposed=1, weight of size {_list(shape)}, expected bias to be 1-dimensional with {shape[1] * groups} elements, "
+                f"but got bias of size {_list(bias.shape)} instead"
             )
     if 0 in spatial and input.size == 0 and input.shape[0] and input.shape[1]:
         raise RuntimeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {_list(input.shape)}")

@@ -46,9 +46,8 @@ def check_regular(name: str, info: Any) -> None:
     if info.any():
         where, order = _where(info)
         raise LinAlgError(
-            f"{name}: {where}U[{order},{order}] is zero and using it on lu_solve would result in a division by zero. If you still want "
-            "to perform "
-            "the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+            f"{name}: {where}U[{order},{order}] is zero and using it on lu_solve would result in a division by zero. If you still want to "
+            "perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
 
 
@@ -210,8 +209,7 @@ def _qr_gradient(F: Any, grads: Any, result0: Any, result1: Any, mode: Any) -> A
     if mode == "r":
         raise RuntimeError(
             "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if "
-            "you are "
-            "going to differentiate through linalg.qr."
+            "you are going to differentiate through linalg.qr."
         )
     m, n = q.shape[-2], r.shape[-1]
     if mode == "complete" and m > n:
@@ -397,9 +395,10 @@ def _svd_gradient(F: Any, grads: Any, A: Any, result0: Any, result1: Any, result
         for beyond in (beyond_u, beyond_v):
             values = None if beyond is None else getattr(beyond, "_array", beyond)
             if values is not None and values.any():
-                raise RuntimeError("svd_backward: The singular vectors in the complex case are specified up to multiplication by e^{i "
-                    "phi}. "
-                                   "linalg.svd is differentiable for full_matrices=False only.")  # fmt: skip
+                raise RuntimeError(
+                    "svd_backward: The singular vectors in the complex case are specified up to multiplication by e^{i phi}. linalg.svd "
+                    "is differentiable for full_matrices=False only."
+                )
     gu = None if gu is None else gu[..., :size]
     gvh = None if gvh is None else gvh[..., :size, :]
     if gu is None and gvh is None:
@@ -566,9 +565,10 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     if B.ndim < 1:
         raise RuntimeError("torch.linalg.lstsq: other must have at least 1 dimension.")
     if A.dtype != B.dtype:
-        raise RuntimeError("torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
-            f"{type_name(A._array)} and "
-                           f"other's dtype {type_name(B._array)}")  # fmt: skip
+        raise RuntimeError(
+            f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype {type_name(A._array)} and other's "
+            f"dtype {type_name(B._array)}"
+        )
     check_floating("torch.linalg.lstsq", A._array)
     if driver is not None and driver not in ("gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(f"torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}")

@@ -110,9 +110,8 @@ def _feature(name: str, low: int, high: int) -> None:
             warnings.warn(
                 f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future release. To "
                 f"retain the behavior and silence this warning, please use dropout instead. Note that {name} exists to provide "
-                "channel-wise "
-                f"dropout on inputs with {low - 1} spatial dimensions, a channel dimension, and an optional batch dimension (i.e. "
-                f"{low}D or {high}D inputs).",
+                f"channel-wise dropout on inputs with {low - 1} spatial dimensions, a channel dimension, and an optional batch dimension "
+                f"(i.e. {low}D or {high}D inputs).",
                 stacklevel=2,
             )
         if ndim < 2 and training and p > 0:

@@ -168,8 +168,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
         if input.shape[at] % downscale_factor:
             raise RuntimeError(
                 f"pixel_unshuffle expects {what} to be divisible by downscale_factor, but input.size({at})={input.shape[at]} is not "
-                "divisible "
-                f"by {downscale_factor}"
+                f"divisible by {downscale_factor}"
             )
     return pixel_unshuffle_op.function(input, downscale_factor)
 

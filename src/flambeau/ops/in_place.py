@@ -62,53 +62,19 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     if input._counter is UNVERSIONED:
         UNVERSIONED.check()
     target = input._array
-    recording = False
-    if grad_mode.enabled and op.differentiable_params:
-        for p, v in zip(op.params, (input, *args)):
-            if (
-                op.kinds[p] != "value"
-                and isinstance(v, Tensor)
-                and (v.requires_grad or (v is input and v._view is not None and v._view.base.requires_grad))
-            ):
-                recording = True
-                break
-    elif grad_mode.enabled and input.requires_grad:
-        recording = True
+    recording = grad_mode.enabled and _needs_history(op, input, args)
     if recording:
         check_in_place(input)
     may_overlap = op.overlap and not (args and isinstance(args[-1], Tensor))
     if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
         raise_overlap()
-    values: list[Any] = []
-    tensors_: list[Any] = []
-    for p, v in zip(op.params, (input, *args)):
-        if op.kinds[p] == "value":
-            values.append(v)
-        elif isinstance(v, Tensor):
-            values.append(v._array)
-        elif isinstance(v, np.generic):
-            values.append(v.item())
-        elif op.kinds[p] == "list":
-            values.append([t._array for t in v])
-        elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None and op.kinds[p] == "optional":
-            values.append(v)
-        else:
-            plain = TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
-            raise explained(op, name, (input, *args), plain)
-        tensors_.append(v)
-    final, rounds = None, op.rounds_number or op.promote == "compare"
+    try:
+        values = _arrays_of(op, input, args, name)
+    except TypeError as error:
+        raise explained(op, name, (input, *args), error) from None
+    rounds = op.rounds_number or op.promote == "compare"
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
-    if op.promote is not None and len(positions) == 2:
-        i, j = positions
-        a, b = values[i], values[j]
-        if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
-            if op.check is not None:
-                op.check(a, b)
-            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b, rounds)
-        if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
-            values[i], values[j] = both_to_float(values[i], values[j])
-    elif op.promote == "float" and len(positions) == 1 and target.dtype.kind in "biu":
-        values[0] = to_float(target)
+    final = _promote(op, values, positions, rounds)
     keep_input = recording and any(n == op.params[0] for n in op._saved_names())
     if keep_input and values[0] is target:
         values[0] = clone_like(target, target)
@@ -149,22 +115,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         except Exception as found:
             raise explained(op, name, (input, *args), found) from None
     if not direct:
-        result = as_array(result)
-        if result.shape != target.shape:
-            if layout.broadcast_shapes(target.shape, result.shape) != target.shape:
-                shape = layout.broadcast_shapes(target.shape, result.shape)
-                raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
-        source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
-        if not can_cast(source, into):
-            raise RuntimeError(f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}")
-        if (
-            not may_overlap
-            and target.size > 1
-            and 0 in target.strides
-            and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape))
-        ):
-            raise_overlap()
-        copy_into(target, result)
+        _write(target, as_array(result), may_overlap)
     counter = input._counter
     if counter is None:
         input._counter = [1]
@@ -173,19 +124,81 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     if recording:
         if input._view is not None:
             input._view.version = counter[0]  # its node was renewed above and stands for the old values
-        flat: list[Any] = []
-        for position, (p, v) in enumerate(zip(op.params, (input, *args))):
-            flat.append(v)
-            if op.kinds[p] != "value":
-                flat.append(values[position])
-        if "result" in op._saved_names():
-            node = op.record(input, *flat)
-        else:
-            node = op.record(target, *flat)
-        if node is None and op.differentiable_params:
-            node = None
-        if node is not None:
-            if keep_input:
-                node.versions = ()
-            set_history(input, node)
+        _record(op, input, args, values, keep_input)
     return input
+
+
+def _needs_history(op: Operator, input: Tensor, args: tuple[Any, ...]) -> bool:
+    """Whether a gradient can arrive at the result."""
+    if not op.differentiable_params:
+        return input.requires_grad
+    for p, v in zip(op.params, (input, *args)):
+        if op.kinds[p] != "value" and isinstance(v, Tensor):
+            if v.requires_grad or (v is input and v._view is not None and v._view.base.requires_grad):
+                return True
+    return False
+
+
+def _arrays_of(op: Operator, input: Tensor, args: tuple[Any, ...], name: str) -> list[Any]:
+    """The arguments as the forward takes them. Raises TypeError for what is no tensor where one must be."""
+    values: list[Any] = []
+    for p, v in zip(op.params, (input, *args)):
+        if op.kinds[p] == "value":
+            values.append(v)
+        elif isinstance(v, Tensor):
+            values.append(v._array)
+        elif isinstance(v, np.generic):
+            values.append(v.item())
+        elif op.kinds[p] == "list":
+            values.append([t._array for t in v])
+        elif op.kinds[p] == "number" and type(v) in NUMBERS or v is None and op.kinds[p] == "optional":
+            values.append(v)
+        else:
+            raise TypeError(f"{name or op.name}(): argument '{p}' (position {op.params.index(p)}) must be Tensor, not {type(v).__name__}")
+    return values
+
+
+def _promote(op: Operator, values: list[Any], positions: list[int], rounds: bool) -> Any:
+    """Brings the operands at these positions to one dtype, in place; gives the result's where it is another, as beside a 0-dim tensor."""
+    final = None
+    if op.promote is not None and len(positions) == 2:
+        i, j = positions
+        a, b = values[i], values[j]
+        if not (hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype is b.dtype):
+            if op.check is not None:
+                op.check(a, b)
+            values[i], values[j], final = (float_operands if op.promote == "float" else operands)(a, b, rounds)
+        if op.promote == "float" and getattr(values[i], "dtype", F32).kind in "iub":
+            values[i], values[j] = both_to_float(values[i], values[j])
+    elif op.promote == "float" and len(positions) == 1 and values[0].dtype.kind in "biu":
+        values[0] = to_float(values[0])
+    return final
+
+
+def _write(target: Any, result: Any, may_overlap: bool) -> None:
+    """Writes a result into the array of the tensor. Raises RuntimeError where its shape or dtype does not fit."""
+    if result.shape != target.shape:
+        shape = layout.broadcast_shapes(target.shape, result.shape)
+        if shape != target.shape:
+            raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
+    source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
+    if not can_cast(source, into):
+        raise RuntimeError(f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}")
+    if not may_overlap and target.size > 1 and 0 in target.strides:
+        if any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
+            raise_overlap()
+    copy_into(target, result)
+
+
+def _record(op: Operator, input: Tensor, args: tuple[Any, ...], values: list[Any], keep_input: bool) -> None:
+    """Gives `input`, written by now, its history. keep_input: the formula saves what was there before, of which `values` has a copy."""
+    flat: list[Any] = []
+    for p, v, value in zip(op.params, (input, *args), values):
+        flat.append(v)
+        if op.kinds[p] != "value":
+            flat.append(value)
+    node = op.record(input if "result" in op._saved_names() else input._array, *flat)
+    if node is not None:
+        if keep_input:
+            node.versions = ()
+        set_history(input, node)

@@ -293,9 +293,8 @@ def _shapes_differ(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     """Raises the error of the product that PyTorch would have called."""
     if len(a) == 1 and len(b) == 1:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of "
-            f"elements, but got {a[0]} and {b[0]} "
-            "elements respectively"
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and "
+            f"{b[0]} elements respectively"
         )
     if len(b) == 1 and len(a) == 2:
         raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
@@ -529,9 +528,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
         elif a.shape[i] != b.shape[j]:
             at = given.index((i, j))
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {named[at][0]} and "
-                f"second has size {b.shape[j]} "
-                f"in dim {named[at][1]}"
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {named[at][0]} and second has size "
+                f"{b.shape[j]} in dim {named[at][1]}"
             )
     free_a = [d for d in range(a.dim()) if d not in dims_a]
     free_b = [d for d in range(b.dim()) if d not in dims_b]

@@ -418,8 +418,7 @@ def _check_group_norm(shape: Any, groups: int, weight: Any, bias: Any) -> None:
             seen = list(weight.shape) if weight is not None else [0]
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {seen} and "
-                "input "
-                f"of shape {list(shape)}"
+                f"input of shape {list(shape)}"
             )
 
 

@@ -71,9 +71,8 @@ def _check_windows(shape: Any, kernel: Any, stride: Any, padding: Any, dilation:
     sizes = shape[-dims - 1 :]
     if out is not None and min(out) < 1:
         raise RuntimeError(
-            f"Given input size: ({'x'.join(map(str, sizes))}). Calculated output size: ({sizes[0]}x{'x'.join(map(str, out))}). Output "
-            "size is too "
-            "small"
+            f"Given input size: ({'x'.join(map(str, sizes))}). Calculated output size: ({sizes[0]}x{'x'.join(map(str, out))}). Output size "
+            "is too small"
         )
 
 
@@ -96,8 +95,7 @@ def _windows(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: I
     if dims == 3 and ndim == 4 and shape[0] == 0:
         raise RuntimeError(
             f"max_pool3d: Expected input's non-batch dimensions to have positive length, but input has a shape of {list(shape)} and "
-            "non-batch "
-            "dimension 0 has length zero!"
+            "non-batch dimension 0 has length zero!"
         )
     if 0 in shape[1:] or (ndim == dims + 1 and shape[0] == 0):
         raise RuntimeError(
@@ -647,8 +645,7 @@ def _public_unpool(dims: int) -> None:
         if input.shape != indices.shape:
             raise RuntimeError(
                 f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with "
-                "shape: "
-                f"{list(indices.shape)}"
+                f"shape: {list(indices.shape)}"
             )
         if dims == 1:
             return max_unpool.function(input.unsqueeze(-1), indices.unsqueeze(-1), (*size, 1)).squeeze(-1)

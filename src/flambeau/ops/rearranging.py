@@ -138,9 +138,8 @@ def constant_pad_nd(input: Array, pad: Any, value: Any = 0) -> Array:
         raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
     if len(pad) > 2 * input.ndim:
         raise RuntimeError(
-            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} while the "
-            "input has "
-            f"{input.ndim} dimensions."
+            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} while the input "
+            f"has {input.ndim} dimensions."
         )
     pairs = _pairs(pad, input.ndim)
     for d, (n, (a, b)) in enumerate(zip(input.shape, pairs)):
@@ -149,8 +148,7 @@ def constant_pad_nd(input: Array, pad: Any, value: Any = 0) -> Array:
         if n + a + b < 0:
             raise RuntimeError(
                 f"The input size {n}, plus negative padding {a} and {b} resulted in a negative output size, which is invalid. Check "
-                "dimension "
-                f"{d} of your input."
+                f"dimension {d} of your input."
             )
     return in_format_of(input, placing.pad_constant(input, pairs, value))
 

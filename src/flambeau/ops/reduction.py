@@ -385,8 +385,7 @@ def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool, r
 
         warnings.warn(
             "var(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by "
-            "output "
-            "numel).",
+            "output numel).",
             stacklevel=3,
         )
     variance, mean_ = k.var(input, axes, keepdim, count, correction)

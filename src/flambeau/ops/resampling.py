@@ -93,9 +93,8 @@ def interpolate(
             if len(size) != dims:
                 raise ValueError(
                     "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
-                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
-                    "output size "
-                    "in (o1, o2, ...,oK) format."
+                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and output "
+                    "size in (o1, o2, ...,oK) format."
                 )
             out = tuple(size)
         else:
@@ -114,8 +113,7 @@ def interpolate(
                 raise ValueError(
                     "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial dimensions of "
                     f"{list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
-                    "format "
-                    "and scale_factor in (s1, s2, ...,sK) format."
+                    "format and scale_factor in (s1, s2, ...,sK) format."
                 )
             factors = tuple([float(f) for f in scale_factor])
         else:
@@ -150,9 +148,8 @@ def interpolate(
                     )
                 return upsample.function(input, _NAMES[mode], out, factors, align, bool(antialias))
     raise NotImplementedError(
-        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: nearest | linear | bilinear | "
-        "bicubic | "
-        f"trilinear | lanczos | area | nearest-exact (got {mode})"
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {len(shape)}D) for the modes: nearest | linear | bilinear | bicubic "
+        f"| trilinear | lanczos | area | nearest-exact (got {mode})"
     )
 
 

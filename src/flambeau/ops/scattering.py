@@ -66,9 +66,8 @@ def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -
     for i, (n, m) in enumerate(zip(index.shape, input.shape)):
         if i != d and n > m and index.size:
             raise RuntimeError(
-                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
-                f"{list(input.shape)} apart "
-                f"from dimension {d}"
+                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self {list(input.shape)} "
+                f"apart from dimension {d}"
             )
     return k.gather(input, d, index)
 
@@ -104,8 +103,7 @@ def _check_scatter(name: str, input: Array, dim: int, index: Array, src: Any = N
     elif too_large or any(n > m for n, m in zip(index.shape, src.shape)):
         raise RuntimeError(
             f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {d} and to be no "
-            "larger "
-            f"size than src {list(src.shape)}"
+            f"larger size than src {list(src.shape)}"
         )
     return d
 
@@ -404,9 +402,8 @@ def index_copy(input: Array, dim: int, index: Array, source: Array, out: Any = N
         a, b = (*input.shape[:d], *input.shape[d + 1 :]), (*source.shape[:d], *source.shape[d + 1 :])
         if a != b:
             raise RuntimeError(
-                f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {_spaced(a)} at "
-                f"dimension {d} "
-                f"and source slice shape: {_spaced(b)} at dimension 0."
+                f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {_spaced(a)} at dimension "
+                f"{d} and source slice shape: {_spaced(b)} at dimension 0."
             )
         if index.size != source.shape[d]:
             raise IndexError(f"index_copy_(): Number of indices ({index.size}) should be equal to source.size(dim) ({source.shape[d]})")

@@ -170,8 +170,7 @@ def view_method(self: Tensor, *args: Any, size: Any = None, dtype: Any = None) -
             if not all(hasattr(n, "__index__") for n in size):
                 raise TypeError(
                     f"view() received an invalid combination of arguments - got ({', '.join(type(n).__name__ for n in args)}), but "
-                    "expected one "
-                    "of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
+                    "expected one of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
                 )
             size = ints(size, "view")
         return _view(self, size)

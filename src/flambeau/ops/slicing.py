@@ -354,8 +354,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
         if by._array.ndim > 1:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor "
-                "with "
-                f"{by._array.ndim} dims"
+                f"with {by._array.ndim} dims"
             )
         by = by.tolist()
     if hasattr(by, "__index__"):
@@ -540,9 +539,8 @@ def strided_place(input: Tensor, size: Any, stride: Any, storage_offset: Any, na
         needed = (offset + layout.extent(size, stride)) * array.itemsize
         if needed > held:
             raise RuntimeError(
-                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {array.itemsize} "
-                "requiring a "
-                f"storage size of {needed} are out of bounds for storage of size {held}"
+                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {array.itemsize} requiring "
+                f"a storage size of {needed} are out of bounds for storage of size {held}"
             )
     return size, stride, offset - here
 

@@ -128,9 +128,10 @@ def linalg_solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool
     vector = is_vector_case(A, B)
     b = B[..., None] if vector else B
     if vector and not left:
-        raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this "
-            "case linalg.solve is "
-                           "equivalent to B / A.squeeze(-1)")  # fmt: skip
+        raise RuntimeError(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is "
+            "equivalent to B / A.squeeze(-1)"
+        )
     n = A.shape[-1]
     if b.shape[-2 if left else -1] != n:
         raise RuntimeError(
@@ -308,8 +309,7 @@ def check_positive(name: str, info: Any) -> None:
         where, order = _where(info)
         raise LinAlgError(
             f"{name}: {where}The factorization could not be completed because the input is not positive-definite (the leading minor of "
-            "order "
-            f"{order} is not positive-definite)."
+            f"order {order} is not positive-definite)."
         )
 
 

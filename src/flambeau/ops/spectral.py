@@ -365,9 +365,8 @@ def stft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int 
     win_length = n_fft if win_length is None else win_length
     if return_complex is None and not input.is_complex() and not (window is not None and window.is_complex()):
         raise RuntimeError(
-            "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in "
-            "a future "
-            "PyTorch release."
+            "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a "
+            "future PyTorch release."
         )
     if center:
         missing = 3 - input.ndim
@@ -380,9 +379,8 @@ def stft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int 
         flag = lambda value: "None" if value is None else int(value)  # noqa: E731
         raise RuntimeError(
             f"stft(torch.{SCALAR_NAMES[input.dtype]}Tensor{list(input.shape)}, n_fft={n_fft}, hop_length={hop_length}, "
-            f"win_length={win_length}, "
-            f"window={shown}, normalized={int(normalized)}, onesided={flag(onesided)}, return_complex={flag(return_complex)}, "
-            f"align_to_window={flag(align_to_window)}) : {what}"
+            f"win_length={win_length}, window={shown}, normalized={int(normalized)}, onesided={flag(onesided)}, "
+            f"return_complex={flag(return_complex)}, align_to_window={flag(align_to_window)}) : {what}"
         )
 
     if input._array.dtype.kind in "iub":

@@ -123,8 +123,8 @@ def _counted(input: Any, bins: Any, range_: Any, weight: Any, density: bool) -> 
         if isinstance(b, Tensor):
             if b.dim() != 1:
                 raise RuntimeError(
-                    "torch.histogramdd: bins tensor should have one dimension, but got "
-                    f"{b.dim()} dimensions in the bins tensor for dimension {d}"
+                    f"torch.histogramdd: bins tensor should have one dimension, but got {b.dim()} dimensions in the bins tensor for "
+                    f"dimension {d}"
                 )
             edges.append(b._array)
             continue

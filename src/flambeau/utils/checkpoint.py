@@ -143,8 +143,8 @@ class CheckpointFunction(Function):
         if grad_mode.walk is not None and grad_mode.walk.needed is not None:
             raise RuntimeError(
                 "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` parameter to "
-                ".backward(). "
-                "To resolve this error, you can either set use_reentrant=False, or call .backward() without passing the `inputs` argument."
+                ".backward(). To resolve this error, you can either set use_reentrant=False, or call .backward() without passing the "
+                "`inputs` argument."
             )
         inputs: Any = list(ctx.inputs)
         for i, tensor in zip(ctx.tensor_indices, ctx.saved_tensors):
@@ -306,11 +306,10 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     """Runs a Sequential (or a list of functions) in `segments` parts, all but the last one checkpointed."""
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly. In version 2.9 we will "
-            "raise an exception if use_reentrant is not passed. use_reentrant=False is recommended, but if you need to preserve the "
-            "current "
-            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences between the two "
-            "variants.",
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly. In version 2.9 we "
+            "will raise an exception if use_reentrant is not passed. use_reentrant=False is recommended, but if you need to preserve the "
+            "current default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences between the "
+            "two variants.",
             stacklevel=2,
         )
         use_reentrant = True

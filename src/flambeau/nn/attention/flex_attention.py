@@ -71,9 +71,8 @@ def _sliced_mask_mod_error(batch: Any, head: Any, token_q: Any, token_kv: Any) -
     """The mask_mod of a part of a BlockMask, in which places are counted from elsewhere: raises RuntimeError."""
     raise RuntimeError(
         "Cannot use mask_mod from a sliced BlockMask. When you slice a BlockMask using [], the mask_mod attribute is reset. You must set "
-        "it "
-        "from the original BlockMask's mask_mod.\n\nIncorrect usage:\n  base_mask = create_block_mask(my_mask_fn, ...)\n  sliced_mask = "
-        "base_mask[:, :, block_idx]\n  sliced_mask.mask_mod = apply_offset(sliced_mask.mask_mod, offset)  # WRONG!\n\nCorrect usage:\n  "
+        "it from the original BlockMask's mask_mod.\n\nIncorrect usage:\n  base_mask = create_block_mask(my_mask_fn, ...)\n  sliced_mask "
+        "= base_mask[:, :, block_idx]\n  sliced_mask.mask_mod = apply_offset(sliced_mask.mask_mod, offset)  # WRONG!\n\nCorrect usage:\n  "
         "base_mask = create_block_mask(my_mask_fn, ...)\n  sliced_mask = base_mask[:, :, block_idx]\n  sliced_mask.mask_mod = "
         "apply_offset(base_mask.mask_mod, offset)  # Use base_mask!"
     )
@@ -366,10 +365,9 @@ def create_block_mask(
         import warnings
 
         warnings.warn(
-            "_compile flag on create_block_mask was originally added to work around a torch.compile limitation. That limitation has since "
-            "been addressed. So, to compile create_block_mask, we suggest doing torch.compile(create_block_mask). This still works for "
-            "now, "
-            "but will be removed in the future.",
+            "_compile flag on create_block_mask was originally added to work around a torch.compile limitation. That limitation has "
+            "since been addressed. So, to compile create_block_mask, we suggest doing torch.compile(create_block_mask). This still works "
+            "for now, but will be removed in the future.",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -48,10 +48,9 @@ class _InstanceNorm(_NormBase):
             if keys:
                 names, cls = " and ".join(f'"{key}"' for key in keys), type(self).__name__
                 error_msgs.append(
-                    f"Unexpected running stats buffer(s) {names} for {cls} with track_running_stats=False. If state_dict is a "
-                    "checkpoint saved "
-                    f"before 0.4.0, this may be expected because {cls} does not track running stats by default since 0.4.0. Please remove "
-                    "these keys from state_dict. If the running stats are actually needed, instead set track_running_stats=True in "
+                    f"Unexpected running stats buffer(s) {names} for {cls} with track_running_stats=False. If state_dict is a checkpoint "
+                    f"saved before 0.4.0, this may be expected because {cls} does not track running stats by default since 0.4.0. Please "
+                    "remove these keys from state_dict. If the running stats are actually needed, instead set track_running_stats=True in "
                     f"{cls} to enable them. See the documentation of {cls} for details."
                 )
                 for key in keys:

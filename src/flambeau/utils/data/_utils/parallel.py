@@ -90,11 +90,9 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             near.close()
             self._shutdown_workers()
             warn(
-                "Got pickle error when attempting to start a worker Process. "
-                "This might be because the worker Process arguments are not picklable. "
-                "Python 3.14+ changed the multiprocessing start method in non-Mac POSIX platforms "
-                "to 'forkserver', which requires the worker Process arguments to be picklable. "
-                "You can also try multiprocessing.set_start_method('fork').",
+                "Got pickle error when attempting to start a worker Process. This might be because the worker Process arguments are not "
+                "picklable. Python 3.14+ changed the multiprocessing start method in non-Mac POSIX platforms to 'forkserver', which "
+                "requires the worker Process arguments to be picklable. You can also try multiprocessing.set_start_method('fork').",
                 stacklevel=2,
             )
             raise

@@ -234,6 +234,27 @@ def in_projection(q: Any, key: Any, v: Any, weight: Any, bias: Any) -> tuple[Any
     return linear(q, w[0], b[0]), linear(key, w[1], b[1]), linear(v, w[2], b[2])
 
 
+def _separate_projections(query: Any, key: Any, value: Any, w_q: Any, w_k: Any, w_v: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """Queries, keys and values by a weight each: (E, E), (E, width of the keys), (E, width of the values). bias: (3 E) or None."""
+    assert key.shape[:2] == value.shape[:2], f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+    for name, weight, x in (("key", w_k, key), ("value", w_v, value)):
+        expected = (query.shape[-1], x.shape[-1])
+        assert tuple(weight.shape) == expected, f"expecting {name} weights shape of {expected}, but got {weight.shape}"
+    b = (None, None, None) if bias is None else bias.chunk(3)
+    linear = F["linear"]
+    return linear(query, w_q, b[0]), linear(key, w_k, b[1]), linear(value, w_v, b[2])
+
+
+def _three_dimensional(mask: Any, shape: tuple[int, int, int]) -> Any:
+    """A mask of scores (N heads, L, S), or (L, S) for all, in three dimensions. Raises RuntimeError for other shapes."""
+    if mask.dim() not in (2, 3):
+        raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")
+    expected = shape[-mask.dim() :]
+    if tuple(mask.shape) != expected:
+        raise RuntimeError(f"The shape of the {mask.dim()}D attn_mask is {mask.shape}, but should be {expected}.")
+    return mask.unsqueeze(0) if mask.dim() == 2 else mask
+
+
 @composite("F.multi_head_attention_forward")
 def multi_head_attention_forward(
     query: Any,
@@ -292,14 +313,7 @@ def multi_head_attention_forward(
     head = width // num_heads
     assert head * num_heads == width, f"embed_dim {width} not divisible by num_heads {num_heads}"
     if use_separate_proj_weight:
-        assert key.shape[:2] == value.shape[:2], f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
-        for name, weight, x in (("key", k_proj_weight, key), ("value", v_proj_weight, value)):
-            assert tuple(weight.shape) == (width, x.shape[-1]), (
-                f"expecting {name} weights shape of {(width, x.shape[-1])}, but got {weight.shape}"
-            )
-        b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
-        linear = F["linear"]
-        q, kk, v = linear(query, q_proj_weight, b[0]), linear(key, k_proj_weight, b[1]), linear(value, v_proj_weight, b[2])
+        q, kk, v = _separate_projections(query, key, value, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias)
     else:
         assert key.shape == value.shape, f"key shape {key.shape} does not match value shape {value.shape}"
         q, kk, v = in_projection(query, key, value, in_proj_weight, in_proj_bias)
@@ -310,17 +324,7 @@ def multi_head_attention_forward(
     if kk.shape[1] != batch and static_k is None:
         raise RuntimeError(f"shape '[{source}, {batch * num_heads}, {head}]' is invalid for input of size {kk.numel()}")
     if attn_mask is not None:
-        if attn_mask.dim() == 2:
-            expected: tuple[int, ...] = (length, source)
-            if tuple(attn_mask.shape) != expected:
-                raise RuntimeError(f"The shape of the 2D attn_mask is {attn_mask.shape}, but should be {expected}.")
-            attn_mask = attn_mask.unsqueeze(0)
-        elif attn_mask.dim() == 3:
-            expected = (batch * num_heads, length, source)
-            if tuple(attn_mask.shape) != expected:
-                raise RuntimeError(f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be {expected}.")
-        else:
-            raise RuntimeError(f"attn_mask's dimension {attn_mask.dim()} is not supported")
+        attn_mask = _three_dimensional(attn_mask, (batch * num_heads, length, source))
 
     def lengthen(mask: Any) -> Any:
         return None if mask is None else F["pad"](mask, (0, 1))

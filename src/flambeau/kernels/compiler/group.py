@@ -20,6 +20,38 @@ CHUNK = 16384
 MOST = 8192
 """Arrays in one launch; of more, the caller makes several."""
 
+_LIST = """  %arg{k} = getelementptr ptr, ptr %args, i64 {k}
+  %list{k} = load ptr, ptr %arg{k}
+  %items_at{k} = getelementptr i8, ptr %list{k}, i64 24
+  %items{k} = load ptr, ptr %items_at{k}
+  %length_at{k} = getelementptr i8, ptr %list{k}, i64 16
+  %length{k} = load i64, ptr %length_at{k}
+"""
+"""Argument k: a list, its items and its length."""
+
+_CHECK = """  %slot{k} = getelementptr ptr, ptr %items{k}, i64 %i
+  %object{k} = load ptr, ptr %slot{k}
+  %class_at{k} = getelementptr i8, ptr %object{k}, i64 8
+  %class{k} = load ptr, ptr %class_at{k}
+  %array_too{k} = icmp eq ptr %class{k}, %ndarray
+  br i1 %array_too{k}, label %fields{k}, label %refuse
+fields{k}:
+  %dtype_at{k} = getelementptr i8, ptr %object{k}, i64 56
+  %dtype{k} = load ptr, ptr %dtype_at{k}
+  %dtype_good{k} = icmp eq ptr %dtype{k}, %dtype
+  %flags_at{k} = getelementptr i8, ptr %object{k}, i64 64
+  %flags{k} = load i32, ptr %flags_at{k}
+  %carray{k} = and i32 %flags{k}, {needed}
+  %flags_good{k} = icmp eq i32 %carray{k}, {needed}
+  %size{k} = call i64 @numel(ptr %object{k})
+  %size_good{k} = icmp eq i64 %size{k}, %size0
+  %both{k} = and i1 %dtype_good{k}, %flags_good{k}
+  %good{k} = and i1 %both{k}, %size_good{k}
+  br i1 %good{k}, label %next{k}, label %refuse
+next{k}:
+"""
+"""Refuses unless array number i of list k is what the kernel takes."""
+
 _SHARE_OF_MAP = """  %first = mul i64 %from_chunk, {CHUNK}
   %to_element = mul i64 %to_chunk, {CHUNK}
   %last = call i64 @llvm.smin.i64(i64 %to_element, i64 %size)
@@ -108,79 +140,20 @@ def group_module(
     name: str, build: Callable[..., Any], arrays: list[tuple[str, str]], numbers: int, number_type: str, adds: bool = False
 ) -> str:
     """The IR of a map over lists, or with `adds` of a sum. arrays: name and type in memory."""
+    assert all(t in STORAGE for _, t in arrays)
     row = Row()
     parameters = [Array(row, f"%{n}_row", t) for n, t in arrays]
     result = build(row, *parameters, *[Expression("named", number_type, f"%number{i}") for i in range(numbers)])
     lines = "\n".join(row.lines)
-    n = len(arrays)
     fields = (
-        [f"ptr %items{k}" for k in range(n)]
+        [f"ptr %items{k}" for k in range(len(arrays))]
         + [f"double %wide{i}" for i in range(numbers)]
         + ["ptr %ends", "i64 %arrays"]
         + ["ptr %sums"] * adds
     )
     types = ", ".join(f.split()[0] for f in fields)
-    takes = "".join(
-        f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {f.split()[1]} = load {f.split()[0]}, ptr %field{i}\n"
-        for i, f in enumerate(fields)
-    )
-    convert = "".join(
-        f"  %number{i} = {f'fptrunc double %wide{i} to float' if number_type == 'f32' else f'fadd double %wide{i}, -0.0'}\n"
-        for i in range(numbers)
-    )
     pointers = ", ".join(f"ptr noalias %{a}_row" for a, _ in arrays)
     numbers_in = "".join(f", {'float' if number_type == 'f32' else 'double'} %number{i}" for i in range(numbers))
-    data = "".join(
-        f"  %slot{k} = getelementptr ptr, ptr %items{k}, i64 %array\n  %object{k} = load ptr, ptr %slot{k}\n"
-        f"  %data_at{k} = getelementptr i8, ptr %object{k}, i64 16\n  %data{k} = load ptr, ptr %data_at{k}\n"
-        for k in range(n)
-    )
-    rows = ", ".join(f"ptr %data{k}" for k in range(n))
-    needed = 257 if adds else 1281  # row-major and aligned; writeable
-    lists, checks, stores = "", "", ""
-    for k in range(n):
-        lists += f"""  %arg{k} = getelementptr ptr, ptr %args, i64 {k}
-  %list{k} = load ptr, ptr %arg{k}
-  %items_at{k} = getelementptr i8, ptr %list{k}, i64 24
-  %items{k} = load ptr, ptr %items_at{k}
-  %length_at{k} = getelementptr i8, ptr %list{k}, i64 16
-  %length{k} = load i64, ptr %length_at{k}
-"""
-        checks += f"""  %slot{k} = getelementptr ptr, ptr %items{k}, i64 %i
-  %object{k} = load ptr, ptr %slot{k}
-  %class_at{k} = getelementptr i8, ptr %object{k}, i64 8
-  %class{k} = load ptr, ptr %class_at{k}
-  %array_too{k} = icmp eq ptr %class{k}, %ndarray
-  br i1 %array_too{k}, label %fields{k}, label %refuse
-fields{k}:
-  %dtype_at{k} = getelementptr i8, ptr %object{k}, i64 56
-  %dtype{k} = load ptr, ptr %dtype_at{k}
-  %dtype_good{k} = icmp eq ptr %dtype{k}, %dtype
-  %flags_at{k} = getelementptr i8, ptr %object{k}, i64 64
-  %flags{k} = load i32, ptr %flags_at{k}
-  %carray{k} = and i32 %flags{k}, {needed}
-  %flags_good{k} = icmp eq i32 %carray{k}, {needed}
-  %size{k} = call i64 @numel(ptr %object{k})
-  %size_good{k} = icmp eq i64 %size{k}, %size0
-  %both{k} = and i1 %dtype_good{k}, %flags_good{k}
-  %good{k} = and i1 %both{k}, %size_good{k}
-  br i1 %good{k}, label %next{k}, label %refuse
-next{k}:
-"""
-    same = "  %same0 = add i1 0, 1\n"
-    for k in range(1, n):
-        same += f"  %equal{k} = icmp eq i64 %length{k}, %length0\n  %same{k} = and i1 %same{k - 1}, %equal{k}\n"
-    for i in range(numbers):
-        j = n + i
-        lists += f"  %arg{j} = getelementptr ptr, ptr %args, i64 {j}\n  %float{i} = load ptr, ptr %arg{j}\n"
-        lists += f"  %float_at{i} = getelementptr i8, ptr %float{i}, i64 16\n  %wide{i} = load double, ptr %float_at{i}\n"
-    for i, f in enumerate(fields):
-        value = "%length0" if f.endswith("%arrays") else f.split()[1]
-        stores += f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}\n  store {f.split()[0]} {value}, ptr %field{i}\n"
-    assert all(t in STORAGE for _, t in arrays)
-    share = (_SHARE_OF_SUM if adds else _SHARE_OF_MAP).format(CHUNK=CHUNK, rows=rows, numbers_in=numbers_in)
-    memory = _MEMORY if adds else ""
-    finish = _FINISH_SUM if adds else _FINISH_MAP
     return f"""{PRELUDE}
 declare i64 @llvm.smin.i64(i64, i64)
 
@@ -192,7 +165,32 @@ start:
   ret {f"double {result.arguments[0]}" if adds else "void"}
 }}
 
-; Chunks [begin, end) of all arrays, one behind the other; ends[i] is where the chunks of array i end.
+{_part(fields, len(arrays), numbers, number_type, numbers_in, adds)}declare i64 @llvm.smax.i64(i64, i64)
+declare ptr @PyFloat_FromDouble(double)
+declare ptr @malloc(i64)
+declare void @free(ptr)
+
+{_entry(name, fields, len(arrays), numbers, adds)}"""
+
+
+def _part(fields: list[str], n: int, numbers: int, number_type: str, numbers_in: str, adds: bool) -> str:
+    """`@part(context, begin, end)`: what one thread does. fields: of the context; n: how many lists there are."""
+    takes = "".join(
+        f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}\n  {f.split()[1]} = load {f.split()[0]}, ptr %field{i}\n"
+        for i, f in enumerate(fields)
+    )
+    convert = "".join(
+        f"  %number{i} = {f'fptrunc double %wide{i} to float' if number_type == 'f32' else f'fadd double %wide{i}, -0.0'}\n"
+        for i in range(numbers)
+    )
+    data = "".join(
+        f"  %slot{k} = getelementptr ptr, ptr %items{k}, i64 %array\n  %object{k} = load ptr, ptr %slot{k}\n"
+        f"  %data_at{k} = getelementptr i8, ptr %object{k}, i64 16\n  %data{k} = load ptr, ptr %data_at{k}\n"
+        for k in range(n)
+    )
+    rows = ", ".join(f"ptr %data{k}" for k in range(n))
+    share = (_SHARE_OF_SUM if adds else _SHARE_OF_MAP).format(CHUNK=CHUNK, rows=rows, numbers_in=numbers_in)
+    return f"""; Chunks [begin, end) of all arrays, one behind the other; ends[i] is where the chunks of array i end.
 define internal void @part(ptr %context, i64 %begin, i64 %end) {{
 entry:
 {takes}{convert}  br label %arrays_test
@@ -220,12 +218,28 @@ finished:
   ret void
 }}
 
-declare i64 @llvm.smax.i64(i64, i64)
-declare ptr @PyFloat_FromDouble(double)
-declare ptr @malloc(i64)
-declare void @free(ptr)
+"""
 
-define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
+
+def _entry(name: str, fields: list[str], n: int, numbers: int, adds: bool) -> str:
+    """The function that Python calls: takes its arguments apart, checks every array, and runs the parts here or over the pool."""
+    needed = 257 if adds else 1281  # row-major and aligned; writeable
+    lists = "".join(_LIST.format(k=k) for k in range(n))
+    checks = "".join(_CHECK.format(k=k, needed=needed) for k in range(n))
+    same = "  %same0 = add i1 0, 1\n"
+    for k in range(1, n):
+        same += f"  %equal{k} = icmp eq i64 %length{k}, %length0\n  %same{k} = and i1 %same{k - 1}, %equal{k}\n"
+    for i in range(numbers):
+        j = n + i
+        lists += f"  %arg{j} = getelementptr ptr, ptr %args, i64 {j}\n  %float{i} = load ptr, ptr %arg{j}\n"
+        lists += f"  %float_at{i} = getelementptr i8, ptr %float{i}, i64 16\n  %wide{i} = load double, ptr %float_at{i}\n"
+    stores = ""
+    for i, f in enumerate(fields):
+        value = "%length0" if f.endswith("%arrays") else f.split()[1]
+        stores += f"  %field{i} = getelementptr %context, ptr %context, i32 0, i32 {i}\n  store {f.split()[0]} {value}, ptr %field{i}\n"
+    memory = _MEMORY if adds else ""
+    finish = _FINISH_SUM if adds else _FINISH_MAP
+    return f"""define ptr @{name}(ptr %self, ptr %args, i64 %count) {{
 entry:
   %context = alloca %context
   %ends = alloca [{MOST} x i64]

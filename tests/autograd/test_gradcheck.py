@@ -53,6 +53,16 @@ def test_wrong_gradients_fail(torch):
 test_errors = rows(
     Row("torch.autograd.gradcheck(torch.sin, x)", x=randn(2)),
     Row("torch.autograd.gradcheck(torch.sin, x.expand(3, 2))", x=randn(2), grad=True, dtype="float64"),
+    Row(
+        "torch.autograd.gradcheck(lambda a: a[:1] if a.detach()[0] > 0.5 else a, x.requires_grad_())", x=value([0.5, 1.0], dtype="float64")
+    ),
+    Row(
+        "torch.autograd.gradcheck(lambda a: a.float() if a.detach()[0] > 0.5 else a, x.requires_grad_())",
+        x=value([0.5, 1.0], dtype="float64"),
+    ),
+    Row("torch.autograd.functional.jacobian(lambda a, b, c: a * c, (x, y, z), strict=True)", x=randn(2), y=randn(2), z=randn(2)),
+    Row("torch.autograd.functional.jacobian(lambda a, b: (a, a.sum()), (x, y), strict=True)", x=randn(2), y=randn(2)),
+    Row("torch.autograd.functional.jacobian(lambda a: a * 2, x, strict=True, create_graph=True)", x=randn(2)),
     Row("torch.autograd.functional.jacobian(lambda a: 3, x)", x=randn(2)),
     Row("torch.autograd.functional.vjp(lambda a: a * 2, x)", x=randn(2)),
     Row("torch.autograd.functional.vjp(lambda a: a * 2, x, torch.ones(3))", x=randn(2)),

@@ -9,7 +9,9 @@ from typing import Any, Callable
 
 import numpy as np
 
+from ..core.dtype import OF_NUMPY
 from ..core.naming import public
+from ..core.size import Size
 from .function import Function
 from .node import tensors
 
@@ -65,33 +67,40 @@ def _numerical_jacobians(func: Callable[..., Any], inputs: tuple[Any, ...], vari
     """Per input and output, the Jacobian by central differences: an array (elements of the input, elements of the output)."""
 
     def run() -> list[Any]:
-        return [np.array(o._array).reshape(-1) for o in _as_tuple(func(*inputs)) if _is_tensor(o)]
+        return [np.array(o._array) for o in _as_tuple(func(*inputs)) if _is_tensor(o)]
 
     jacobians = []
     for x in varied:
-        array = x._array
-        columns = []
-        for index in np.ndindex(array.shape):
-            kept = array[index]
-            slope: Any = None
-            for step in (eps, eps * 1j) if array.dtype.kind == "c" else (eps,):
-                array[index] = kept - step
-                low = run()
-                array[index] = kept + step
-                high = run()
-                array[index] = kept
-                for a, b in zip(low, high):
-                    if a.shape != b.shape:
-                        raise AssertionError(
-                            f"Expected `func` to return outputs with the same shape when inputs are perturbed on index {index} by "
-                            f"{eps}, but got:"
-                        )
-                parts = [(b - a) / (2 * eps) if a.dtype.kind != "b" else a * 0.0 for a, b in zip(low, high)]
-                slope = parts if step is eps else [s + p * 1j for s, p in zip(slope, parts)]
-            columns.append(slope)
+        columns = [_slopes(run, x._array, index, eps) for index in np.ndindex(x._array.shape)]
         count = len(columns[0]) if columns else 0
         jacobians.append([np.stack([c[o] for c in columns]) for o in range(count)])
     return jacobians
+
+
+def _slopes(run: Callable[[], list[Any]], array: Any, index: tuple[int, ...], eps: float) -> list[Any]:
+    """How each output changes with one element of an input: central differences, flat. Raises AssertionError where outputs do not fit."""
+    kept = array[index]
+    slopes: Any = None
+    for step in (eps, eps * 1j) if array.dtype.kind == "c" else (eps,):
+        array[index] = kept - step
+        low = run()
+        array[index] = kept + step
+        high = run()
+        array[index] = kept
+        for a, b in zip(low, high):
+            _check_alike(a, b, index, eps)
+        parts = [((b - a) / (2 * eps) if a.dtype.kind != "b" else a * 0.0).reshape(-1) for a, b in zip(low, high)]
+        slopes = parts if step is eps else [s + p * 1j for s, p in zip(slopes, parts)]
+    return slopes
+
+
+def _check_alike(a: Any, b: Any, index: tuple[int, ...], eps: float) -> None:
+    """Raises AssertionError where an output's shape or dtype changes with its input."""
+    text = f"Expected `func` to return outputs with the same {{}} when inputs are perturbed on index {index} by {eps}, but got: "
+    if a.shape != b.shape:
+        raise AssertionError(text.format("shape") + f"shapes {Size(a.shape)} and {Size(b.shape)}.")
+    if a.dtype != b.dtype:
+        raise AssertionError(text.format("dtype") + f"dtypes {OF_NUMPY[a.dtype]} and {OF_NUMPY[b.dtype]}.")
 
 
 def _analytical_jacobians(output: Any, varied: list[Any], nondet_tol: float, check_grad_dtypes: bool) -> list[Any]:

@@ -35,19 +35,10 @@ def _factor(a: Any, pivots: Any, hermitian: bool) -> int:
         if hermitian:
             a[k, k] = a[k, k].real
         size, row = 1, k
-        here = _size(a[k, k])
-        below = _size(a[k + 1 :, k])
-        largest = below.max() if len(below) else 0
-        if max(here, largest) == 0:
+        if _size(a[k:, k]).max() == 0:
             info = info or k + 1
         else:
-            if here < _ALPHA * largest:
-                other = k + 1 + int(below.argmax())
-                rest = max(_size(a[other, k:other]).max(), _size(a[other + 1 :, other]).max(initial=0))
-                if here < _ALPHA * largest * (largest / rest):
-                    row = other
-                    if _size(a[other, other]) < _ALPHA * rest:
-                        size = 2
+            size, row = _pivot(a, k)
             last = k + size - 1
             if row != last:
                 _exchange(a, last, row, conjugate)
@@ -66,6 +57,19 @@ def _factor(a: Any, pivots: Any, hermitian: bool) -> int:
         pivots[k : k + size] = row + 1 if size == 1 else -(row + 1)
         k += size
     return info
+
+
+def _pivot(a: Any, k: int) -> tuple[int, int]:
+    """The size of the next block, 1 or 2, and the row that goes to its end: Bunch and Kaufman's choice (1977)."""
+    here, below = _size(a[k, k]), _size(a[k + 1 :, k])
+    largest = below.max(initial=0)
+    if not here < _ALPHA * largest:  # NaN stays where it is
+        return 1, k
+    other = k + 1 + int(below.argmax())
+    rest = max(_size(a[other, k:other]).max(), _size(a[other + 1 :, other]).max(initial=0))
+    if not here < _ALPHA * largest * (largest / rest):
+        return 1, k
+    return (2 if _size(a[other, other]) < _ALPHA * rest else 1), other
 
 
 def _exchange(a: Any, first: int, second: int, conjugate: Any) -> None:

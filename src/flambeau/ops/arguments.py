@@ -304,12 +304,14 @@ def refusal(where: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
         if reason is None:
             return overload.overflow(args, kwargs)
         refusals.append(reason)
-    for overload in overloads:
-        for p, value in zip(overload.parameters, args):
-            if p.type == "TensorList" and isinstance(value, (list, tuple)) and (len(overloads) == 1 or name in ("cat", "concat")):
-                for i, v in enumerate(value):
-                    if not isinstance(v, Tensor):
-                        return TypeError(f"expected Tensor as element {i} in argument {args.index(value)}, but got {type_name(v)}")
+    if len(overloads) == 1 or name in ("cat", "concat"):
+        for place, value in enumerate(args):
+            listed = any(place < len(o.parameters) and o.parameters[place].type == "TensorList" for o in overloads)
+            if not listed or not isinstance(value, (list, tuple)):
+                continue
+            odd = next((i for i, v in enumerate(value) if not isinstance(v, Tensor)), None)
+            if odd is not None:
+                return TypeError(f"expected Tensor as element {odd} in argument {place}, but got {type_name(value[odd])}")
     if len(overloads) == 1 or UNPACKING in refusals[-1]:
         return TypeError(refusals[-1])
     count = len(args) + len(kwargs)

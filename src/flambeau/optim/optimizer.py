@@ -430,12 +430,10 @@ class KernelOptimizer(Optimizer):
         for group in self.param_groups:
             for name, value in self._missing_options.items():
                 group.setdefault(name, value)
-            for p in group["params"]:
-                p_state = self.state.get(p)
-                if p_state:
-                    for name in self._scalar_state:
-                        if not isinstance(p_state[name], Tensor):
-                            p_state[name] = _new_scalar(float(p_state[name]), bool(group.get("fused")))
+            for state_of_one in filter(None, map(self.state.get, group["params"])):
+                for name in self._scalar_state:
+                    if not isinstance(state_of_one[name], Tensor):
+                        state_of_one[name] = _new_scalar(float(state_of_one[name]), bool(group.get("fused")))
 
     def _init_state(self, group: Group, p: Tensor, state: State) -> None:
         raise NotImplementedError

@@ -3,12 +3,14 @@
 import math
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from .compiler import usable
 from .elementwise import cast
 from .library import scan as library
-from .memory import contiguous
+from .library import selection
+from .memory import contiguous, row_major
 from .places import gather, scatter
 from .quiet import quiet
 from .selection import top_order
@@ -38,6 +40,8 @@ def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
 
 def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
     """The `count` largest (or smallest) values along the axis in order, and their indices; equal ones in PyTorch's order."""
+    if x.size and count and x.__class__ is np.ndarray and x.dtype in _TOP and usable():
+        return _compiled_topk(x, count, axis, largest)
     keys = _sortable(x)
     n = keys.shape[axis]
     if n == 0 or count == 0 or keys.size == 0:
@@ -55,6 +59,30 @@ def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
         indices = np.moveaxis(indices, -1, axis)
     indices = np.ascontiguousarray(indices)
     return take_along(x, indices, axis), indices
+
+
+_TOP = {
+    np.dtype(ml_dtypes.bfloat16): 0x7F80, np.dtype(np.float16): 0x7C00, _F32: 0x7F800000, _F64: 0x7FF0000000000000,
+    np.dtype(np.bool_): None, np.dtype(np.uint8): None, np.dtype(np.int8): None, np.dtype(np.int16): None, np.dtype(np.int32): None,
+    np.dtype(np.int64): None,
+}  # fmt: skip
+"""The bits of infinity in the dtypes that machine code finds the first of; None for integers."""
+
+
+def _compiled_topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :], count)
+    last = x.ndim - 1
+    rows = contiguous(x if axis == last else x.transpose(*range(axis), *range(axis + 1, last + 1), axis))
+    n = x.shape[axis]
+    values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    keys, places = np.empty(x.size, np.int64 if x.itemsize == 8 else np.int32), np.empty(x.size, np.int64)
+    kernel = selection.top(x.itemsize, _TOP[x.dtype], x.dtype.kind in "bu", largest)
+    kernel(values, indices, rows, keys, places, float(x.size // n), float(n), float(count))
+    if axis == last:
+        return values, indices
+    back = *range(axis), last, *range(axis, last)
+    final = *x.shape[:axis], count, *x.shape[axis + 1 :]
+    return row_major(values.transpose(back)).reshape(final), row_major(indices.transpose(back)).reshape(final)
 
 
 def _chosen(rows: Any, count: int, largest: bool) -> tuple[Any, Any]:

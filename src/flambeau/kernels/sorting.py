@@ -10,6 +10,7 @@ from .compiler import usable
 from .elementwise import cast
 from .library import scan as library
 from .library import selection
+from .library import sorting as library_sorting
 from .memory import contiguous, row_major
 from .places import gather, scatter
 from .quiet import quiet
@@ -25,8 +26,56 @@ def _sortable(x: Any) -> Any:
     return cast(x, _F32) if x.dtype.kind == "V" or x.dtype.char == "e" else x
 
 
+_KNOWN = {
+    np.dtype(ml_dtypes.bfloat16): 0x7F80, np.dtype(np.float16): 0x7C00, _F32: 0x7F800000, _F64: 0x7FF0000000000000,
+    np.dtype(np.bool_): None, np.dtype(np.uint8): None, np.dtype(np.int8): None, np.dtype(np.int16): None, np.dtype(np.int32): None,
+    np.dtype(np.int64): None,
+}  # fmt: skip
+"""The bits of infinity in the dtypes that machine code brings in order; None for integers."""
+
+
+def _rows_along(x: Any, axis: int) -> Any:
+    """A row-major array with that axis in the last place."""
+    last = x.ndim - 1
+    return contiguous(x if axis == last else x.transpose(*range(axis), *range(axis + 1, last + 1), axis))
+
+
+def _rows_back(rows: Any, axis: int) -> Any:
+    """The last axis put back in its place, row-major."""
+    last = rows.ndim - 1
+    if axis == last:
+        return rows
+    shape = rows.shape
+    return row_major(rows.transpose(*range(axis), last, *range(axis, last))).reshape(*shape[:axis], shape[-1], *shape[axis:-1])
+
+
+def _compiles(x: Any) -> bool:
+    """Whether machine code brings the elements of an array in order."""
+    return bool(x.__class__ is np.ndarray and x.size and x.dtype in _KNOWN and usable())
+
+
+def _sorted_rows(x: Any, axis: int, descending: bool = False) -> tuple[Any, Any]:
+    """`sort` with that axis in the last place."""
+    rows = _rows_along(x, axis)
+    n, wide = x.shape[axis], x.itemsize == 8
+    values, indices = np.empty(rows.shape, x.dtype), np.empty(rows.shape, np.int64)
+    room = 2 * (x.size // n) * (n + library_sorting.LANES)
+    words, more = np.empty(room, np.int64), np.empty(room if wide else 1, np.int32)
+    kernel = library_sorting.sort(x.itemsize, _KNOWN[x.dtype], x.dtype.kind in "bu", descending)
+    kernel(values, indices, rows, words, more, float(x.size // n), float(n))
+    return values, indices
+
+
+def _at(rows: Any, place: int, shape: tuple[int, ...]) -> Any:
+    """One place of each row, in a shape."""
+    return rows[..., place : place + 1].copy().reshape(shape)
+
+
 def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
     """Values and int64 indices in order along the axis, equal ones in their former order; NaN is the largest."""
+    if _compiles(x):
+        values, indices = _sorted_rows(x, axis, descending)
+        return _rows_back(values, axis), _rows_back(indices, axis)
     keys = _sortable(x)
     if descending:
         flipped = np.flip(keys, axis)
@@ -40,7 +89,7 @@ def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
 
 def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
     """The `count` largest (or smallest) values along the axis in order, and their indices; equal ones in PyTorch's order."""
-    if x.size and count and x.__class__ is np.ndarray and x.dtype in _TOP and usable():
+    if count and _compiles(x):
         return _compiled_topk(x, count, axis, largest)
     keys = _sortable(x)
     n = keys.shape[axis]
@@ -61,28 +110,15 @@ def topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
     return take_along(x, indices, axis), indices
 
 
-_TOP = {
-    np.dtype(ml_dtypes.bfloat16): 0x7F80, np.dtype(np.float16): 0x7C00, _F32: 0x7F800000, _F64: 0x7FF0000000000000,
-    np.dtype(np.bool_): None, np.dtype(np.uint8): None, np.dtype(np.int8): None, np.dtype(np.int16): None, np.dtype(np.int32): None,
-    np.dtype(np.int64): None,
-}  # fmt: skip
-"""The bits of infinity in the dtypes that machine code finds the first of; None for integers."""
-
-
 def _compiled_topk(x: Any, count: int, axis: int, largest: bool) -> tuple[Any, Any]:
-    shape = (*x.shape[:axis], *x.shape[axis + 1 :], count)
-    last = x.ndim - 1
-    rows = contiguous(x if axis == last else x.transpose(*range(axis), *range(axis + 1, last + 1), axis))
+    rows = _rows_along(x, axis)
     n = x.shape[axis]
+    shape = (*rows.shape[:-1], count)
     values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
     keys, places = np.empty(x.size, np.int64 if x.itemsize == 8 else np.int32), np.empty(x.size, np.int64)
-    kernel = selection.top(x.itemsize, _TOP[x.dtype], x.dtype.kind in "bu", largest)
+    kernel = selection.top(x.itemsize, _KNOWN[x.dtype], x.dtype.kind in "bu", largest)
     kernel(values, indices, rows, keys, places, float(x.size // n), float(n), float(count))
-    if axis == last:
-        return values, indices
-    back = *range(axis), last, *range(axis, last)
-    final = *x.shape[:axis], count, *x.shape[axis + 1 :]
-    return row_major(values.transpose(back)).reshape(final), row_major(indices.transpose(back)).reshape(final)
+    return _rows_back(values, axis), _rows_back(indices, axis)
 
 
 def _chosen(rows: Any, count: int, largest: bool) -> tuple[Any, Any]:
@@ -132,8 +168,29 @@ def _ranks(row: Any, largest: bool) -> list[Any]:
 
 def unique(x: Any, inverse: bool, counts: bool) -> tuple[Any, Any, Any]:
     """The sorted distinct elements; for each element the index of its own; how often each occurs."""
-    found = np.unique(_sortable(x), return_inverse=True, return_counts=True)
+    if _compiles(x):
+        return _unique(x, inverse, counts)
+    found = np.unique(_sortable(x), return_inverse=True, return_counts=True, equal_nan=False)
     return found[0].astype(x.dtype), found[1].reshape(x.shape).astype(np.int64), found[2].astype(np.int64)
+
+
+def _unique(x: Any, inverse: bool, counts: bool) -> tuple[Any, Any, Any]:
+    """The same from machine code's order; what is not asked for is empty."""
+    values, order = _sorted_rows(x.reshape(-1), 0)
+    starts = np.empty(values.size, np.bool_)
+    starts[0] = True
+    np.not_equal(values[1:], values[:-1], starts[1:])
+    places = own = _NOTHING
+    if inverse:
+        places = np.empty(values.size, np.int64)
+        places[order] = np.add.accumulate(starts, dtype=np.int64) - 1
+        places = places.reshape(x.shape)
+    if counts:
+        own = np.diff(np.flatnonzero(starts), append=values.size)
+    return values[starts], places, own
+
+
+_NOTHING = np.zeros(0, np.int64)
 
 
 def unique_rows(x: Any, axis: int) -> tuple[Any, Any, Any]:
@@ -293,6 +350,10 @@ FEW = 256
 
 def nth(x: Any, axis: int, place: int) -> tuple[Any, Any]:
     """The element that a stable sort along the axis puts at a place, kept with size 1, and its index. NaN is the largest."""
+    if _compiles(x):
+        values, indices = _sorted_rows(x, axis)
+        kept = *x.shape[:axis], 1, *x.shape[axis + 1 :]
+        return _at(values, place, kept), _at(indices, place, kept)
     if x.__class__ is not np.ndarray or x.size <= FEW or x.dtype.kind not in "iuf" or x.dtype.itemsize == 2:
         values, indices = sort(x, axis, False)
         return take(values, [place], axis), take(indices, [place], axis)
@@ -310,6 +371,15 @@ def nth(x: Any, axis: int, place: int) -> tuple[Any, Any]:
 def median(x: Any, axis: int, skip_nan: bool) -> tuple[Any, Any]:
     """The lower median along the axis, kept with size 1, and its index; the first NaN where there is one, unless skipped."""
     size = x.shape[axis]
+    if _compiles(x):
+        values, indices = _sorted_rows(x, axis)
+        kept = *x.shape[:axis], 1, *x.shape[axis + 1 :]
+        last = values[..., -1:]
+        if x.dtype.kind not in "fV" or not (last != last).any():
+            return _at(values, (size - 1) // 2, kept), _at(indices, (size - 1) // 2, kept)
+        count = size - np.add.reduce(values != values, -1, keepdims=True)
+        position = np.maximum((count - 1) // 2, 0) if skip_nan else np.where(count < size, count, (size - 1) // 2)
+        return take_along(values, position, -1).reshape(kept), take_along(indices, position, -1).reshape(kept)
     if x.__class__ is np.ndarray and x.dtype.kind in "iuf" and x.dtype.itemsize > 2 and x.size > FEW:
         nan = x != x
         lost = bool(nan.any())

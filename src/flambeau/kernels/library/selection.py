@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator
 from ..compiler.code import SIZE, Code, Value, kernel
 
 _MOST = {2: 0x7FFF, 4: 0x7FFFFFFF, 8: 0x7FFFFFFFFFFFFFFF}
-_STORED = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+STORED = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 LANES = 16
 """Keys that are looked at together for one that is to come in."""
 GRAIN = 1 << 15
@@ -44,7 +44,7 @@ class Queue:
 
 
 @contextmanager
-def _while(code: Code, condition: Callable[[], Value]) -> Iterator[None]:
+def while_(code: Code, condition: Callable[[], Value]) -> Iterator[None]:
     n = code.fresh("")
     code.mark(f"while{n}")
     code.branch(condition(), f"do{n}", f"end{n}")
@@ -59,7 +59,7 @@ def _sift(key: str) -> Code:
     code = Code("sift", f"keys places first:i64 top:i64 size:i64 moved:{key} place:i64")
     q, first, top, size, moved = Queue(code, key), code["first"], code["top"], code["size"], code["moved"]
     child, hole = code.variable("i64", top), code.variable("i64", top)
-    with _while(code, lambda: child.value < (size - 1) // 2):
+    with while_(code, lambda: child.value < (size - 1) // 2):
         right = child.value * 2 + 2
         child.value = code.where(q.key(first + right) < q.key(first + right - 1), right - 1, right)
         q.move(first + hole.value, first + child.value)
@@ -69,7 +69,7 @@ def _sift(key: str) -> Code:
         q.move(first + hole.value, first + child.value)
         hole.value = child.value
     parent = code.variable("i64", (hole.value - 1) // 2)
-    with _while(code, lambda: (hole.value > top) & (q.key(first + parent.value) < moved)):
+    with while_(code, lambda: (hole.value > top) & (q.key(first + parent.value) < moved)):
         q.move(first + hole.value, first + parent.value)
         hole.value = parent.value
         parent.value = (hole.value - 1) // 2
@@ -140,10 +140,10 @@ def _partition(key: str) -> Code:
     left, right = code.variable("i64", first + 1), code.variable("i64", last)
     n = code.fresh("")
     code.mark(f"again{n}")
-    with _while(code, lambda: q.key(left.value) < pivot):
+    with while_(code, lambda: q.key(left.value) < pivot):
         left.value = left.value + 1
     right.value = right.value - 1
-    with _while(code, lambda: pivot < q.key(right.value)):
+    with while_(code, lambda: pivot < q.key(right.value)):
         right.value = right.value - 1
     code.leave(left.value >= right.value, f"parted{n}")
     q.swap(left.value, right.value)
@@ -160,7 +160,7 @@ def _insert(key: str) -> Code:
     q = Queue(code, key)
     at = code.variable("i64", code["from"])
     moved = q.get(code["from"])
-    with _while(code, lambda: moved[0] < q.key(at.value - 1)):
+    with while_(code, lambda: moved[0] < q.key(at.value - 1)):
         q.move(at.value, at.value - 1)
         at.value = at.value - 1
     q.put(at.value, moved)
@@ -187,7 +187,7 @@ def _nth_element(key: str, heap_select: Code, partition: Code, insertion_sort: C
     code = Code("nth_element", "keys places nth:i64 n:i64 limit:i64")
     q, nth = Queue(code, key), code["nth"]
     first, last, depth = code.variable("i64", 0), code.variable("i64", code["n"]), code.variable("i64", code["limit"])
-    with _while(code, lambda: last.value - first.value > 3):
+    with while_(code, lambda: last.value - first.value > 3):
         with code.when(depth.value.equals(0)):
             code.run(heap_select, q.keys, q.places, first.value, nth + 1, last.value)
             q.swap(first.value, nth)
@@ -206,7 +206,7 @@ def _introsort(key: str, sift: Code, heap_select: Code, partition: Code) -> Code
     code = Code("introsort", "keys places first:i64 last:i64 limit:i64")
     q, first = Queue(code, key), code["first"]
     last, depth = code.variable("i64", code["last"]), code.variable("i64", code["limit"])
-    with _while(code, lambda: last.value - first > 16):
+    with while_(code, lambda: last.value - first > 16):
         with code.when(depth.value.equals(0)):
             code.run(heap_select, q.keys, q.places, first, last.value, last.value)
             _sort_heap(code, q, sift, first, last.value)
@@ -234,7 +234,7 @@ def _depth_limit(code: Code, n: Value) -> Value:
     return (63 - code.call("i64", "llvm.ctlz.i64", n, False)) * 2
 
 
-def _ascending(code: Code, bits: Value, stored: str, infinity: int | None, unsigned: bool, largest: bool, key: str) -> Value:
+def ascending(code: Code, bits: Value, stored: str, infinity: int | None, unsigned: bool, largest: bool, key: str) -> Value:
     """An integer that ascends as the wanted order does. infinity: its bits, of floating-point numbers; NaN is the greatest."""
     if unsigned:
         value = code.op(f"zext {stored} {bits} to {key}", key)
@@ -256,7 +256,7 @@ def top(itemsize: int, infinity: int | None, unsigned: bool, largest: bool) -> C
     keys, places: memory for rows * n keys (int64 of elements of 8 bytes, else int32) and int64 places, used for nothing else. infinity:
     the bits of infinity where x is of floating-point numbers.
     """
-    stored = _STORED[itemsize]
+    stored = STORED[itemsize]
     key = "i64" if itemsize == 8 else "i32"
     sift = _sift(key)
     heap_select, partition, insert = _heap_select(key, sift), _partition(key), _insert(key)
@@ -269,7 +269,7 @@ def top(itemsize: int, infinity: int | None, unsigned: bool, largest: bool) -> C
     with code.loop(begin, end, short=True) as r:
         row, to, found = code.at(x, r * n, stored), code.at(values, r * count, stored), code.at(indices, r * count, "i64")
         with code.loop(0, n) as i:
-            code.store(_ascending(code, code.load(stored, row, i), stored, infinity, unsigned, largest, key), keys, i)
+            code.store(ascending(code, code.load(stored, row, i), stored, infinity, unsigned, largest, key), keys, i)
 
         def few() -> None:
             with code.loop(0, count) as i:

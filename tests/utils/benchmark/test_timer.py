@@ -29,7 +29,12 @@ def test_times_per_run():
     assert len(found.raw_times) * found.number_per_run * 0.5 >= 3 and found.iqr == 0 and not found.has_warnings
     found = timer.adaptive_autorange(max_run_time=100)
     assert len(found.raw_times) == 4
-    assert flambeau.get_num_threads() == flambeau.get_num_threads()
+
+
+def test_threads_are_set_for_the_statement_alone():
+    before, seen = flambeau.get_num_threads(), set()
+    Timer("seen.add(torch.get_num_threads())", globals={"seen": seen}, num_threads=before + 1).timeit(2)
+    assert seen == {before + 1} and flambeau.get_num_threads() == before
 
 
 def test_torch_is_there_and_setup_runs():

@@ -7,6 +7,8 @@ EVERY = "float32 int64 uint8 bool bfloat16 float16 complex64"
 test_running = rows(
     Row("x.cumsum(0), torch.cumsum(x, -1)", x=randn(3, 4), grad=2),
     Row("x.cumsum(0), x.cumprod(0)", x=randint(0, 3, (5,)), dtypes=EVERY),
+    Row("torch.cumsum(x, -1), x.cumprod(-1), x.cumsum(-2)", x=randn(20, 40), grad=True),
+    Row("x.cummax(-1), x.cummin(0)", x=randint(-5, 5, (20, 40)), dtypes="float32 float64 float16 bfloat16 int64 int32 int16 int8"),
     *[
         Row(f"x.cumsum({dim}), x.cumprod({dim}), x.mT.cumsum({dim})", x=randn(3, 41, 133), exact=True, strides=True, grad=dim == 1)
         for dim in (0, 1, 2)

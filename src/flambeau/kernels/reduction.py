@@ -10,10 +10,11 @@ from .compiler import compiled_for, usable
 from .compiler.launch import takes_float
 from .library import ordered_sums as sums
 from .library import reduction as library
+from .library import row_reductions as rows
 from .places import scatter
 from .quiet import SILENT, quiet, restore, silence
 
-_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+_F32, _F64, _I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 LARGE = 1 << 16
 """From so many elements on reductions are compiled."""
 SHORT = 8192
@@ -100,6 +101,8 @@ def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> 
     kind = x.dtype
     if dtype is not None and dtype is not kind:
         return _cast_sum(x, axes, keepdims, dtype)
+    if kind is _I64:
+        return _integer_sum(x, axes, keepdims)
     totals = sums_in_order(x, axes, keepdims)
     if totals is not None:
         return totals
@@ -246,9 +249,29 @@ def _cast_sum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
     if x.dtype.kind == "b" and dtype.kind in "iu" and x.__class__ is np.ndarray:
         if axes is None or axes.__class__ is tuple and len(axes) == x.ndim:
             return np.full((1,) * x.ndim if keepdims else (), np.count_nonzero(x), np.int64).astype(dtype, copy=False)
+    if dtype is _I64:
+        return _integer_sum(x, axes, keepdims)
     if dtype.itemsize == 2 and dtype.kind in "fV":
         return add_reduce(x, axes, _F32, keepdims=keepdims).astype(dtype)
     return add_reduce(x, axes, dtype, keepdims=keepdims)
+
+
+def _integer_sum(x: Any, axes: Any, keepdims: bool) -> Any:
+    """The sum of integers in int64."""
+    if x.size >= LARGE and x.dtype.kind in "iub" and x.__class__ is np.ndarray and x.flags.carray and usable():
+        ndim = x.ndim
+        over = range(ndim) if axes is None else sorted([axis % ndim for axis in ((axes,) if axes.__class__ is int else axes)])
+        kept = ndim - len(over)
+        if list(over) == list(range(kept, ndim)):  # the last dimensions
+            outer = math.prod(x.shape[:kept])
+            parts = max(1, min(64, x.size // LARGE)) if outer == 1 else 1
+            while x.size % parts:
+                parts -= 1
+            out = np.empty(outer * parts, np.int64)
+            rows.integer_sums(x.itemsize, x.dtype.kind in "ub")(out, x, float(out.size), float(x.size // out.size), 1.0)
+            totals = add_reduce(out, keepdims=True) if parts > 1 else out
+            return totals.reshape(x.shape[:kept] + ((1,) * len(over) if keepdims else ()))
+    return add_reduce(x, axes, _I64, None, keepdims)
 
 
 @quiet
@@ -336,13 +359,58 @@ def nansum(x: Any, axes: Any, keepdims: bool, dtype: Any) -> Any:
 def prod(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """The product over `axes`; half precision multiplies in float32."""
     target = x.dtype if dtype is None else dtype
+    if x.dtype is target and (target is _F32 or target is _F64):
+        found = _small_axes(x, axes)
+        if found is not None:
+            out = np.empty(_reduced_shape(x.shape, found[0], keepdims), target)
+            return rows.products("f32" if target is _F32 else "f64")(out, x, *found[1])
     if target.itemsize == 2 and target.kind in "fV":
+        from .memory import cast  # which asks for sums itself
+
+        wide = cast(x, _F32) if x.dtype is target and x.size >= LARGE else None
+        if wide is not None:
+            return np.asarray(prod(wide, axes, keepdims)).astype(target)
         return multiply_reduce(x, axes, _F32, keepdims=keepdims).astype(target)
     if x.size >= LARGE and not keepdims and x.__class__ is np.ndarray and x.flags.c_contiguous and (axes is None or len(axes) == x.ndim):
         rest = x.size % 1024
         columns = multiply_reduce(x.reshape(-1)[: x.size - rest].reshape(-1, 1024), 0, target)
         return np.asarray(multiply_reduce(columns) * multiply_reduce(x.reshape(-1)[x.size - rest :], dtype=target))
     return multiply_reduce(x, axes, target, keepdims=keepdims)
+
+
+def _small_axes(x: Any, axes: Any) -> tuple[Any, tuple[float, float, float]] | None:
+    """One axis (None for all) of an array that a kernel reduces as (outer, n, inner), and these sizes; None for others."""
+    if x.__class__ is not np.ndarray or not x.flags.carray or not x.size or not usable():
+        return None
+    ndim = x.ndim
+    if axes is None or len(axes) == ndim:
+        return None, (1.0, float(x.size), 1.0)
+    if len(axes) != 1:
+        return None
+    axis, shape = axes[0], x.shape
+    n = shape[axis]
+    inner = 1 if axis == ndim - 1 else math.prod(shape[axis + 1 :])
+    return axis, (float(x.size // (n * inner)), float(n), float(inner))
+
+
+def _reduced_shape(shape: Any, axis: int | None, keepdims: bool) -> Any:
+    """A shape without an axis, or with 1 there; None for all axes."""
+    if axis is None:
+        return (1,) * len(shape) if keepdims else ()
+    return (*shape[:axis], 1, *shape[axis + 1 :]) if keepdims else shape[:axis] + shape[axis + 1 :]
+
+
+def spread(x: Any, axes: Any, keepdims: bool, count: int, correction: float, root: bool) -> tuple[Any, Any] | None:
+    """The variance of float32 over `axes`, or its `root`, and the mean, both float32; None where `var` has to compute it."""
+    if x.dtype is not _F32 or x.size >= LARGE:
+        return None
+    found = _small_axes(x, axes)
+    if found is None:
+        return None
+    shape = _reduced_shape(x.shape, found[0], keepdims)
+    out, mean = np.empty(shape, _F32), np.empty(shape, _F32)
+    rows.spread("f32")(out, mean, x, *found[1], float(max(count - correction, 0)), 1.0 if root else 0.0)
+    return out, mean
 
 
 def maximum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
@@ -528,8 +596,10 @@ def product_of_others(x: Any, axis: int) -> Any:
     n = x.shape[axis]
     if n == 0:
         return x.copy()
+    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":
+        return product_of_others(x.astype(_F32), axis).astype(x.dtype)
     if x.dtype.kind == "f" and x.dtype.itemsize > 2 and x.all():
-        return multiply_reduce(x, axis, keepdims=True) / x
+        return prod(x, (axis,), True) / x
     moved = np.moveaxis(x, axis, -1)
     before, behind = np.ones_like(moved), np.ones_like(moved)
     np.multiply.accumulate(moved[..., :-1], -1, out=before[..., 1:])

@@ -19,7 +19,7 @@ from .selection import top_order
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
 MANY = 256
-"""Above so many elements running sums are compiled; their bits are the same."""
+"""Above so many elements sums at indices are compiled."""
 
 
 def _sortable(x: Any) -> Any:
@@ -234,30 +234,44 @@ def cumprod(x: Any, axis: int, dtype: Any) -> Any:
     return _running(np.multiply, x, axis, dtype)
 
 
+def _sizes(x: Any, axis: int) -> tuple[float, float, float]:
+    """(outer, n, inner)."""
+    if axis < 0:
+        axis += x.ndim
+    n = x.shape[axis]
+    inner = 1 if axis == x.ndim - 1 else math.prod(x.shape[axis + 1 :])
+    return float(x.size // (n * inner)), float(n), float(inner)
+
+
 def _compiled_running(x: Any, axis: int, dtype: Any, product: bool, backwards: bool) -> Any:
-    """Running sums or products of many float32 or float64 numbers; None for others."""
-    if x.size <= MANY or x.__class__ is not np.ndarray or dtype.kind not in "fV" or not usable():
+    """Running sums or products of floating-point numbers, with the bits that NumPy has; None where they are not compiled."""
+    if not x.size or x.__class__ is not np.ndarray or not usable():
         return None
-    sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-    if dtype.itemsize == 2:
-        x = np.require(cast(x, _F32), None, ("C", "A"))
-        return cast(library.running("f32", product, backwards, "float")(np.empty(x.shape, _F32), x, *map(float, sizes)), dtype)
-    x = np.require(x, dtype, ("C", "A"))
-    kernel = library.running("f32" if dtype.itemsize == 4 else "f64", product, backwards)
-    return kernel(np.empty(x.shape, dtype), x, *map(float, sizes))
+    if dtype is _F32 or dtype is _F64:
+        if x.dtype is not dtype or not x.flags.carray:
+            x = np.require(x, dtype, ("C", "A"))
+        return library.running("f32" if dtype is _F32 else "f64", product, backwards)(np.empty(x.shape, dtype), x, *_sizes(x, axis))
+    if dtype.itemsize != 2 or dtype.kind not in "fV":
+        return None
+    x = np.require(cast(x, _F32), None, ("C", "A"))
+    return cast(library.running("f32", product, backwards, "float")(np.empty(x.shape, _F32), x, *_sizes(x, axis)), dtype)
+
+
+def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
+    """Running sums or products, row-major: of float32 in float64, of float16 and bfloat16 in float32, each rounded once."""
+    if dtype.kind in "fV":
+        result = _compiled_running(x, axis, dtype, ufunc is np.multiply, False)
+        if result is not None:
+            return result
+    return _accumulated(ufunc, contiguous(x), axis, dtype)
 
 
 @quiet
-def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
-    """Running sums or products, row-major: of float32 in float64, of float16 and bfloat16 in float32, each rounded once."""
-    x = contiguous(x)
+def _accumulated(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
     if dtype.kind in "biu":
         return ufunc.accumulate(x, axis, dtype)
     if dtype.kind == "c":
         return ufunc.accumulate(x, axis, np.complex128).astype(dtype, copy=False)
-    result = _compiled_running(x, axis, dtype, ufunc is np.multiply, False)
-    if result is not None:
-        return result
     if ufunc is np.add and x.dtype.kind in "fV":
         x = x + x.dtype.type(0)  # sums begin with 0: none is -0
     if dtype.itemsize == 2:
@@ -265,17 +279,27 @@ def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
     return ufunc.accumulate(x.astype(dtype, copy=False), axis, _F64).astype(dtype, copy=False)
 
 
+_COMPARED = {
+    _F32: "f32",
+    _F64: "f64",
+    np.dtype(np.int64): "i64",
+    np.dtype(np.int32): "i32",
+    np.dtype(np.int16): "i16",
+    np.dtype(np.int8): "i8",
+}
+"""The dtypes of running extremes in machine code."""
+
+
 @quiet
 def running_extreme(x: Any, axis: int, largest: bool) -> tuple[Any, Any]:
     """The largest (smallest) element so far along the axis and its (last) index; NaN stays once it has come."""
-    if x.size > MANY and x.__class__ is np.ndarray and x.dtype.kind in "fV" and usable():
-        keys = np.require(_sortable(x), None, ("C", "A"))
-        sizes = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-        kernel = library.extremes("f64" if keys.dtype.itemsize == 8 else "f32", largest)
-        values, places = np.empty(x.shape, keys.dtype), np.empty(x.shape, np.int64)
-        kernel(values, places, keys, *map(float, sizes))
-        return values if keys.dtype is x.dtype else cast(values, x.dtype), places
     keys = _sortable(x)
+    if x.size and x.__class__ is np.ndarray and keys.dtype in _COMPARED and usable():
+        if not keys.flags.carray:
+            keys = np.require(keys, None, ("C", "A"))
+        values, places = np.empty(x.shape, keys.dtype), np.empty(x.shape, np.int64)
+        library.extremes(_COMPARED[keys.dtype], largest)(values, places, keys, *_sizes(x, axis))
+        return values if keys.dtype is x.dtype else cast(values, x.dtype), places
     values = (np.maximum if largest else np.minimum).accumulate(keys, axis)
     hits = (keys == values) | ((keys != keys) & (values != values))
     shape = [1] * x.ndim
@@ -325,7 +349,6 @@ def logcumsumexp_backward(grad: Any, x: Any, result: Any, axis: int) -> Any:
 
 def reverse_cumsum(x: Any, axis: int) -> Any:
     """Running sums from the end."""
-    x = contiguous(x)
     result = _compiled_running(x, axis, x.dtype, False, True)
     return np.flip(_running(np.add, np.flip(x, axis), axis, x.dtype), axis) if result is None else result
 

@@ -388,6 +388,9 @@ def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool, r
             "output numel).",
             stacklevel=3,
         )
+    found = k.spread(input, axes, keepdim, count, correction, root)
+    if found is not None:
+        return found
     variance, mean_ = k.var(input, axes, keepdim, count, correction)
     if root:
         variance = exact_sqrt(variance)

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any, Callable
 
 from ..compiler.code import ELEMENT, Code, Value, kernel
+from ..compiler.code import share as spread
 
 WIDTH = 64
 """Columns that are walked down side by side."""
@@ -51,8 +52,7 @@ def running(kind: str, product: bool, backwards: bool = False, wide: str = "doub
     outer, length, width = (main.convert(s, "i64") for s in sizes)
     parts = (width + (WIDTH - 1)) // WIDTH
     share = GRAIN // (length * main.least(width, WIDTH) + 1) + 1
-    with main.unlocked():
-        main.parallel(code, [to, source, length, width, parts], outer * parts, share)
+    spread(main, code, [to, source, length, width, parts], outer * parts, share)
     return kernel(f"flambeau_running_{'product' if product else 'sum'}{'_backwards' if backwards else ''}_{kind}_{wide}", main, code)
 
 
@@ -62,30 +62,48 @@ def extremes(kind: str, largest: bool) -> Callable[..., Any]:
     element = ELEMENT[kind]
     code = Code("extremes", "out places x n:i64 inner:i64 blocks:i64 begin:i64 end:i64")
     out, places, x, n, inner, blocks, begin, end = code.arguments
-    first = float("-inf" if largest else "inf")
+    floating = kind[0] == "f"
+    bits = int(kind[1:])
+    first: Any = float("-inf" if largest else "inf") if floating else (-1 << bits - 1) if largest else (1 << bits - 1) - 1
 
     def step(best: Value, place: Value, at: Value, i: Value) -> tuple[Value, Value]:
         value = code.load(element, x, at)
-        taken = value.is_nan() | (value >= best if largest else value <= best)
+        taken = value >= best if largest else value <= best
+        if floating:
+            taken = value.is_nan() | taken
         best, place = code.where(taken, value, best), code.where(taken, i, place)
         code.store(best, out, at)
         code.store(place, places, at)
         return best, place
 
-    def together(row: Value, count: int) -> None:
-        """Some rows side by side, so that none waits for its own last step."""
-        bests = [code.variable(element, first) for _ in range(count)]
-        at_place = [code.variable("i64", 0) for _ in range(count)]
-        with code.loop(0, n) as i:
-            for k, (best, place) in enumerate(zip(bests, at_place)):
-                best.value, place.value = step(best.value, place.value, (row + k) * n + i, i)
+    def key_of(number: Value) -> Value:
+        """An integer that is the greater, the more extreme the element with these bits; NaN is the most."""
+        if floating:
+            size = number & most
+            size = code.where(size > code.value(infinity, whole), most, size)
+            lost = size.equals(most)
+            below = code.op(f"sub {whole} 0, {size}", whole)
+            negative = (number < 0) if largest else (number >= 0)
+            return code.where(negative & ~lost, below, size)
+        return number if largest else ~number
 
-    def rows() -> None:
-        whole = begin + (end - begin) // 8 * 8
-        with code.loop(begin, whole, 8) as row:
-            together(row, 8)
-        with code.loop(whole, end) as row:
-            together(row, 1)
+    whole = f"i{bits}"
+    most = code.value((1 << bits - 1) - 1, whole)
+    infinity = 0x7F800000 if bits == 32 else 0x7FF0000000000000
+
+    def rows() -> None:  # in integers: a choice between those waits for two cycles, not for a branch
+        with code.loop(begin, end) as row:
+            best, extreme = code.variable(whole, code.load(whole, x, row * n)), code.variable(whole)
+            extreme.value = key_of(best.value)
+            place = code.variable("i64", 0)
+            with code.loop(0, n) as i:
+                number = code.load(whole, x, row * n + i)
+                key = key_of(number)
+                taken = key >= extreme.value
+                extreme.value = code.where(taken, key, extreme.value)
+                best.value, place.value = code.where(taken, number, best.value), code.where(taken, i, place.value)
+                code.store(best.value, out, row * n + i)
+                code.store(place.value, places, row * n + i)
 
     def columns() -> None:
         bests, at_place = code.array(element, WIDTH), code.array("i64", WIDTH)
@@ -109,6 +127,5 @@ def extremes(kind: str, largest: bool) -> Callable[..., Any]:
     outer, length, width = (main.convert(s, "i64") for s in (outer, length, width))
     parts = (width + (WIDTH - 1)) // WIDTH
     share = GRAIN // (length * main.least(width, WIDTH) + 1) + 1
-    with main.unlocked():
-        main.parallel(code, [*arrays, length, width, parts], outer * parts, share)
+    spread(main, code, [*arrays, length, width, parts], outer * parts, share)
     return kernel(f"flambeau_running_{'largest' if largest else 'smallest'}_{kind}", main, code)

@@ -149,9 +149,7 @@ def layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, ne
         found = compiled_for(kernel, rows, g, *given) if mean.dtype is rstd.dtype is _computed(x.dtype) else None
     if found is None:
         rows, g, found = x.reshape(-1, count), grad.reshape(-1, count), in_numpy(kernel, x.dtype)
-        out = allocated(x, x.shape, x.dtype)
-    else:
-        out = np.empty(x.shape, x.dtype)
+    out = allocated(x, x.shape, x.dtype)
     if plain:
         found(out.reshape(-1, count), g, rows, mean, rstd, 1 / count)
         return out, None, None
@@ -302,9 +300,7 @@ def rms_norm(x: Any, count: int, weight: Any, eps: float) -> tuple[Any, Any]:
     found = None if rows is None else compiled_for(kernel, rows, *given)
     if found is None:
         rows, found = x.reshape(x.size // max(count, 1), count), in_numpy(kernel, x.dtype)
-        out = allocated(x, x.shape, x.dtype)
-    else:
-        out = np.empty(x.shape, x.dtype)
+    out = allocated(x, x.shape, x.dtype)
     (rstd,) = _statistics(x, len(rows), 1)
     found(out.reshape(rows.shape), rstd, rows, *given, 1 / max(count, 1), float(eps))
     return out, rstd
@@ -325,9 +321,7 @@ def rms_norm_backward(grad: Any, x: Any, rstd: Any, weight: Any, needs: Any) -> 
         found = compiled_for(kernel, rows, g, *given)
     if found is None:
         rows, g, found = x.reshape(-1, count), grad.reshape(-1, count), in_numpy(kernel, x.dtype)
-        out = allocated(x, x.shape, x.dtype)
-    else:
-        out = np.empty(x.shape, x.dtype)
+    out = allocated(x, x.shape, x.dtype)
     if weight is None:
         found(out.reshape(-1, count), g, rows, rstd, 1 / count)
         return out if needs[0] else None, None

@@ -239,6 +239,61 @@ finished:
 """
 
 
+_CHANNELS = """\
+  %total = call i64 @numel(ptr %o0)
+  %dims_at = getelementptr i8, ptr %o0, i64 32
+  %dims = load ptr, ptr %dims_at
+  %samples = load i64, ptr %dims
+  %channels_at = getelementptr i64, ptr %dims, i64 1
+  %extent = load i64, ptr %channels_at
+  %per_channel = sdiv i64 %total, %extent
+  %length = sdiv i64 %per_channel, %samples
+  %share = sdiv i64 {{grain}}, %per_channel
+  %grain = call i64 @llvm.smax.i64(i64 %share, i64 {least})
+"""
+
+_EXTENTS = {
+    "elements": """\
+  %extent = call i64 @numel(ptr %o0)
+  %columns = add i64 0, 0
+  %grain = add i64 {grain}, 0
+""",
+    "rows": """\
+  %total = call i64 @numel(ptr %o0)
+  %columns = call i64 @last_size(ptr %o0)
+  %safe = call i64 @llvm.smax.i64(i64 %columns, i64 1)
+  %extent = sdiv i64 %total, %safe
+  %share = sdiv i64 {grain}, %safe
+  %grain = call i64 @llvm.smax.i64(i64 %share, i64 1)
+""",
+    "channels": _CHANNELS.format(least=1),
+    "columns": _CHANNELS.format(least=64),
+    "inner": """\
+  %dims_at = getelementptr i8, ptr %o0, i64 32
+  %dims = load ptr, ptr %dims_at
+  %outer = load i64, ptr %dims
+  %samples_at = getelementptr i64, ptr %dims, i64 1
+  %samples = load i64, ptr %samples_at
+  %inner_at = getelementptr i64, ptr %dims, i64 2
+  %inner = load i64, ptr %inner_at
+  %extent = mul i64 %outer, %inner
+  %share = sdiv i64 {grain}, %samples
+  %grain = call i64 @llvm.smax.i64(i64 %share, i64 64)
+""",
+}
+"""By what a kernel counts: how much of it the first array has, and how much of that is one thread's share."""
+
+
+def _taken(i: int, name: str, type_: str = "ptr") -> list[str]:
+    """IR that takes the data pointer of an array, or the number in a float, from argument i."""
+    return [
+        f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}",
+        f"  %o{i} = load ptr, ptr %at{i}",
+        f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16",
+        f"  {name} = load {type_}, ptr %data_at{i}",
+    ]
+
+
 def entry(
     name: str,
     arrays: list[Parameter],
@@ -260,51 +315,12 @@ def entry(
     """
     loads, values = [], []
     for i in range(len(arrays)):
-        loads += [f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}", f"  %o{i} = load ptr, ptr %at{i}",
-                  f"  %data_at{i} = getelementptr i8, ptr %o{i}, i64 16", f"  %data{i} = load ptr, ptr %data_at{i}"]  # fmt: skip
+        loads += _taken(i, f"%data{i}")
         values.append(f"%data{i}")
     for i in range(numbers):
-        j = len(arrays) + i
-        loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
-                  f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %float{i} = load double, ptr %data_at{j}"]  # fmt: skip
+        loads += _taken(len(arrays) + i, f"%float{i}", "double")
         values.append(f"%float{i}")
-    if over in ("channels", "columns"):
-        loads += [
-            "  %total = call i64 @numel(ptr %o0)",
-            "  %dims_at = getelementptr i8, ptr %o0, i64 32",
-            "  %dims = load ptr, ptr %dims_at",
-            "  %samples = load i64, ptr %dims",
-            "  %channels_at = getelementptr i64, ptr %dims, i64 1",
-            "  %extent = load i64, ptr %channels_at",
-            "  %per_channel = sdiv i64 %total, %extent",
-            "  %length = sdiv i64 %per_channel, %samples",
-            f"  %share = sdiv i64 {grain}, %per_channel",
-            f"  %grain = call i64 @llvm.smax.i64(i64 %share, i64 {1 if over == 'channels' else 64})",
-        ]
-    elif over == "inner":
-        loads += [
-            "  %dims_at = getelementptr i8, ptr %o0, i64 32",
-            "  %dims = load ptr, ptr %dims_at",
-            "  %outer = load i64, ptr %dims",
-            "  %samples_at = getelementptr i64, ptr %dims, i64 1",
-            "  %samples = load i64, ptr %samples_at",
-            "  %inner_at = getelementptr i64, ptr %dims, i64 2",
-            "  %inner = load i64, ptr %inner_at",
-            "  %extent = mul i64 %outer, %inner",
-            f"  %share = sdiv i64 {grain}, %samples",
-            "  %grain = call i64 @llvm.smax.i64(i64 %share, i64 64)",
-        ]
-    elif over == "rows":
-        loads += [
-            "  %total = call i64 @numel(ptr %o0)",
-            "  %columns = call i64 @last_size(ptr %o0)",
-            "  %safe = call i64 @llvm.smax.i64(i64 %columns, i64 1)",
-            "  %extent = sdiv i64 %total, %safe",
-            f"  %share = sdiv i64 {grain}, %safe",
-            "  %grain = call i64 @llvm.smax.i64(i64 %share, i64 1)",
-        ]
-    else:
-        loads += ["  %extent = call i64 @numel(ptr %o0)", "  %columns = add i64 0, 0", f"  %grain = add i64 {grain}, 0"]
+    loads += _EXTENTS[over].format(grain=grain).rstrip().split("\n")
     for i in cycles:
         loads += [f"  %all{i} = call i64 @numel(ptr %o{i})", f"  %rows{i} = sdiv i64 %all{i}, %safe"]
         values.append(f"%rows{i}")
@@ -324,9 +340,7 @@ def entry(
         values += ["%extent", "%chunk_rows"]
         work, share = "%chunks", "1"
     if walks:
-        j = len(arrays) + numbers
-        loads += [f"  %at{j} = getelementptr ptr, ptr %args, i64 {j}", f"  %o{j} = load ptr, ptr %at{j}",
-                  f"  %data_at{j} = getelementptr i8, ptr %o{j}, i64 16", f"  %plan = load ptr, ptr %data_at{j}"]  # fmt: skip
+        loads += _taken(len(arrays) + numbers, "%plan")
         values.append("%plan")
     for i, (field, value) in enumerate(zip(fields, values)):
         loads += [

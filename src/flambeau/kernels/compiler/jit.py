@@ -2,8 +2,8 @@
 
 A compiled kernel is a built-in function (METH_FASTCALL) that takes ndarrays and Python floats and reads data pointers
 straight out of the `PyArrayObject` fields: a call costs 0.1 us, where ctypes would cost 0.5 us and the arrays' addresses
-1.5 us each. What it is given is checked in Python before (see `launch.py`); it never sees anything but aligned, row-major
-ndarrays of the dtypes it was compiled for.
+1.5 us each. What it is given has been checked in Python (see `launch.py`) or is checked by itself (products, groups of arrays): it
+reads nothing but aligned ndarrays of the dtypes that it was compiled for, row-major or as the plan of a walk says.
 """
 
 import ctypes

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import flambeau as torch
 from flambeau.kernels import activation, attention, blas, matmul
 from flambeau.kernels.compiler import threads
+from harness import run_python
 
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
 
@@ -200,24 +201,30 @@ def test_no_memory_order_is_left_to_numpy(monkeypatch):
         near(matmul.linear_weight_gradient(grad, turned), flat[0].T @ flat[1], 30)
 
 
+BOUNDED = """
+import numpy as np
+from flambeau.kernels import blas
+from flambeau.kernels.compiler import threads
+
+get, _ = blas.blas_threads()
+before, seen = get(), []
+
+def product(a, b):
+    seen.append(get())
+    return a @ b
+
+threads.set_count(1)
+assert blas.by_numpy(product, np.eye(2), np.eye(2)).tolist() == [[1, 0], [0, 1]]
+threads.set_count(2)
+blas.by_numpy(product, np.eye(2), np.eye(2))
+assert seen == [1, before] and get() == before, (seen, before)
+"""
+
+
+@pytest.mark.skipif(blas.blas_threads() is None, reason="no OpenBLAS inside NumPy")
 def test_products_by_numpy_are_bounded_too():
-    known = blas.blas_threads()
-    if known is None or threads.cores() < 2:
-        pytest.skip("no OpenBLAS inside NumPy, or one core")
-    get, before, seen = known[0], known[0](), []
-
-    def product(a, b):
-        seen.append(get())
-        return a @ b
-
-    count = threads.count()
-    try:
-        threads.set_count(1)
-        assert blas.by_numpy(product, np.eye(2), np.eye(2)).tolist() == [[1, 0], [0, 1]]
-    finally:
-        threads.set_count(count)
-    blas.by_numpy(product, np.eye(2), np.eye(2))
-    assert seen == [1, before] and get() == before
+    """In a process of two threads: the tests themselves run with one."""
+    run_python("-c", BOUNDED, OMP_NUM_THREADS="2")
 
 
 # --- attention ------------------------------------------------------------------------------------------------------------

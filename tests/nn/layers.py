@@ -4,7 +4,10 @@ from typing import Any
 
 
 def run_layer(torch: Any, make: str, inputs: str) -> tuple[Any, ...]:
-    """Construction with the initial values, repr, forward, backward, the names in its state, and the layer in evaluation."""
+    """Construction with the initial values, repr, forward, backward, the names in its state, and the layer in evaluation.
+
+    make: an expression of `nn` and `torch`; inputs: one of `torch`, a list of tensors. Of several results the first counts.
+    """
     names = {"nn": torch.nn, "torch": torch}
     layer = eval(make, names)
     tensors = eval(inputs, names)
@@ -16,4 +19,4 @@ def run_layer(torch: Any, make: str, inputs: str) -> tuple[Any, ...]:
     grads = [t.grad for t in leaves if t.is_floating_point()] + [p.grad for p in layer.parameters()]
     quiet = layer.eval()(*[t.detach() for t in leaves])
     quiet = quiet[0] if isinstance(quiet, tuple) else quiet
-    return repr(layer), dict(layer.state_dict()), out.detach(), out.grad_fn.name(), grads, quiet
+    return repr(layer), dict(layer.state_dict()), out.detach(), out.grad_fn and out.grad_fn.name(), grads, quiet

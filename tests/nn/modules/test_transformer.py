@@ -5,6 +5,7 @@ import textwrap
 import pytest
 
 from harness import Row, parity, randint, randn, rows, run_python
+from nn.layers import run_layer
 
 CASES = [
     ("nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0)", "[torch.randn(5, 2, 8)]"),
@@ -24,17 +25,7 @@ CASES = [
 @pytest.mark.parametrize(("make", "inputs"), CASES)
 @parity
 def test_layer(torch, make, inputs):
-    """Construction with PyTorch's initial values, repr, forward, backward, the names in its state."""
-    nn = torch.nn
-    layer = eval(make, {"nn": nn, "torch": torch})
-    tensors = eval(inputs, {"torch": torch})
-    leaves = [t.requires_grad_() if t.is_floating_point() else t for t in tensors]
-    out = layer(*leaves)
-    out = out[0] if isinstance(out, tuple) else out
-    (out * torch.linspace(-1, 1, out.numel()).view(out.shape)).sum().backward()
-    grads = [t.grad for t in leaves if t.is_floating_point()] + [p.grad for p in layer.parameters()]
-    quiet = layer.eval()(*[t.detach() for t in leaves])
-    return repr(layer), dict(layer.state_dict()), out.detach(), grads, quiet[0] if isinstance(quiet, tuple) else quiet
+    return run_layer(torch, make, inputs)
 
 
 test_details = rows(

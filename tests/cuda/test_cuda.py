@@ -30,6 +30,29 @@ test_others = rows(
         backends.mps.is_available() backends.mps.is_built() backends.mkl.is_available() backends.mkldnn.is_available()
         backends.openmp.is_available() backends.mha.get_fastpath_enabled() backends.opt_einsum.is_available()""".split()
     ),
+    Row("torch.backends.cuda.is_flash_attention_available(), torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()"),
+    Row(
+        """
+        c, found = torch.backends.cuda, []
+        for name in ("flash", "mem_efficient", "math", "cudnn"):
+            switch, asked = getattr(c, f"enable_{name}_sdp"), getattr(c, f"{name}_sdp_enabled")
+            found.append(asked())
+            switch(False)
+            found.append(asked())
+            switch(True)
+        found""",
+        name="switches of attention",
+    ),
+    Row(
+        """
+        c = torch.backends.cuda
+        before = c.fp16_bf16_reduction_math_sdp_allowed()
+        c.allow_fp16_bf16_reduction_math_sdp(not before)
+        after = c.fp16_bf16_reduction_math_sdp_allowed()
+        c.allow_fp16_bf16_reduction_math_sdp(before)
+        before, after""",
+        name="sums of attention in half precision",
+    ),
     Row("with torch.backends.cudnn.flags(enabled=False):\n    r = torch.backends.cudnn.enabled\nr, torch.backends.cudnn.enabled"),
     Row("with torch.cpu.stream(torch.cpu.Stream()):\n    r = 1\nr, torch.cpu.Event().query()"),
 )

@@ -40,6 +40,34 @@ def test_some_leaves(torch):
 
 
 @parity
+def test_leaves_and_their_paths(torch):
+    from collections import namedtuple
+
+    pt, Point = pytree(torch), namedtuple("Point", "a b")
+    tree = {"a": [1, (2.5, "x")], "b": Point(3, None)}
+    paths = [path for path, _ in pt.tree_leaves_with_path(tree)]
+    return (
+        pt.tree_leaves(tree), pt.tree_leaves([[1], [2]], is_leaf=lambda v: v == [2]), repr(pt.treespec_leaf()),
+        [(pt.keystr(path), pt.key_get(tree, path)) for path in paths],
+        repr(pt.tree_map_with_path(lambda path, v: f"{pt.keystr(path)}={v}", tree)),
+        [pt.tree_is_leaf(v) for v in (1, [1], (), None, "a", Point(1, 2))],
+        [pt.is_namedtuple(v) for v in (Point, Point(1, 2), (1, 2), tuple)],
+        [pt.is_namedtuple_instance(v) for v in (Point, Point(1, 2), (1,))],
+    )  # fmt: skip
+
+
+@parity
+def test_leaves_of_some_types(torch):
+    pt, seen = pytree(torch), []
+    tree = [1, "a", (2.5, 3)]
+    same = pt.tree_map_only_(int, seen.append, tree) is tree
+    return (
+        same, seen, pt.tree_all_only(int, lambda v: v > 0, tree), pt.tree_any_only((int, float), lambda v: v > 2.7, tree),
+        pt.tree_all_only(str, lambda v: v == "b", tree), pt.tree_any_only(complex, bool, tree),
+    )  # fmt: skip
+
+
+@parity
 def test_trees_that_differ(torch):
     return pytree(torch).tree_map(lambda a, b: a + b, [1, (2, 3)], [10, (20,)])
 

@@ -26,6 +26,14 @@ def test_keys(torch):
 
 
 @parity
+def test_references_of_keys(torch):
+    table, keys = importlib.import_module(f"{torch.__name__}.utils.weak").WeakTensorKeyDictionary(), [torch.ones(1), torch.zeros(1)]
+    for number, key in enumerate(keys):
+        table[key] = number
+    return [[reference() is key for reference in table.keyrefs()] for key in keys]
+
+
+@parity
 def test_no_tensor(torch):
     importlib.import_module(f"{torch.__name__}.utils.weak").TensorWeakRef(3)
 

@@ -25,6 +25,11 @@ def test_layer(torch, make, inputs):
 
 CALL = "m = nn.MultiheadAttention(8, 2); x = torch.randn(5, 2, 8); "
 test_details = rows(
+    Row(f"{CALL}m.merge_masks(None, None, x)"),
+    Row(f"{CALL}m.merge_masks(torch.arange(4.0).view(2, 2), None, x.transpose(0, 1)[:, :2])"),
+    Row(f"{CALL}m.merge_masks(None, torch.tensor([[0.0, -1], [2, 3]]), x.transpose(0, 1)[:, :2])"),
+    Row(f"{CALL}m.merge_masks(torch.arange(4.0).view(2, 2), torch.tensor([[0.0, -1], [2, 3]]), x.transpose(0, 1)[:, :2])"),
+    Row(f"{CALL}m.merge_masks(torch.arange(16.0).view(4, 2, 2), torch.tensor([[0.0, -1], [2, 3]]), x.transpose(0, 1)[:, :2])"),
     Row(
         CALL + "m(x, x, x)[1].detach(), m(x, x, x, need_weights=False)[1], m(x, x, x, average_attn_weights=False)[1].detach()",
         name="weights",

@@ -120,6 +120,13 @@ def row_major(operand: Any, result: Any) -> Any:
     return strided_view(result, result.shape, strides)  # sizes 1 had strides of their own
 
 
+def place(into: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Where a row-major result goes: `into`, where that is such an array, else a new one."""
+    if into is not None and into.shape == shape and into.dtype is dtype and into.flags.carray:
+        return into
+    return np.empty(shape, dtype)
+
+
 def overlaps(shape: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether two elements may share memory, as with an expanded dimension."""
     reach = 1

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.generator import default_generator
+from ..core.layout import place
 from .compiler import compiled_for, compiled_for_columns, in_numpy, mapped, usable
 from .library import activation as library
 from .library.elementwise import clamp
 from .memory import contiguous, like
-from .pointwise import applied, into
+from .pointwise import applied, into, written
 from .quiet import quiet
 from .random_support import u53
 
@@ -50,9 +51,9 @@ def gelu_backward(grad: Any, x: Any, approximate: str) -> Any:
     return applied(library.gelu_backward if approximate == "none" else library.gelu_tanh_backward, grad, x)
 
 
-def silu(x: Any) -> Any:
+def silu(x: Any, out: Any = None) -> Any:
     """x * sigmoid(x)."""
-    return applied(library.silu, x)
+    return written(library.silu, out, x)
 
 
 def silu_backward(grad: Any, x: Any) -> Any:
@@ -60,30 +61,34 @@ def silu_backward(grad: Any, x: Any) -> Any:
     return applied(library.silu_backward, grad, x)
 
 
-def by_rows(kernel: Any, axis: int, *arrays: Any) -> Any:
-    """A row kernel over the rows along an axis. The result is row-major."""
+def by_rows(kernel: Any, axis: int, *arrays: Any, into: Any = None) -> Any:
+    """A row kernel over the rows along an axis. The result is row-major; it goes into `into` where that is possible."""
     x = arrays[0]
     if not x.ndim:
         return by_rows(kernel, -1, *[a.reshape(1) for a in arrays]).reshape(())
     if axis in (-1, x.ndim - 1):
         arrays = tuple([contiguous(a) for a in arrays])
         found = compiled_for(kernel, *arrays) if x.size else None
-        return in_numpy(kernel, x.dtype)(np.empty_like(arrays[0]), *arrays) if found is None else found(np.empty(x.shape, x.dtype), *arrays)
+        return (
+            in_numpy(kernel, x.dtype)(np.empty_like(arrays[0]), *arrays) if found is None else found(place(into, x.shape, x.dtype), *arrays)
+        )
     inner = math.prod(x.shape[axis % x.ndim + 1 :])
     if x.size > FEW and inner >= 8:  # of fewer columns the vectors are mostly waste
         rows = x.size // (inner * x.shape[axis]), x.shape[axis], inner
         columns = [contiguous(a).reshape(rows) for a in arrays]
         over = compiled_for_columns(kernel, *columns)
         if over is not None:
-            return over(np.empty(rows, x.dtype), *columns).reshape(x.shape)
+            result = place(into, x.shape, x.dtype)
+            over(result.reshape(rows), *columns)
+            return result
     arrays = tuple([contiguous(a.swapaxes(axis, -1)) for a in arrays])
     found = (compiled_for(kernel, *arrays) if x.size else None) or in_numpy(kernel, x.dtype)
     return contiguous(found(np.empty_like(arrays[0]), *arrays).swapaxes(axis, -1))
 
 
-def softmax(x: Any, axis: Any) -> Any:
+def softmax(x: Any, axis: Any, into: Any = None) -> Any:
     """exp(x) divided by its sum along the axis, computed after subtracting the maximum."""
-    return by_rows(library.softmax, axis, x)
+    return by_rows(library.softmax, axis, x, into=into)
 
 
 def softmax_backward(grad: Any, result: Any, axis: int) -> Any:
@@ -91,9 +96,9 @@ def softmax_backward(grad: Any, result: Any, axis: int) -> Any:
     return by_rows(library.softmax_backward, axis, grad, result)
 
 
-def log_softmax(x: Any, axis: Any) -> Any:
+def log_softmax(x: Any, axis: Any, into: Any = None) -> Any:
     """x minus the logarithm of the sum of exp(x) along the axis."""
-    return by_rows(library.log_softmax, axis, x)
+    return by_rows(library.log_softmax, axis, x, into=into)
 
 
 def log_softmax_backward(grad: Any, result: Any, axis: int) -> Any:
@@ -110,9 +115,9 @@ def softplus(x: Any, beta: float, threshold: float) -> Any:
     return applied(library.softplus, x, float(beta), float(threshold))
 
 
-def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+def elu(x: Any, alpha: float, scale: float, input_scale: float, out: Any = None) -> Any:
     """scale * (x if x > 0 else alpha * expm1(x * input_scale))."""
-    return applied(library.elu, x, float(scale), float(input_scale), float(alpha * scale))
+    return written(library.elu, out, x, float(scale), float(input_scale), float(alpha * scale))
 
 
 def elu_backward(grad: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
@@ -129,9 +134,9 @@ log_sigmoid_backward = partial(applied, library.log_sigmoid_backward)
 """grad * sigmoid(-x)."""
 
 
-def leaky_relu(x: Any, slope: float) -> Any:
+def leaky_relu(x: Any, slope: float, out: Any = None) -> Any:
     """x where positive, else slope * x."""
-    return applied(library.leaky_relu, x, float(slope))
+    return written(library.leaky_relu, out, x, float(slope))
 
 
 def leaky_relu_backward(grad: Any, x: Any, slope: float) -> Any:
@@ -139,11 +144,11 @@ def leaky_relu_backward(grad: Any, x: Any, slope: float) -> Any:
     return applied(library.leaky_relu_backward, grad, x, float(slope))
 
 
-def clip(x: Any, low: Any, high: Any) -> Any:
+def clip(x: Any, low: Any, high: Any, out: Any = None) -> Any:
     """x cut off at both bounds; NaN stays NaN."""
     if x.dtype.kind in "iu":
-        return np.minimum(x.dtype.type(high), np.maximum(x.dtype.type(low), x))
-    return applied(clamp, x, float(low), float(high))
+        return np.minimum(x.dtype.type(high), np.maximum(x.dtype.type(low), x), out=out)
+    return written(clamp, out, x, float(low), float(high))
 
 
 def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:
@@ -151,20 +156,28 @@ def hardtanh_backward(grad: Any, x: Any, low: float, high: float) -> Any:
     return applied(library.hardtanh_backward, grad, x, float(low), float(high))
 
 
-hardsigmoid = partial(applied, library.hardsigmoid)
-"""min(max(x + 3, 0), 6) / 6."""
+def hardsigmoid(x: Any, out: Any = None) -> Any:
+    """min(max(x + 3, 0), 6) / 6."""
+    return written(library.hardsigmoid, out, x)
+
 
 hardsigmoid_backward = partial(applied, library.hardsigmoid_backward)
 """grad / 6 where -3 < x < 3, else zero."""
 
-hardswish = partial(applied, library.hardswish)
-"""x * min(max(x + 3, 0), 6) / 6."""
+
+def hardswish(x: Any, out: Any = None) -> Any:
+    """x * min(max(x + 3, 0), 6) / 6."""
+    return written(library.hardswish, out, x)
+
 
 hardswish_backward = partial(applied, library.hardswish_backward)
 """Zero up to -3, grad * (x / 3 + 1 / 2) up to 3, the gradient beyond."""
 
-mish = partial(applied, library.mish)
-"""x * tanh(log1p(exp(x)))."""
+
+def mish(x: Any, out: Any = None) -> Any:
+    """x * tanh(log1p(exp(x)))."""
+    return written(library.mish, out, x)
+
 
 mish_backward = partial(applied, library.mish_backward)
 """grad * (t + x * sigmoid(x) * (1 - t^2)) with t = tanh(log1p(exp(x)))."""

@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
+from ..core.layout import place
 from ..core.promotion import as_element, result_dtype, rounded, wrap_integer
 from . import memory
 from .compiler import Kernel, in_numpy, mapped, usable
@@ -314,14 +315,11 @@ def floor_divide(x: Any, y: Any, out: Any = None) -> Any:
 
 
 def _floor_divide(x: Any, y: Any, out: Any = None) -> Any:
-    result = np.floor_divide(x, y, out=out)
     zero = y == 0
-    if np.any(zero):  # NumPy's rule for a zero divisor is PyTorch's: the plain quotient
-        result = np.where(zero, np.true_divide(x, y), result).astype(result.dtype)
-        if out is not None:
-            out[...] = result
-            return out
-    return result
+    if not np.any(zero):
+        return np.floor_divide(x, y, out=out)
+    result = np.floor_divide(x, y)
+    return _put(np.where(zero, np.true_divide(x, y), result).astype(result.dtype), out)  # of a zero divisor PyTorch has the plain quotient
 
 
 @quiet
@@ -521,7 +519,7 @@ def large_clamp(x: Any, low: Any, high: Any, out: Any) -> Any:
     return mapped(library.clamp, x.dtype, out, x, -math.inf if low is None else float(low), math.inf if high is None else float(high))
 
 
-def _large_where(condition: Any, x: Any, y: Any) -> Any:
+def _large_where(condition: Any, x: Any, y: Any, into: Any) -> Any:
     """`where` of a large row-major condition, compiled; None where it cannot be."""
     arrays = [z for z in (x, y) if z.__class__ is np.ndarray]
     if not arrays or condition.dtype.kind != "b" or not condition.flags.c_contiguous or not usable():
@@ -535,13 +533,13 @@ def _large_where(condition: Any, x: Any, y: Any) -> Any:
         kernel, numbers = (library.where_else_number, [y]) if arrays[0] is x else (library.where_number, [x])
     if any(n.__class__ not in (float, int) for n in numbers):
         return None
-    return mapped(kernel, dtype, np.empty(condition.shape, dtype), condition, *arrays, *[float(n) for n in numbers])
+    return mapped(kernel, dtype, place(into, condition.shape, dtype), condition, *arrays, *[float(n) for n in numbers])
 
 
-def where(condition: Any, x: Any, y: Any) -> Any:
+def where(condition: Any, x: Any, y: Any, into: Any = None) -> Any:
     """`x` where the condition holds, else `y`, in their common dtype."""
     if condition.__class__ is np.ndarray and condition.size > LARGE:
-        result = _large_where(condition, x, y)
+        result = _large_where(condition, x, y, into)
         if result is not None:
             return result
     if x.__class__ is np.ndarray:
@@ -688,12 +686,12 @@ def logical_not(x: Any, out: Any = None) -> Any:
     return _logical_not(x, out)
 
 
-def outer(x: Any, y: Any) -> Any:
+def outer(x: Any, y: Any, into: Any = None) -> Any:
     """Every product of an element of one vector with one of another."""
     column = x[:, None]
     size = x.size * y.size
     if size > LARGE and x.__class__ is np.ndarray and x.dtype is y.dtype and library.multiply[0].takes(x.dtype) and usable():
-        result = mapped(library.multiply[0], x.dtype, np.empty((len(x), len(y)), x.dtype), column, y)
+        result = mapped(library.multiply[0], x.dtype, place(into, (len(x), len(y)), x.dtype), column, y)
         if result is not None:
             return result
     return multiply(column, y)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import place
 from .activation import relu
 from .blas import by_numpy, products
 from .memory import row_major
@@ -20,11 +21,11 @@ def _low(x: Any) -> bool:
     return x.dtype.itemsize == 2 and x.dtype.kind in "fV"
 
 
-def matmul(a: Any, b: Any) -> Any:
+def matmul(a: Any, b: Any, into: Any = None) -> Any:
     """`a @ b`, broadcast over leading dimensions; half precision multiplies in float32."""
     own = products(a.dtype) if a.__class__ is ndarray else None
     if own is not None:
-        out = _own_matmul(own, a, b)
+        out = _own_matmul(own, a, b, into)
         if out is not None:
             return out
     elif _low(a):
@@ -60,21 +61,22 @@ def _in_parts(a: Any, b: Any, bias: Any) -> Any:
     return result
 
 
-def _own_matmul(own: Any, a: Any, b: Any) -> Any:
+def _own_matmul(own: Any, a: Any, b: Any, into: Any) -> Any:
     """The product by our own functions, or None where they do not take it."""
     m, n = a.shape, b.shape
     dims = len(n)
     if dims < 2 or len(m) < 2:
         return None
     if dims == 2:
-        out = _empty(m[:-1] + n[1:], a.dtype)
+        out = _empty(m[:-1] + n[1:], a.dtype) if into is None else place(into, m[:-1] + n[1:], a.dtype)
         function = own.input_gradient
         if function(out, a, b) is out:
             return out
     else:
         function = own.matmul
         batch = m[:-2] if m[:-2] == n[:-2] else np.broadcast_shapes(m[:-2], n[:-2])
-        out = _empty((*batch, m[-2], n[-1]), a.dtype)
+        shape = (*batch, m[-2], n[-1])
+        out = _empty(shape, a.dtype) if into is None else place(into, shape, a.dtype)
         if function(out, a, b) is out:
             return out
     if b.__class__ is not ndarray or b.dtype is not a.dtype:
@@ -101,14 +103,17 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return by_numpy(np.dot, a, b, out)
 
 
-def added(summand: Any, a: Any, b: Any) -> Any:
-    """`summand + a @ b` of matrices, in one pass; None where there is none of ours for them."""
+def added(summand: Any, a: Any, b: Any, into: Any = None) -> Any:
+    """`summand + a @ b` of matrices, in one pass; None where there is none of ours for them. `into` may be the summand."""
     own = products(a.dtype) if a.__class__ is ndarray else None
     if own is None or summand.dtype is not a.dtype or not a.flags.forc or not b.flags.forc:
         return None
-    out = _empty((a.shape[0], b.shape[1]), a.dtype)
+    if a.shape[1] != b.shape[0]:
+        return None
+    out = place(into, (a.shape[0], b.shape[1]), a.dtype)
     try:
-        out[...] = summand
+        if out is not summand:
+            out[...] = summand
     except ValueError:
         return None
     return out if own.matmul_add(out, a, b) is out else None

@@ -182,6 +182,11 @@ def shares_dense(a: Any, b: Any) -> bool:
     return all(x.flags.forc or x.transpose(np.argsort([-s for s in x.strides], kind="stable")).flags.c_contiguous for x in (a, b))
 
 
+def shares(a: Any, b: Any) -> bool:
+    """Whether one array may reach into the memory of another, which is not the same object. Two that own theirs do not."""
+    return (a.base is not None or b.base is not None) and np.may_share_memory(a, b)
+
+
 def same_elements(a: Any, b: Any) -> bool:
     """Whether two arrays are the same view of the same memory."""
     return a.shape == b.shape and a.strides == b.strides and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]

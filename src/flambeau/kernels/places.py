@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import place
 from .compiler import usable
 from .library import places as library
 
@@ -30,14 +31,14 @@ def _split(shape: tuple[int, ...], dim: int) -> tuple[float, float, float]:
     return float(math.prod(shape[:dim])), float(shape[dim]), float(math.prod(shape[dim + 1 :]))
 
 
-def take(x: Any, dim: int, index: Any, wrap: bool) -> Any:
+def take(x: Any, dim: int, index: Any, wrap: bool, into: Any = None) -> Any:
     """The parts of x at indices (any shape) along a dimension, or None. Raises IndexError for one out of range."""
     shape = x.shape[:dim] + index.shape + x.shape[dim + 1 :]
     if math.prod(shape) < MANY or x.dtype.itemsize not in _SIZES or index.dtype is not _I64 or not (_plain(x) and usable()):
         return None
     if not index.flags.c_contiguous:
         index = index.copy("C")
-    out = np.empty(shape, x.dtype)
+    out = place(into, shape, x.dtype)
     if library.take(x.dtype.itemsize, wrap)(out, x, index, *_split(x.shape, dim), float(index.size)) is not out:
         raise IndexError
     return out
@@ -66,13 +67,13 @@ def reverse(x: Any) -> Any:
     return library.reverse(x.dtype.itemsize)(np.empty(x.shape, x.dtype), x, float(x.size // n), float(n))
 
 
-def triangle(x: Any, diagonal: int, lower: bool) -> Any:
+def triangle(x: Any, diagonal: int, lower: bool, into: Any = None) -> Any:
     """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions, or None."""
     if x.size < MANY or x.dtype.itemsize not in _SIZES or x.__class__ is not np.ndarray or not (_plain(x) and usable()):
         return None
     rows, columns = x.shape[-2:]
     sizes = x.size // (rows * columns), rows, columns, max(-rows, min(diagonal, columns))
-    return library.triangle(x.dtype.itemsize, lower)(np.empty(x.shape, x.dtype), x, *map(float, sizes))
+    return library.triangle(x.dtype.itemsize, lower)(place(into, x.shape, x.dtype), x, *map(float, sizes))
 
 
 def put_rows(target: Any, dim: int, index: Any, rows: Any) -> bool:
@@ -116,11 +117,11 @@ def _contiguous(array: Any) -> Any:
     return array if _plain(array) else array.copy("C")
 
 
-def gather(x: Any, dim: int, index: Any) -> Any:
+def gather(x: Any, dim: int, index: Any, into: Any = None) -> Any:
     """x at the index along a dimension, or None. Raises IndexError for an index out of range."""
     if x.dtype.itemsize not in _SIZES or not _fits(x, index, dim):
         return None
-    out = np.empty(index.shape, x.dtype)
+    out = place(into, index.shape, x.dtype)
     kernel = library.gather(x.dtype.itemsize)
     outer, n, inner = _split(x.shape, dim)
     if kernel(out, _contiguous(index), x, outer, n, inner, float(index.shape[dim])) is not out:

@@ -8,21 +8,27 @@ from typing import Any, Sequence
 import numpy as np
 
 from ..core import layout
+from ..core.layout import place
 from .places import reverse
 from .places import triangle as compiled_triangle
 
 
-def concatenate(arrays: Sequence[Any], dim: int) -> Any:
+def concatenate(arrays: Sequence[Any], dim: int, into: Any = None) -> Any:
     """Arrays of one dtype one behind the other."""
+    if into is not None and into.flags.c_contiguous and into.dtype is arrays[0].dtype:
+        try:
+            return np.concatenate(arrays, dim, into)
+        except ValueError:  # it has another shape, or the arrays do not fit together
+            pass
     result = np.concatenate(arrays, dim)
     return result if result.flags.c_contiguous else np.ascontiguousarray(result)
 
 
-def stack(arrays: Sequence[Any], dim: int) -> Any:
+def stack(arrays: Sequence[Any], dim: int, into: Any = None) -> Any:
     """Arrays of one shape and dtype side by side along a new dimension."""
     first = arrays[0]
     shape = first.shape
-    result = np.empty((*shape[:dim], len(arrays), *shape[dim:]), first.dtype)
+    result = place(into, (*shape[:dim], len(arrays), *shape[dim:]), first.dtype)
     lead = (slice(None),) * dim
     for i, a in enumerate(arrays):
         result[lead + (i,)] = a
@@ -108,9 +114,9 @@ def roll(x: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
     return x
 
 
-def triangle(x: Any, diagonal: int, lower: bool) -> Any:
+def triangle(x: Any, diagonal: int, lower: bool, into: Any = None) -> Any:
     """A copy with zeros above (`lower`) or below a diagonal of the last two dimensions."""
-    result = compiled_triangle(x, diagonal, lower)
+    result = compiled_triangle(x, diagonal, lower, into)
     if result is not None:
         return result
     rows, columns = x.shape[-2:]

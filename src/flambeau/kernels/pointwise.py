@@ -293,6 +293,15 @@ def into(kernel: Kernel, out: Any, x: Any, *operands: Any) -> Any:
     return mapped(kernel, dtype, out, x, *operands)
 
 
+def written(kernel: Kernel, out: Any, x: Any, *numbers: float) -> Any:
+    """`applied`, into `out` unless that is None: of the shape and dtype of `x`, and `x` itself or apart from it."""
+    if out is None:
+        return applied(kernel, x, *numbers)
+    if into(kernel, out, x, *numbers) is None:
+        out[...] = applied(kernel, x, *numbers)
+    return out
+
+
 def fused(kernel: Kernel, out: Any, operands: tuple[Any, ...], number: Any = None) -> Any:
     """A map that fuses products with sums, which NumPy cannot: compiled for every size, so that the bits do not depend on it.
 
@@ -330,15 +339,22 @@ def _fused_anyhow(kernel: Kernel, dtype: Any, out: Any, operands: tuple[Any, ...
     if any(y.__class__ is not ndarray or y.dtype is not dtype for y in arrays):
         return None
     numbers = () if number is None else (number,)
+    if out is not None:
+        if out.dtype is not dtype:
+            return None
+        result = mapped(kernel, dtype, out, *arrays, *numbers) if _apart(out, arrays) else None
+        if result is None:  # on a detour: the bits may not depend on where the result goes
+            result = fused(kernel, None, tuple(arrays), number)
+            if result is not None:
+                out[...] = result
+                result = out
+        return result
     if all(y.shape == x.shape for y in arrays):
-        return into(kernel, out, *arrays, *numbers)
-    if out is None:
-        if not all(y.flags.c_contiguous for y in arrays):
-            return None
-        try:
-            out = empty(np.broadcast_shapes(*[y.shape for y in arrays]), dtype)
-        except ValueError:
-            return None
-    elif out.dtype is not dtype or not _apart(out, arrays):
+        return into(kernel, None, *arrays, *numbers)
+    if not all(y.flags.c_contiguous for y in arrays):
+        return None
+    try:
+        out = empty(np.broadcast_shapes(*[y.shape for y in arrays]), dtype)
+    except ValueError:
         return None
     return mapped(kernel, dtype, out, *arrays, *numbers)

@@ -57,7 +57,7 @@ def flat_places(shape: Any, index: Any, dim: int) -> Any:
     return index * factor + base if factor != 1 else index + base
 
 
-def gather(x: Any, dim: int, index: Any) -> Any:
+def gather(x: Any, dim: int, index: Any, into: Any = None) -> Any:
     """`x` at `index` along a dimension; both have as many dimensions."""
     if not x.ndim:
         _check(index, 1, 0)
@@ -67,7 +67,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         _check(index, x.shape[dim], dim)
         return x[index].reshape(())
     try:
-        found = compiled.gather(x, dim, index)
+        found = compiled.gather(x, dim, index, into)
     except IndexError:
         _check(index, x.shape[dim], dim)
         raise
@@ -195,7 +195,7 @@ def along(index: Any, source: Any, dim: int) -> Any:
     return np.broadcast_to(index.reshape(shape), source.shape)
 
 
-def index_select(x: Any, dim: int, index: Any) -> Any:
+def index_select(x: Any, dim: int, index: Any, into: Any = None) -> Any:
     """The parts of `x` at a vector of indices along a dimension."""
     if not x.ndim:
         if index.size != 1:
@@ -205,7 +205,7 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
         return x.copy() if index.size == 1 else np.full(index.size, x, x.dtype)
     n = x.shape[dim]
     try:
-        found = compiled.take(x, dim, index.reshape(-1), False)
+        found = compiled.take(x, dim, index.reshape(-1), False, into)
         if found is not None:
             return found
     except IndexError:

@@ -6,6 +6,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ..core.layout import place
 from .compiler import usable
 from .elementwise import cast
 from .library import scan as library
@@ -224,14 +225,14 @@ def histogram(x: Any, bins: int, low: float, high: float) -> Any:
 # --- running -------------------------------------------------------------------------------------------------------
 
 
-def cumsum(x: Any, axis: int, dtype: Any) -> Any:
+def cumsum(x: Any, axis: int, dtype: Any, into: Any = None) -> Any:
     """Running sums along the axis."""
-    return _running(np.add, x, axis, dtype)
+    return _running(np.add, x, axis, dtype, into)
 
 
-def cumprod(x: Any, axis: int, dtype: Any) -> Any:
+def cumprod(x: Any, axis: int, dtype: Any, into: Any = None) -> Any:
     """Running products along the axis."""
-    return _running(np.multiply, x, axis, dtype)
+    return _running(np.multiply, x, axis, dtype, into)
 
 
 def _sizes(x: Any, axis: int) -> tuple[float, float, float]:
@@ -243,24 +244,24 @@ def _sizes(x: Any, axis: int) -> tuple[float, float, float]:
     return float(x.size // (n * inner)), float(n), float(inner)
 
 
-def _compiled_running(x: Any, axis: int, dtype: Any, product: bool, backwards: bool) -> Any:
+def _compiled_running(x: Any, axis: int, dtype: Any, product: bool, backwards: bool, into: Any = None) -> Any:
     """Running sums or products of floating-point numbers, with the bits that NumPy has; None where they are not compiled."""
     if not x.size or x.__class__ is not np.ndarray or not usable():
         return None
     if dtype is _F32 or dtype is _F64:
         if x.dtype is not dtype or not x.flags.carray:
             x = np.require(x, dtype, ("C", "A"))
-        return library.running("f32" if dtype is _F32 else "f64", product, backwards)(np.empty(x.shape, dtype), x, *_sizes(x, axis))
+        return library.running("f32" if dtype is _F32 else "f64", product, backwards)(place(into, x.shape, dtype), x, *_sizes(x, axis))
     if dtype.itemsize != 2 or dtype.kind not in "fV":
         return None
     x = np.require(cast(x, _F32), None, ("C", "A"))
     return cast(library.running("f32", product, backwards, "float")(np.empty(x.shape, _F32), x, *_sizes(x, axis)), dtype)
 
 
-def _running(ufunc: Any, x: Any, axis: int, dtype: Any) -> Any:
+def _running(ufunc: Any, x: Any, axis: int, dtype: Any, into: Any = None) -> Any:
     """Running sums or products, row-major: of float32 in float64, of float16 and bfloat16 in float32, each rounded once."""
     if dtype.kind in "fV":
-        result = _compiled_running(x, axis, dtype, ufunc is np.multiply, False)
+        result = _compiled_running(x, axis, dtype, ufunc is np.multiply, False, into)
         if result is not None:
             return result
     return _accumulated(ufunc, contiguous(x), axis, dtype)

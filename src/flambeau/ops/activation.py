@@ -106,11 +106,11 @@ formula_function("silu_backward", k.silu_backward, _silu_backward_tensors)
 
 
 @operator(out=False)
-def silu(input: Array) -> Array:
+def silu(input: Array, out: Any = None) -> Array:
     """x * sigmoid(x), also called swish."""
     if input.dtype.kind in "iub":
         raise unimplemented("silu_cpu", input)
-    return k.silu(input)
+    return k.silu(input, out)
 
 
 silu.derivative(input=lambda F, grad, input: F.silu_backward(grad, input))
@@ -152,21 +152,23 @@ def _prepared(input: Any, dtype: Any, kernel: str) -> Any:
 
 
 @operator("torch.softmax", "Tensor.softmax", "special.softmax")
-def softmax(input: Array, dim: int, dtype: Any = None) -> Array:
+def softmax(input: Array, dim: int, dtype: Any = None, into: Any = None) -> Array:
     """exp(input) / sum(exp(input)) along `dim`. `dtype`: the input is cast first."""
     axis = normalize_dim(dim, input.ndim) if input.ndim else None
     if dtype is not None or input.dtype.kind in "iub":
         input = _prepared(input, dtype, "softmax_lastdim_kernel_impl" if axis == input.ndim - 1 or axis is None else "softmax_kernel_impl")
-    return k.softmax(input, axis)
+    return k.softmax(input, axis, into)
 
 
 softmax.derivative(input=lambda F, grad, result, dim: F.softmax_backward(grad, result, dim))
 
 
 @operator("torch.log_softmax", "Tensor.log_softmax", "special.log_softmax")
-def log_softmax(input: Array, dim: int, dtype: Any = None) -> Array:
+def log_softmax(input: Array, dim: int, dtype: Any = None, into: Any = None) -> Array:
     """log(softmax(input)) along `dim`, computed without overflow. `dtype`: the input is cast first."""
-    return k.log_softmax(_prepared(input, dtype, "log_softmax_lastdim_kernel_impl"), normalize_dim(dim, input.ndim) if input.ndim else None)
+    return k.log_softmax(
+        _prepared(input, dtype, "log_softmax_lastdim_kernel_impl"), normalize_dim(dim, input.ndim) if input.ndim else None, into
+    )
 
 
 log_softmax.derivative(input=lambda F, grad, result, dim: F.log_softmax_backward(grad, result, dim))
@@ -237,9 +239,9 @@ def softplus(input: Any, beta: float = 1, threshold: float = 20, *, out: Any = N
 
 
 @operator(node="EluBackward0", out=False)
-def elu_op(input: Array, alpha: Any, scale: Any, input_scale: Any) -> Array:
+def elu_op(input: Array, alpha: Any, scale: Any, input_scale: Any, out: Any = None) -> Array:
     """scale * (input if input > 0 else alpha * (exp(input * input_scale) - 1))."""
-    return k.elu(input, alpha, scale, input_scale)
+    return k.elu(input, alpha, scale, input_scale, out)
 
 
 def _elu_backward_tensors(grad: Any, x: Any, alpha: Any, scale: Any, input_scale: Any) -> Any:
@@ -252,9 +254,9 @@ elu_op.derivative(input=lambda F, grad, input, alpha, scale, input_scale: F.elu_
 
 
 @operator(node="CeluBackward0", out=False)
-def celu_op(input: Array, alpha: Any) -> Array:
+def celu_op(input: Array, alpha: Any, out: Any = None) -> Array:
     """input if positive, else alpha * (exp(input / alpha) - 1)."""
-    return k.elu(input, alpha, 1.0, 1.0 / alpha)
+    return k.elu(input, alpha, 1.0, 1.0 / alpha, out)
 
 
 celu_op.derivative(input=lambda F, grad, input, alpha: F.elu_backward(grad, input, alpha, 1.0, 1.0 / alpha))
@@ -303,9 +305,9 @@ def celu_(input: Any, alpha: float = 1.0) -> Any:
 
 
 @operator(node="LeakyReluBackward0", out=False)
-def leaky_relu_op(input: Array, negative_slope: Any) -> Array:
+def leaky_relu_op(input: Array, negative_slope: Any, out: Any = None) -> Array:
     """input where positive, else negative_slope * input."""
-    return k.leaky_relu(input, negative_slope)
+    return k.leaky_relu(input, negative_slope, out)
 
 
 formula_function(
@@ -341,7 +343,7 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 
 
 @operator(node="HardtanhBackward0", out=False)
-def hardtanh_op(input: Array, min_val: Any, max_val: Any) -> Array:
+def hardtanh_op(input: Array, min_val: Any, max_val: Any, out: Any = None) -> Array:
     """input cut off at both bounds."""
     kind = input.dtype.kind
     if kind == "b":
@@ -350,7 +352,7 @@ def hardtanh_op(input: Array, min_val: Any, max_val: Any) -> Array:
         raise NotImplementedError("clamp is not supported for complex types")
     if kind == "u" and (min_val < 0 or max_val < 0):
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
-    return k.clip(input, min_val, max_val)
+    return k.clip(input, min_val, max_val, out)
 
 
 formula_function("hardtanh_backward", k.hardtanh_backward, lambda grad, x, low, high: grad * ((x > low) & (x < high)))
@@ -377,9 +379,9 @@ def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 
 @operator(node="HardsigmoidBackward0", out=False)
-def hardsigmoid_op(input: Array) -> Array:
+def hardsigmoid_op(input: Array, out: Any = None) -> Array:
     """min(max(input + 3, 0), 6) / 6."""
-    return k.hardsigmoid(input)
+    return k.hardsigmoid(input, out)
 
 
 formula_function("hardsigmoid_backward", k.hardsigmoid_backward, lambda grad, x: grad * ((x > -3) & (x < 3)) / 6)
@@ -396,9 +398,9 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
 
 
 @operator(node="HardswishBackward0", out=False)
-def hardswish_op(input: Array) -> Array:
+def hardswish_op(input: Array, out: Any = None) -> Array:
     """input * hardsigmoid(input)."""
-    return k.hardswish(input)
+    return k.hardswish(input, out)
 
 
 def _hardswish_backward_tensors(grad: Any, x: Any) -> Any:
@@ -419,9 +421,9 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
 
 
 @operator(node="MishBackward0", out=False)
-def mish_op(input: Array) -> Array:
+def mish_op(input: Array, out: Any = None) -> Array:
     """input * tanh(softplus(input))."""
-    return k.mish(input)
+    return k.mish(input, out)
 
 
 def _mish_backward_tensors(grad: Any, x: Any) -> Any:

@@ -35,59 +35,59 @@ from .running import laid_out
 
 
 @operator(*everywhere("eq"), "Tensor.__eq__", promote="compare", differentiable=False)
-def eq(input: Array, other: Array | Number) -> Array:
+def eq(input: Array, other: Array | Number, out: Any = None) -> Array:
     """Where both are equal."""
-    return k.equal(input, other)
+    return k.equal(input, other, out)
 
 
 eq.native(lambda input, other: input.equals(other), "compare")
 
 
 @operator(*everywhere("ne", "not_equal"), "Tensor.__ne__", promote="compare", differentiable=False)
-def ne(input: Array, other: Array | Number) -> Array:
+def ne(input: Array, other: Array | Number, out: Any = None) -> Array:
     """Where they differ."""
-    return k.not_equal(input, other)
+    return k.not_equal(input, other, out)
 
 
 @operator(*everywhere("lt", "less"), "Tensor.__lt__", promote="compare", differentiable=False)
-def lt(input: Array, other: Array | Number) -> Array:
+def lt(input: Array, other: Array | Number, out: Any = None) -> Array:
     """Where `input < other`."""
     if input.dtype.kind == "c":
         refuse(input, "lt_cpu")
-    return k.less(input, other)
+    return k.less(input, other, out)
 
 
 lt.native(lambda input, other: input < other, "compare")
 
 
 @operator(*everywhere("le", "less_equal"), "Tensor.__le__", promote="compare", differentiable=False)
-def le(input: Array, other: Array | Number) -> Array:
+def le(input: Array, other: Array | Number, out: Any = None) -> Array:
     """Where `input <= other`."""
     if input.dtype.kind == "c":
         refuse(input, "le_cpu")
-    return k.less_equal(input, other)
+    return k.less_equal(input, other, out)
 
 
 le.native(lambda input, other: input <= other, "compare")
 
 
 @operator(*everywhere("gt", "greater"), "Tensor.__gt__", promote="compare", differentiable=False)
-def gt(input: Array, other: Array | Number) -> Array:
+def gt(input: Array, other: Array | Number, out: Any = None) -> Array:
     """Where `input > other`."""
     if input.dtype.kind == "c":
         refuse(input, "gt_cpu")
-    return k.greater(input, other)
+    return k.greater(input, other, out)
 
 
 gt.native(lambda input, other: input > other, "compare")
 
 
 @operator(*everywhere("ge", "greater_equal"), "Tensor.__ge__", promote="compare", differentiable=False)
-def ge(input: Array, other: Array | Number) -> Array:
+def ge(input: Array, other: Array | Number, out: Any = None) -> Array:
     """Where `input >= other`."""
     if input.dtype.kind == "c":
         refuse(input, "ge_cpu")
-    return k.greater_equal(input, other)
+    return k.greater_equal(input, other, out)
 
 
 ge.native(lambda input, other: input >= other, "compare")
@@ -166,27 +166,27 @@ def equal(input: Any, other: Any) -> bool:
 
 
 @operator(*everywhere("logical_and"), promote="compare", differentiable=False)
-def logical_and(input: Array, other: Array) -> Array:
+def logical_and(input: Array, other: Array, out: Any = None) -> Array:
     """Where both are non-zero."""
-    return k.logical_and(input, other)
+    return k.logical_and(input, other, out)
 
 
 @operator(*everywhere("logical_or"), promote="compare", differentiable=False)
-def logical_or(input: Array, other: Array) -> Array:
+def logical_or(input: Array, other: Array, out: Any = None) -> Array:
     """Where either is non-zero."""
-    return k.logical_or(input, other)
+    return k.logical_or(input, other, out)
 
 
 @operator(*everywhere("logical_xor"), promote="compare", differentiable=False)
-def logical_xor(input: Array, other: Array) -> Array:
+def logical_xor(input: Array, other: Array, out: Any = None) -> Array:
     """Where just one is non-zero."""
-    return k.logical_xor(input, other)
+    return k.logical_xor(input, other, out)
 
 
-@operator(*everywhere("logical_not"), differentiable=False)
-def logical_not(input: Array) -> Array:
+@operator(*everywhere("logical_not"), promote="compare", differentiable=False)
+def logical_not(input: Array, out: Any = None) -> Array:
     """Where the elements are zero."""
-    return k.logical_not(input)
+    return k.logical_not(input, out)
 
 
 def _integers(x: Any, y: Any, name: str, kinds: str = "biu") -> None:
@@ -279,9 +279,9 @@ reversed_operands("__rrshift__", bitwise_right_shift.function)
 
 
 @operator()
-def where(condition: Array, input: Array | Number, other: Array | Number) -> Array:
+def where(condition: Array, input: Array | Number, other: Array | Number, into: Any = None) -> Array:
     """`input` where the condition holds, else `other`."""
-    result = k.where(condition, input, other)
+    result = k.where(condition, input, other, into)
     if condition.flags.c_contiguous:
         return result
     return laid_out(result, condition, *[x for x in (input, other) if x.__class__ not in NUMBERS])

@@ -20,8 +20,9 @@ from ..core.size import Size
 from ..kernels import memory
 from ..kernels.elementwise import power, trunc
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
-from .definition import attach, composite, explained_here, formula_function, handle_overrides
+from .definition import attach, composite, explained_here, formula_function, handle_overrides, write_out
 from .modes import modes
+from .outputs import room
 
 ndarray = np.ndarray
 
@@ -439,7 +440,7 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 # --- from a shape ------------------------------------------------------------------------------------------------
 
 
-def _maker(name: str, make: Any, doc: str) -> Any:
+def _maker(name: str, make: Any, value: Any, doc: str) -> Any:
     def create(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                requires_grad: bool = False, memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
         if named:
@@ -458,7 +459,7 @@ def _maker(name: str, make: Any, doc: str) -> Any:
             if layout is not None and layout is not strided:
                 check_layout(layout)
             if out is not None:
-                return _into_out(make(shape, out._array.dtype if dtype is None else numpy_dtype(dtype)), out, name)
+                return _filled(out, shape, out._array.dtype if dtype is None else numpy_dtype(dtype), value, name)
             numpy_type = DEFAULT.dtype.numpy if dtype is None else dtype.numpy if dtype.__class__ is dt.dtype else numpy_dtype(dtype)
             if device is None and DEFAULT_DEVICE.device is CPU:
                 array = make(shape, numpy_type)
@@ -488,15 +489,17 @@ def _in_format(array: Any, memory_format: Any) -> Any:
     return result
 
 
-def _into_out(array: Any, out: Tensor, name: str) -> Tensor:
-    from .definition import write_out
-
+def _filled(out: Tensor, shape: Any, numpy_type: Any, value: Any, name: str) -> Tensor:
+    """`out` in that shape with one value everywhere; with whatever was there where it is None."""
+    array = room(out, shape, numpy_type)
+    if value is not None:
+        memory.copy_into(array, value)
     return write_out(wrap(array), out, name)
 
 
-zeros = _maker("zeros", memory.zeros, "A tensor of zeros. `size`: ints or one sequence; dtype: the default unless given.")
-ones = _maker("ones", memory.ones, "A tensor of ones. `size`: ints or one sequence; dtype: the default unless given.")
-empty = _maker("empty", memory.empty, "A tensor whose elements are whatever the memory held.")
+zeros = _maker("zeros", memory.zeros, 0, "A tensor of zeros. `size`: ints or one sequence; dtype: the default unless given.")
+ones = _maker("ones", memory.ones, 1, "A tensor of ones. `size`: ints or one sequence; dtype: the default unless given.")
+empty = _maker("empty", memory.empty, None, "A tensor whose elements are whatever the memory held.")
 
 
 @composite("torch.full", hot=True)
@@ -535,8 +538,10 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
             fill_value = int(fill_value)
         if layout is not None and layout is not strided:
             check_layout(layout)
+        if out is not None and device is None and DEFAULT_DEVICE.device is CPU:
+            return _filled(out, shape, numpy_type, fill_value, "full")
         array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
-        return finish(array, requires_grad) if out is None else _into_out(array, out, "full")
+        return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "full")
     except Exception as error:
         raise explained_here(error, "torch.full")
 
@@ -641,7 +646,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, out: Any = None
             return (start + step * memory.arange(shape[0], dtype=np.float64)).astype(numpy_type)
 
         array = allocate((max(0, math.ceil((end - start) / step)),), target, device, make)
-        return finish(array, requires_grad) if out is None else _into_out(array, out, "arange")
+        return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "arange")
     except Exception as error:
         raise explained_here(error, "torch.arange")
 
@@ -675,7 +680,7 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     start, end, steps = _number(start), _number(end), _steps(steps, "linspace")
     target = DEFAULT.complex.numpy if dtype is None and complex_ends else numpy_dtype(dtype)
     array = allocate((steps,), target, device, lambda s, d: _linspace(start, end, steps, d))
-    return finish(array, requires_grad) if out is None else _into_out(array, out, "linspace")
+    return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "linspace")
 
 
 def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
@@ -743,7 +748,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
         start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if target.kind == "c" else np.float64)
     array = allocate_like_data(power(base, _linspace(start, end, steps, wide)).astype(target), device)
-    return finish(array, requires_grad) if out is None else _into_out(array, out, "logspace")
+    return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "logspace")
 
 
 @composite("torch.eye")
@@ -755,7 +760,7 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
     array = allocate((n, m), numpy_dtype(dtype), device, lambda s, d: memory.eye(*s, dtype=d))
-    return finish(array, requires_grad) if out is None else _into_out(array, out, "eye")
+    return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "eye")
 
 
 def _triangle(name: str, keep: Any) -> None:

@@ -139,10 +139,12 @@ class Operator:
         defaults = dict(zip(names[code.co_argcount - len(forward.__defaults__ or ()) : code.co_argcount], forward.__defaults__ or ()))
         defaults |= forward.__kwdefaults__ or {}
         self.positional = code.co_argcount
-        if names and names[-1] == "out":  # an elementwise forward can write where it is told
+        last = names[-1] if names else ""
+        self.forward_takes_out = last == "out"  # an elementwise forward can write where it is told
+        self.forward_takes_into = last == "into"  # another writes there what fits there, and returns it
+        if self.forward_takes_out or self.forward_takes_into:
             names = names[:-1]
             self.positional = min(self.positional, len(names))
-        self.forward_takes_out = len(names) < code.co_argcount + code.co_kwonlyargcount
         self.params = list(names)
         self.defaults = {n: d for n, d in defaults.items() if n in names}
         self.kinds = {n: _KINDS.get(str(forward.__annotations__.get(n)), "value") for n in names}
@@ -166,6 +168,7 @@ class Operator:
         self._node_class: type[Node] | None = None
         self._record: Callable[..., Any] | None = None
         self._body: Callable[..., Any] | None = None
+        self.write: Callable[..., Any] | None = None  # of `ops/writing.py`, once it has been called with `out=`
         self.public: list[str] = []
         self.in_places: dict[str, FunctionType] = {}
         self.native_form: tuple[Callable[..., Any], str, float | None] | None = None

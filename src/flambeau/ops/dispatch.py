@@ -108,6 +108,10 @@ def under_autocast(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     """Everything an operator does off its straight path: overrides, modes, autocast, odd arguments, `out=`."""
+    if out is not None and not modes.active:
+        result = (op.write or writer(op))(*args, out)
+        if result is not None:
+            return out if result is out else write_out(wrap(result), out, op.name, own=True)
     if stacks.function_modes or overriding(args) or (out is not None and overriding((out,))):
         given, kwargs = op.as_called(args)
         if out is not None:
@@ -160,6 +164,14 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     if isinstance(out, Tensor) and any(v is out for v in args) and result.shape != out.shape and elementwise(op):
         raise RuntimeError(f"output with shape {list(out.shape)} doesn't match the broadcast shape {list(result.shape)}")
     return write_out(result, out, op.name)
+
+
+def writer(op: Operator) -> Callable[..., Any]:
+    """`op.write`, made at the first call with `out=`."""
+    from .writing import write_function
+
+    op.write = write_function(op)
+    return op.write
 
 
 def elementwise(op: Operator) -> bool:

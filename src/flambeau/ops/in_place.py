@@ -76,18 +76,11 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
     final = _promote(op, values, positions, rounds)
     keep_input = recording and any(n == op.params[0] for n in op._saved_names())
-    if keep_input and values[0] is target:
+    own = values[0] is target
+    if keep_input and own:
         values[0] = clone_like(target, target)
     positional, keywords = values[: op.positional], dict(zip(op.params[op.positional :], values[op.positional :]))
-    direct = (
-        op.forward_takes_out
-        and straight
-        and final is None
-        and not keep_input
-        and values[0] is target
-        and target.__class__ is ndarray
-        and op.promote != "compare"
-    )
+    direct = op.forward_takes_out and straight and final is None and own and target.__class__ is ndarray and op.promote != "compare"
     try:
         if direct and 0 not in target.strides:
             result = op.forward(*positional, **keywords, out=target)

@@ -27,7 +27,7 @@ def joined_dtype(arrays: Any) -> Any:
 
 
 @operator("torch.cat", "torch.concat", "torch.concatenate")
-def cat(tensors: list[Array], dim: int = 0) -> Array:
+def cat(tensors: list[Array], dim: int = 0, into: Any = None) -> Array:
     """Tensors one behind the other along a dimension. Empty 1-dim tensors do not count.
 
     Raises RuntimeError unless they agree in all other dimensions.
@@ -42,7 +42,7 @@ def cat(tensors: list[Array], dim: int = 0) -> Array:
             break
     if not mixed:
         try:
-            result = placing.concatenate(tensors, dim)
+            result = placing.concatenate(tensors, dim, into)
             return result if tensors[0].flags.c_contiguous else _in_common_format(tensors, result)
         except (ValueError, TypeError, IndexError):
             pass
@@ -91,7 +91,7 @@ cat.derivative(tensors=lambda F, grad, tensors_shape, dim: _cat_gradient(F, grad
 
 
 @operator("torch.stack")
-def stack(tensors: list[Array], dim: int = 0) -> Array:
+def stack(tensors: list[Array], dim: int = 0, into: Any = None) -> Array:
     """Tensors of one shape side by side along a new dimension."""
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
@@ -115,7 +115,7 @@ def stack(tensors: list[Array], dim: int = 0) -> Array:
             strides = strides_of(joined)
             strides = (*strides[:dim], strides[dim] * shape[dim], *strides[dim:])
             return strided_view(joined, (*shape[:dim], len(tensors), *shape[dim:]), strides)
-    return placing.stack(tensors, dim)
+    return placing.stack(tensors, dim, into)
 
 
 stack.derivative(tensors=lambda F, grad, dim: F.unbind(grad, dim))

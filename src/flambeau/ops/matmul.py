@@ -152,7 +152,7 @@ def _transposed(F: Any, x: Any) -> Any:
 
 
 @operator("torch.mm", "Tensor.mm")
-def mm(input: Array, mat2: Array) -> Array:
+def mm(input: Array, mat2: Array, into: Any = None) -> Array:
     """The product of two matrices: (n, k) @ (k, m)."""
     if input.ndim != 2:
         raise RuntimeError("self must be a matrix")
@@ -163,14 +163,14 @@ def mm(input: Array, mat2: Array) -> Array:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({input.shape[0]}x{input.shape[1]} and {mat2.shape[0]}x{mat2.shape[1]})"
         )
-    return k.matmul(input, mat2)
+    return k.matmul(input, mat2, into)
 
 
 mm.derivative(input=lambda F, grad, mat2: F.mm(grad, _transposed(F, mat2)), mat2=lambda F, grad, input: F.mm(_transposed(F, input), grad))
 
 
 @operator("torch.bmm", "Tensor.bmm")
-def bmm(input: Array, mat2: Array) -> Array:
+def bmm(input: Array, mat2: Array, into: Any = None) -> Array:
     """The products of two batches of matrices: (b, n, k) @ (b, k, m)."""
     if input.ndim != 3 or mat2.ndim != 3:
         raise RuntimeError(f"{'batch1' if input.ndim != 3 else 'batch2'} must be a 3D tensor")
@@ -180,7 +180,7 @@ def bmm(input: Array, mat2: Array) -> Array:
             f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, {input.shape[2]}] but got: "
             f"[{mat2.shape[0]}, {mat2.shape[1]}]."
         )
-    return k.matmul(input, mat2)
+    return k.matmul(input, mat2, into)
 
 
 bmm.derivative(
@@ -234,13 +234,13 @@ vdot.derivative(input=lambda F, grad, other: F.conj(grad) * other, other=lambda 
 
 
 @operator("torch.outer", "torch.ger", "Tensor.outer", "Tensor.ger", promote="arithmetic", node="MulBackward0")
-def outer(input: Array, vec2: Array) -> Array:
+def outer(input: Array, vec2: Array, into: Any = None) -> Array:
     """Every product of an element of `input` (n) with one of `vec2` (m): (n, m)."""
     if input.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D argument self, but got {input.ndim}-D")
     if vec2.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
-    return outer_kernel(input, vec2)
+    return outer_kernel(input, vec2, into)
 
 
 def _outer_gradient(F: Any, grad: Any, other: Any, first: bool) -> Any:
@@ -270,7 +270,7 @@ def _matmul_node(input: Array, other: Array) -> str:
 
 
 @operator("torch.matmul", "Tensor.matmul", "Tensor.__matmul__", node=_matmul_node)
-def matmul(input: Array, other: Array) -> Array:
+def matmul(input: Array, other: Array, into: Any = None) -> Array:
     """The matrix product: of vectors, matrices, or batches of matrices that broadcast.
 
     Raises RuntimeError where the inner sizes differ, naming the shapes.
@@ -283,7 +283,7 @@ def matmul(input: Array, other: Array) -> Array:
     if input.shape[-1] != other.shape[-2 if b > 1 else 0]:
         _shapes_differ(input.shape, other.shape)
     try:
-        return k.matmul(input, other)
+        return k.matmul(input, other, into)
     except ValueError:
         broadcast_shapes(input.shape[:-2], other.shape[:-2])
         raise
@@ -352,7 +352,7 @@ def rmatmul(self: Any, other: Any) -> Any:
 
 
 @operator("torch.addmm", "Tensor.addmm", "Tensor.addmm_")
-def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1, into: Any = None) -> Array:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     if mat1.ndim != 2 or mat2.ndim != 2:
         name, wrong = ("mat1", mat1) if mat1.ndim != 2 else ("mat2", mat2)
@@ -361,7 +361,7 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any =
         check_dtypes(input, mat2, "self and mat2 must have the same dtype, but got {} and {}")
         check_dtypes(mat1, mat2, "mat1 and mat2 must have the same dtype, but got {} and {}")
     if beta == 1 == alpha and input.ndim < 3:
-        result = k.added(input, mat1, mat2)
+        result = k.added(input, mat1, mat2, into)
         if result is not None:
             return result
     return _combined(input, mm.forward, mat1, mat2, beta, alpha)

@@ -13,7 +13,7 @@ from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels.memory import copy_into
 from ..tensor import Tensor
-from .running import raise_overlap
+from .running import ndarray, raise_overlap
 
 
 def _rows(text: str) -> dict[str, str]:
@@ -116,15 +116,13 @@ C_NAMES = {
     "ComplexDouble": "c10::complex<double>", "ComplexHalf": "c10::complex<c10::Half>",
 }  # fmt: skip
 
-SEPARATE = frozenset(
-    "cat stack gather index_select kthvalue masked_select scatter scatter_add take cross linalg_cross kron softplus".split()
-)
+SEPARATE = frozenset("cat stack gather index_select kthvalue masked_select take cross linalg_cross kron softplus".split())
 """Functions that do not write into one of their own inputs, not even as a whole."""
 
-NOT_BESIDE = SEPARATE | frozenset(("bernoulli", "msort", "normal", "diff", "lu_solve"))
+NOT_BESIDE = SEPARATE | frozenset(("scatter", "bernoulli", "msort", "normal", "diff", "lu_solve"))
 """Functions made of operators that look whether `out` shares memory with an input."""
 
-_SEPARATE_SOURCE = frozenset(("index_copy", "index_add", "index_reduce", "scatter_reduce"))
+_SEPARATE_SOURCE = frozenset(("index_copy", "index_add", "index_reduce", "scatter", "scatter_add", "scatter_reduce"))
 """Operators that write into the first of their inputs as a whole, but into no other."""
 
 
@@ -177,10 +175,10 @@ def check_out(result: Any, out: Any, name: str) -> None:
         raise (TypeError if message.startswith("torch.cat()") else RuntimeError)(message.format(**given))
 
 
-def write_out(result: Any, out: Any, name: str = "") -> Any:
+def write_out(result: Any, out: Any, name: str = "", own: bool = False) -> Any:
     """Puts a result where `out=` says, resizing it if need be. `name`: the operator; by default the function that calls.
 
-    Raises RuntimeError where device, dtype or graph forbid.
+    own: whether nobody else has the result's array. Raises RuntimeError where device, dtype or graph forbid.
     """
     name = name or sys._getframe(1).f_code.co_name
     if isinstance(result, (tuple, list)):
@@ -197,13 +195,25 @@ def write_out(result: Any, out: Any, name: str = "") -> Any:
     if target.shape != source.shape:
         if target.size:
             _warn_of_resizing(name, target.shape, source.shape)
-        out._array = source.astype(target.dtype)
+        out._array = source.astype(target.dtype, copy=not own)
     else:
+        if source is target:  # a fill has written there itself: see `room`
+            bump_version(out)
+            return out
         if target.size > 1 and 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
             raise_overlap()
         copy_into(target, source)
     bump_version(out)
     return out
+
+
+def room(out: Any, shape: Any, dtype: Any) -> Any:
+    """The array that a fill writes to: that of `out` where `write_out` would let it, else a new one."""
+    if out.__class__ is Tensor and out._counter is not UNVERSIONED and not (grad_mode.enabled and out.requires_grad):
+        target = out._array
+        if target.__class__ is ndarray and target.shape == shape and target.dtype is dtype and 0 not in target.strides:
+            return target
+    return memory.empty(shape, dtype)
 
 
 def _warn_of_resizing(name: str, old: tuple[int, ...], new: tuple[int, ...]) -> None:

@@ -609,14 +609,18 @@ clamp_numbers.derivative(input=_clamp_numbers_input)
 
 
 @operator(node="ClampBackward0")
-def clamp_tensors(input: Array, min: Array | None, max: Array | None) -> Array:
+def clamp_tensors(input: Array, min: Array | None, max: Array | None, into: Any = None) -> Array:
     """The values held between two tensors, either of which may be None."""
     if input.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types")
     to = k.result_numpy(input, *(b for b in (min, max) if b is not None))
     if to.kind == "c":
         refuse(memory.empty((), to), "maximum_cpu" if max is None else "minimum_cpu" if min is None else "clamp_cpu")
-    result = k.clamp(*[x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)])
+    given, low, high = [x if x is None or x.dtype == to else k.cast(x, to) for x in (input, min, max)]
+    shape = input.shape
+    if into is not None and into.dtype is to and into.shape == shape and all(x is None or x.shape == shape for x in (min, max)):
+        return k.clamp(given, low, high, into)
+    result = k.clamp(given, low, high)
     return result if input.flags.c_contiguous else laid_out(result, *[x for x in (input, min, max) if x is not None])
 
 

@@ -19,6 +19,7 @@ from ..tensor import PLAIN, Tensor, guard_in_place, wrap
 from .creation import allocate, check_layout, finish, like_array, maker_error, numpy_dtype, shape_of
 from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, write_out
 from .modes import modes
+from .outputs import room
 
 # --- generators --------------------------------------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ def _maker(name: str, fill: Any, doc: str, floating: str) -> None:
             if numpy_type.kind in "iub":
                 raise k.not_implemented(floating, numpy_type)
             if device is None and DEFAULT_DEVICE.device is CPU:
-                array = memory.empty(shape, numpy_type)
+                array = memory.empty(shape, numpy_type) if out is None else room(out, shape, numpy_type)
             else:
                 array = allocate(shape, numpy_type, device, np.empty)
             if array.__class__ is np.ndarray:
@@ -169,7 +170,11 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Any = No
             if result is not NotImplemented:
                 return result
         low, high = int(low), int(high)
-        array = allocate(shape_of((size,), "randint"), numpy_dtype(dtype or dt.int64), device, np.empty)
+        shape, numpy_type = shape_of((size,), "randint"), numpy_dtype(dtype or (dt.int64 if out is None else out.dtype))
+        if out is None or device is not None or DEFAULT_DEVICE.device is not CPU:
+            array = allocate(shape, numpy_type, device, np.empty)
+        else:
+            array = room(out, shape, numpy_type)
         if low >= high:
             raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
         if array.__class__ is np.ndarray:

@@ -103,17 +103,17 @@ def _check_triangle(input: Array, name: str) -> None:
 
 
 @operator("torch.tril", "Tensor.tril", "Tensor.tril_")
-def tril(input: Array, diagonal: int = 0) -> Array:
+def tril(input: Array, diagonal: int = 0, into: Any = None) -> Array:
     """The lower triangle of matrices, up to a diagonal; zeros above."""
     _check_triangle(input, "tril")
-    return placing.triangle(input, diagonal, True)
+    return placing.triangle(input, diagonal, True, into)
 
 
 @operator("torch.triu", "Tensor.triu", "Tensor.triu_")
-def triu(input: Array, diagonal: int = 0) -> Array:
+def triu(input: Array, diagonal: int = 0, into: Any = None) -> Array:
     """The upper triangle of matrices, from a diagonal; zeros below."""
     _check_triangle(input, "triu")
-    return placing.triangle(input, diagonal, False)
+    return placing.triangle(input, diagonal, False, into)
 
 
 tril.derivative(input=lambda F, grad, diagonal: F.tril(grad, diagonal))

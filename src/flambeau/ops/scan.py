@@ -31,22 +31,22 @@ formula_function("reverse_cumsum", k.reverse_cumsum, lambda x, dim: tensors.cums
 
 
 @operator("torch.cumsum", "Tensor.cumsum", "Tensor.cumsum_")
-def cumsum(input: Array, dim: int, *, dtype: Any = None) -> Array:
+def cumsum(input: Array, dim: int, *, dtype: Any = None, into: Any = None) -> Array:
     """Running sums along `dim`; integers and bools sum in int64."""
     axis = normalize_dim(dim, input.ndim)
     target = _target(input, dtype, "cumsum_out_cpu")
-    return k.cumsum(input, axis, target) if input.ndim else input.astype(target)
+    return k.cumsum(input, axis, target, into) if input.ndim else input.astype(target)
 
 
 cumsum.derivative(input=lambda F, grad, dim: F.reverse_cumsum(grad, dim) if len(grad.shape) else grad)
 
 
 @operator("torch.cumprod", "Tensor.cumprod", "Tensor.cumprod_")
-def cumprod(input: Array, dim: int, *, dtype: Any = None) -> Array:
+def cumprod(input: Array, dim: int, *, dtype: Any = None, into: Any = None) -> Array:
     """Running products along `dim`; integers and bools multiply in int64."""
     axis = normalize_dim(dim, input.ndim)
     target = _target(input, dtype, "cumprod_out_cpu")
-    return k.cumprod(input, axis, target) if input.ndim else input.astype(target)
+    return k.cumprod(input, axis, target, into) if input.ndim else input.astype(target)
 
 
 def _cumprod_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any) -> Any:

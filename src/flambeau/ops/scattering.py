@@ -56,7 +56,7 @@ def start(input: Array, out: Any, ordered: bool = False) -> Array:
 
 
 @operator("torch.gather", "Tensor.gather")
-def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
+def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False, into: Any = None) -> Array:
     """`result[i][j] = input[index[i][j]][j]` for dim 0, and likewise for others: as large as `index`."""
     if index.size and not is_index(index):
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
@@ -69,7 +69,7 @@ def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -
                 f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self {list(input.shape)} "
                 f"apart from dimension {d}"
             )
-    return k.gather(input, d, index)
+    return k.gather(input, d, index, into)
 
 
 gather.derivative(input=lambda F, grad, input_shape, dim, index: F.scatter_add(F.zeros(input_shape, dtype_of(grad)), dim, index, grad))
@@ -321,14 +321,14 @@ def _product_without(F: Any, input: Any, src: Any, include_self: bool, add: Any,
 
 
 @operator("torch.index_select", "Tensor.index_select")
-def index_select(input: Array, dim: int, index: Array) -> Array:
+def index_select(input: Array, dim: int, index: Array, into: Any = None) -> Array:
     """The parts along a dimension that a vector of indices names, as a copy."""
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if not is_index(index):
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     d = normalize_dim(dim, input.ndim)
-    return k.index_select(input, d, index)
+    return k.index_select(input, d, index, into)
 
 
 index_select.derivative(input=lambda F, grad, input_shape, dim, index: F.index_add(F.zeros(input_shape, dtype_of(grad)), dim, index, grad))

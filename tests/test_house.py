@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -27,6 +28,7 @@ def floor(module):
     return FLOORS.get(parts[1], 5) if len(parts) > 1 else 5
 
 
+@cache
 def imports(path):
     """The modules of the package that a file imports while it is itself imported."""
     package = name_of(path).split(".") if path.stem == "__init__" else name_of(path).split(".")[:-1]

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from flambeau.cli import main
 from harness import run_python
 
 SHOW = """
@@ -117,9 +118,11 @@ def test_instances_of_classes_in_main_pickle(folder):
     assert same(folder, "script.py").stdout == "True\n"
 
 
-def test_version_and_usage():
+def test_version_and_usage(capsys):
     assert run_python("-m", "flambeau", "--version").stdout == "flambeau 0.1.0 (PyTorch 2.13.0+cpu)\n"
-    assert run_python("-m", "flambeau", "--help").stdout.startswith("usage: flambeau run SCRIPT")
-    for wrong in ([], ["run"], ["run", "-m"], ["walk"]):
-        done = run_python("-m", "flambeau", *wrong, check=False)
-        assert done.returncode == 2 and done.stderr.startswith("usage: ")
+    done = run_python("-m", "flambeau", "walk", check=False)
+    assert done.returncode == 2 and done.stderr.startswith("usage: ") and not done.stdout
+    for asked in ("--help", "-h", "help"):
+        assert main([asked]) == 0 and capsys.readouterr().out.startswith("usage: flambeau run SCRIPT")
+    for wrong in ([], ["run"], ["run", "-m"], ["profile", "-m"], ["cache"], ["walk"]):
+        assert main(wrong) == 2 and capsys.readouterr().err.startswith("usage: ")

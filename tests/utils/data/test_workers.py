@@ -562,7 +562,7 @@ def test_when_the_loader_is_killed_its_workers_go_and_leave_nothing(tmp_path, me
 def test_a_program_that_ends_in_the_middle_ends_at_once(tmp_path, then):
     with program(tmp_path, METHODS[0], then=then) as process:
         pids = [int(pid) for pid in process.stdout.readline().split()]
-        process.wait(10)
+        process.wait(20)
         assert wait_until_gone(pids, 5) == []
         errors = process.stderr.read()
         assert "Exception ignored" not in errors

@@ -16,6 +16,7 @@ from ..core.promotion import as_element, result_dtype, rounded, wrap_integer
 from . import memory
 from .compiler import Kernel, in_numpy, mapped, usable
 from .library import elementwise as library
+from .library import finding
 from .pointwise import FEW, LARGE, LOW, arithmetic, binary_function, function, fused, into, large, predicate
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
@@ -212,8 +213,8 @@ def zeros_like(x: Any, out: Any = None) -> Any:
         out.view(np.int16).fill(0)
         return out
     if out is None:
-        return np.zeros_like(x)
-    out.fill(0)
+        return np.zeros(x.shape, x.dtype) if x.__class__ is np.ndarray and x.flags.c_contiguous else np.zeros_like(x)
+    memory.fill(out, 0)
     return out
 
 
@@ -223,9 +224,9 @@ def fill(x: Any, value: Any) -> None:
     try:
         number = as_element(value, x.dtype)
         if x.dtype.kind == "V" and x.__class__ is np.ndarray:  # see `zeros_like`
-            x.view(np.int16).fill(np.asarray(number, x.dtype).view(np.int16)[()])
+            memory.fill(x.view(np.int16), np.asarray(number, x.dtype).view(np.int16)[()])
         else:
-            x.fill(number)
+            memory.fill(x, number)
     finally:
         restore(token)
 
@@ -251,6 +252,18 @@ def full(shape: Any, value: Any, dtype: Any) -> Any:
 def all_of(x: Any) -> Any:
     """Whether every element is true."""
     return x.all()
+
+
+FIRST = 256
+"""So many elements are compared before all of a large array."""
+
+
+def same(x: Any, y: Any) -> bool:
+    """Whether all elements of two arrays of one shape are equal. Most that differ do so early."""
+    if x.size > 32 * FIRST and x.__class__ is y.__class__ is np.ndarray and x.flags.c_contiguous and y.flags.c_contiguous:
+        if not equal(x.reshape(-1)[:FIRST], y.reshape(-1)[:FIRST]).all():
+            return False
+    return bool(all_of(equal(x, y)))
 
 
 @quiet
@@ -306,11 +319,35 @@ def _checked_divisor(x: Any, y: Any) -> bool:
     return True
 
 
+_I64 = np.dtype(np.int64)
+
+
+def _large_quotient(kind: str, x: Any, y: Any, out: Any) -> Any:
+    """A division of many int64 by as many, or by one number, compiled; None for others."""
+    if x.__class__ is not np.ndarray or x.size < memory.LARGE or x.dtype is not _I64 or not x.flags.carray or not usable():
+        return None
+    step = 1.0
+    if y.__class__ is not np.ndarray:
+        if y.__class__ is not int or not -(1 << 63) <= y < 1 << 63:
+            return None
+        y, step = np.array([y], _I64), 0.0
+    elif y.dtype is not _I64 or y.shape != x.shape or not y.flags.carray:
+        return None
+    if out is None:
+        out = np.empty(x.shape, _I64)
+    elif (
+        out.dtype is not _I64 or out.shape != x.shape or not out.flags.carray or np.may_share_memory(out, x) or np.may_share_memory(out, y)
+    ):
+        return None
+    return finding.quotients(kind)(out, x, y, float(x.size), step)
+
+
 @quiet
 def floor_divide(x: Any, y: Any, out: Any = None) -> Any:
     """Division rounded down. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     if _checked_divisor(x, y):
-        return np.floor_divide(x, y, out=out)
+        found = _large_quotient("floor", x, y, out)
+        return np.floor_divide(x, y, out=out) if found is None else found
     return _floor_quotient(x, y, out)
 
 
@@ -326,6 +363,9 @@ def _floor_divide(x: Any, y: Any, out: Any = None) -> Any:
 def trunc_divide(x: Any, y: Any, out: Any = None) -> Any:
     """Division rounded towards zero. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     if _checked_divisor(x, y):
+        found = _large_quotient("trunc", x, y, out)
+        if found is not None:
+            return found
         quotient = np.floor_divide(x, y)
         inexact = np.multiply(quotient, y) != x
         result = quotient + (inexact & (quotient < 0))
@@ -349,13 +389,15 @@ def _signed_remainder(x: Any, y: Any) -> Any:
 
 def remainder(x: Any, y: Any, out: Any = None) -> Any:
     """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    _checked_divisor(x, y)
+    if _checked_divisor(x, y) and (found := _large_quotient("remainder", x, y, out)) is not None:
+        return found
     return _remainder(x, y, out)
 
 
 def fmod(x: Any, y: Any, out: Any = None) -> Any:
     """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    _checked_divisor(x, y)
+    if _checked_divisor(x, y) and (found := _large_quotient("fmod", x, y, out)) is not None:
+        return found
     return _fmod(x, y, out)
 
 
@@ -510,7 +552,11 @@ def large_clamp(x: Any, low: Any, high: Any, out: Any) -> Any:
     numbers = [bound for bound in (low, high) if bound is not None]
     if len(numbers) == 2 and all(b.__class__ is np.ndarray for b in numbers):
         return into(library.clamp_between, out, x, low, high)
-    if not library.clamp.takes(x.dtype) or not usable() or any(n.__class__ not in (float, int) for n in numbers):
+    if not usable() or any(n.__class__ not in (float, int) for n in numbers):
+        return None
+    if not library.clamp.takes(x.dtype) and (
+        x.dtype is not _I64 or len(numbers) < 2 or any(n.__class__ is float or abs(n) >= 1 << 53 for n in numbers)
+    ):
         return None
     if out is None:
         out = np.empty_like(x)

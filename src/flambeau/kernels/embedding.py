@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 
 from . import places as compiled
+from .compiler import usable
+from .elementwise import cast
 from .quiet import quiet
+
+_F32 = np.dtype(np.float32)
 
 
 def take_rows(table: Any, indices: Any) -> Any:
@@ -66,17 +70,36 @@ def bag_counts(indices: Any, count: int) -> Any:
     return result
 
 
+def _sizes(offsets: Any, count: int) -> Any:
+    """How many indices are in each bag."""
+    sizes = np.empty(offsets.size, np.int64)
+    np.subtract(offsets[1:], offsets[:-1], sizes[:-1])
+    sizes[-1] = count - offsets[-1]
+    return sizes
+
+
 @quiet
 def bag(table: Any, indices: Any, offsets: Any, bags: int, mode: str, weights: Any, padding: int) -> tuple[Any, Any, Any, Any]:
     """Sums, means or maxima of rows of `table`, bag by bag: (bags, width).
 
     Also, for the backward: the bag of each index, how many count in each bag, and for maxima the index of each.
     """
-    which = _bag_of(offsets, indices.size)
-    if mode != "max" and weights is None and table.__class__ is np.ndarray and offsets.size == bags:
+    regular = offsets.size == bags and table.__class__ is np.ndarray
+    sizes = _sizes(offsets, indices.size) if regular and bags else None
+    which = _bag_of(offsets, indices.size) if sizes is None else np.repeat(np.arange(bags), sizes)
+    if weights is None and sizes is not None and table.dtype.itemsize == 2 and usable():  # in float32, rounded once
+        found = bag(cast(table, _F32), indices, offsets, bags, mode, None, padding)
+        return cast(found[0], table.dtype), *found[1:]
+    if mode == "max" and weights is None and sizes is not None:
+        largest = compiled.bags(table, indices, offsets, padding, True)
+        if largest is not None:
+            counted = sizes if padding < 0 else np.bincount(which[indices != padding], minlength=bags)
+            return largest[0], which, counted, largest[1]
+    if mode != "max" and weights is None and sizes is not None:
         sums = compiled.bags(table, indices, offsets, padding)
         if sums is not None:
-            sizes = np.bincount(which if padding < 0 else which[indices != padding], minlength=bags)
+            if padding >= 0:
+                sizes = np.bincount(which[indices != padding], minlength=bags)
             if mode == "mean":
                 sums /= np.maximum(sizes, 1).astype(sums.dtype)[:, None]
             return sums, which, sizes, np.full(sums.shape, -1, np.int64)

@@ -1,6 +1,6 @@
 """Losses between scores of classes and target classes, with margins. Rows are samples; one loss per row."""
 
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 
@@ -61,20 +61,31 @@ def _label_sets(x: Any, target: Any) -> tuple[Any, Any]:
 def multilabel_margin(x: Any, target: Any) -> tuple[Any, Any]:
     """sum over target labels y and other classes j of max(0, 1 - (x[y] - x[j])) / classes, and which classes are targets."""
     counted, named = _label_sets(x, target)
-    z = np.take_along_axis(x, np.where(counted, target, 0), 1)
-    hinge = np.maximum(1 - z[:, :, None] + x[:, None, :], 0) * (counted[:, :, None] & ~named[:, None, :])
-    return np.add.reduce(hinge, (1, 2)).astype(x.dtype) / x.dtype.type(max(x.shape[1], 1)), named.astype(x.dtype)
+    totals = np.zeros(len(x), x.dtype)
+    for rows, labels in _in_turn(counted, target):
+        some = x[rows]
+        hinge = np.maximum(x.dtype.type(1) - some[np.arange(len(some)), labels][:, None] + some, x.dtype.type(0))
+        hinge[named[rows]] = 0
+        totals[rows] += np.add.reduce(hinge, 1)
+    return totals / x.dtype.type(max(x.shape[1], 1)), named.astype(x.dtype)
+
+
+def _in_turn(counted: Any, target: Any) -> Iterator[tuple[Any, Any]]:
+    """The first labels of all rows, then the second ones, ...: the rows that have one, and which it is."""
+    for place in range(int(counted.sum(1).max(initial=0))):
+        rows = np.flatnonzero(counted[:, place])
+        yield rows, target[rows, place]
 
 
 @quiet
 def multilabel_margin_backward(grad: Any, x: Any, target: Any) -> Any:
     """The gradient of x for gradients (rows) of the losses."""
     counted, named = _label_sets(x, target)
-    safe = np.where(counted, target, 0)
-    z = np.take_along_axis(x, safe, 1)
-    active = ((1 - z[:, :, None] + x[:, None, :] > 0) & counted[:, :, None] & ~named[:, None, :]).astype(x.dtype)
-    result = np.add.reduce(active, 1)
-    rows = np.broadcast_to(np.arange(x.shape[0])[:, None], target.shape)
-    np.subtract.at(result, (rows, safe), np.add.reduce(active, 2))
+    result = np.zeros_like(x)
+    for rows, labels in _in_turn(counted, target):
+        some = x[rows]
+        active = (x.dtype.type(1) - some[np.arange(len(some)), labels][:, None] + some > 0) & ~named[rows]
+        result[rows] += active
+        result[rows, labels] -= np.add.reduce(active, 1, x.dtype)
     result *= (grad / x.dtype.type(max(x.shape[1], 1)))[:, None]
     return result

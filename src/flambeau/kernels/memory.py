@@ -9,7 +9,7 @@ import numpy as np
 from ..core.layout import empty_strided, ordered_strides
 from ..core.meta import MetaArray
 from .compiler import mapped, usable
-from .library import copying, transposing
+from .library import copying, finding, transposing
 from .reduction import sum as sum_over
 
 empty = np.empty
@@ -118,6 +118,16 @@ def copy_into(target: Any, source: Any) -> None:
 
 def fill(target: Any, value: Any) -> None:
     """Writes one value everywhere."""
+    if target.size >= LARGE and target.__class__ is np.ndarray and target.flags.carray:
+        size = target.itemsize
+        one = np.empty(1, target.dtype)
+        one.fill(value)
+        if not any(one.tobytes()):
+            target.reshape(-1).view(np.uint8).fill(0)  # which the C library does
+            return
+        if size in (1, 2, 4, 8) and usable():
+            finding.fill(size)(target, one, float(target.size))
+            return
     target.fill(value)
 
 

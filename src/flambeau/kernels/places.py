@@ -93,8 +93,11 @@ def put_rows(target: Any, dim: int, index: Any, rows: Any) -> bool:
     return True
 
 
-def bags(table: Any, index: Any, starts: Any, skip: int) -> Any:
-    """The sums of rows of `table` at indices, which must be in range, in bags from each start to the next; None for other arrays."""
+def bags(table: Any, index: Any, starts: Any, skip: int, largest: bool = False) -> Any:
+    """The sums of rows of `table` at indices, which must be in range, in bags from each start to the next; None for other arrays.
+
+    largest: instead of the sums the largest elements and the indices of their rows.
+    """
     dtype = table.dtype
     if dtype.kind != "f" or dtype not in ADDED or index.dtype is not _I64 or starts.dtype is not _I64 or not (index.size and starts.size):
         return None
@@ -102,6 +105,10 @@ def bags(table: Any, index: Any, starts: Any, skip: int) -> Any:
         return None
     out = np.empty((starts.size, table.shape[1]), dtype)
     sizes = starts.size, index.size, table.shape[1], skip
+    if largest:
+        places = np.empty(out.shape, np.int64)
+        kernel = library.largest_in_bags(ADDED[dtype])
+        return kernel(out, places, table, _contiguous(index), _contiguous(starts), *map(float, sizes)), places
     return library.bags(ADDED[dtype])(out, table, _contiguous(index), _contiguous(starts), *map(float, sizes))
 
 

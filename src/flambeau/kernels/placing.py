@@ -9,6 +9,8 @@ import numpy as np
 
 from ..core import layout
 from ..core.layout import place
+from .compiler import usable
+from .library import finding
 from .places import reverse
 from .places import triangle as compiled_triangle
 
@@ -89,10 +91,23 @@ def repeat(x: Any, repeats: Sequence[int]) -> Any:
     return result.reshape([r * n for r, n in zip(repeats, shape)])
 
 
+def repeat_each(x: Any, times: int) -> Any:
+    """Each element `times` times in a row, along the last dimension; None where that is not compiled."""
+    if x.__class__ is not np.ndarray or x.itemsize not in (1, 2, 4, 8) or not x.flags.carray or not usable():
+        return None
+    result = np.empty((*x.shape[:-1], x.shape[-1] * times), x.dtype)
+    return finding.repeat(x.itemsize)(result, x, float(x.size), float(times))
+
+
 def flip(x: Any, dims: Sequence[int]) -> Any:
     """A copy with the order along some dimensions reversed."""
     if len(dims) == 1 and dims[0] in (-1, x.ndim - 1) and x.ndim and (result := reverse(x)) is not None:
         return result
+    first = x.ndim - len(dims)
+    if len(dims) > 1 and sorted([d % x.ndim for d in dims]) == list(range(first, x.ndim)) and x.flags.c_contiguous:
+        result = reverse(x.reshape(*x.shape[:first], math.prod(x.shape[first:])))  # the last ones: as if they were one
+        if result is not None:
+            return result.reshape(x.shape)
     index = [slice(None)] * x.ndim
     for d in dims:
         index[d] = slice(None, None, -1)

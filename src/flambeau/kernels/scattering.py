@@ -6,8 +6,9 @@ import numpy as np
 
 from . import places as compiled
 from .compiler import mapped, usable
+from .elementwise import not_equal
 from .indexing import add_rows
-from .library import elementwise
+from .library import elementwise, finding
 from .pointwise import LARGE
 from .quiet import quiet
 
@@ -356,6 +357,15 @@ def argwhere(x: Any) -> Any:
     """The indices of nonzero elements, a row each."""
     if not x.ndim:
         return np.empty((1 if x else 0, 0), np.int64)
+    if x.__class__ is np.ndarray and x.dtype.kind != "c" and usable():
+        mask = x if x.dtype.kind == "b" else not_equal(x, 0)
+        mask = mask if mask.flags.c_contiguous else mask.copy("C")
+        count = int(np.count_nonzero(mask))
+        found = np.empty((count, x.ndim), np.int64)
+        if count:
+            last = mask.size - 1 - int(mask.reshape(-1)[::-1].argmax())
+            finding.nonzero()(found, mask, np.array([x.ndim, *x.shape], np.int64), float(count), float(last))
+        return found
     return np.ascontiguousarray(np.argwhere(x))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from ..core.layout import place
 from .compiler import usable
 from .elementwise import cast
+from .library import finding, selection
 from .library import scan as library
-from .library import selection
 from .library import sorting as library_sorting
 from .memory import contiguous, row_major
 from .places import gather, scatter
@@ -19,6 +19,7 @@ from .selection import top_order
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
+_I64 = np.dtype(np.int64)
 MANY = 256
 """Above so many elements sums at indices are compiled."""
 
@@ -214,6 +215,14 @@ def searchsorted(sequence: Any, values: Any, right: bool) -> Any:
 
 def bincount(x: Any, weights: Any, minlength: int) -> Any:
     """How often each non-negative integer occurs, or the sum of its weights."""
+    if x.dtype is _I64 and x.__class__ is np.ndarray and x.size > MANY and usable():
+        bins = max(int(x.max()) + 1, minlength)
+        numbers = contiguous(x)
+        if weights is None:
+            return finding.bincount(None)(np.zeros(bins, np.int64), numbers, float(x.size), float(bins))
+        if weights.dtype is _F32 or weights.dtype is _F64:
+            kind = "float" if weights.dtype is _F32 else "double"
+            return finding.bincount(kind)(np.zeros(bins, weights.dtype), numbers, contiguous(weights), float(x.size), float(bins))
     return np.bincount(x, weights, minlength)
 
 
@@ -432,13 +441,17 @@ def mode(x: Any, axis: int) -> tuple[Any, Any]:
     return np.moveaxis(values, -1, axis), np.moveaxis(indices, -1, axis)
 
 
-def unique_consecutive(x: Any, dim: int | None) -> tuple[Any, Any, Any]:
-    """Each run of equal elements (or slices along `dim`) as one; for each element its run; the lengths of the runs."""
+def unique_consecutive(x: Any, dim: int | None, inverse: bool, counts: bool) -> tuple[Any, Any, Any]:
+    """Each run of equal elements (or slices along `dim`) as one; for each element its run; the lengths of the runs, if
+    asked for."""
     flat = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
     starts = np.ones(len(flat), np.bool_)
     if len(flat) > 1:
-        starts[1:] = (flat[1:] != flat[:-1]).reshape(len(flat) - 1, -1).any(1)
+        apart = flat[1:] != flat[:-1]
+        starts[1:] = apart if flat.ndim == 1 else apart.reshape(len(flat) - 1, -1).any(1)
     values = np.ascontiguousarray(flat[starts] if dim is None else np.moveaxis(flat[starts], 0, dim))
+    if not inverse and not counts:
+        return values, _NOTHING, _NOTHING
     runs = np.asarray(np.cumsum(starts) - 1, np.int64)
     lengths = np.diff(np.append(np.flatnonzero(starts), len(flat))).astype(np.int64)
     return values, runs.reshape(x.shape) if dim is None else runs, lengths

@@ -159,7 +159,7 @@ def equal(input: Any, other: Any) -> bool:
     if not isinstance(other, Tensor):
         raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
     a, b = input._array, other._array
-    return a.shape == b.shape and bool(k.all_of(k.equal(a, b)))
+    return a.shape == b.shape and k.same(a, b)
 
 
 # --- logic and bits --------------------------------------------------------------------------------------------

@@ -830,11 +830,11 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
 
 
 def _fill_value(array: Any, fill_value: Any) -> None:
-    array.fill(_number(fill_value))
+    memory.fill(array, _number(fill_value))
 
 
-zeros_like = _like("zeros_like", lambda a: a.fill(0))
-ones_like = _like("ones_like", lambda a: a.fill(1))
+zeros_like = _like("zeros_like", lambda a: memory.fill(a, 0))
+ones_like = _like("ones_like", lambda a: memory.fill(a, 1))
 formula_function("ones_like", np.ones_like, ones_like)
 empty_like = _like("empty_like", None)
 formula_function("empty_like", np.empty_like, empty_like)

@@ -10,7 +10,7 @@ from ..core.layout import channels_last_format, contiguous_format, in_format_of,
 from ..core.promotion import promote_types
 from ..core.size import Size
 from ..kernels import memory, placing
-from ..tensor import Tensor, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .definition import Array, composite, operator, tensors
 from .shape import as_dim, clone_tensor, expand, ints, reshape_tensor, unsqueeze, view
 
@@ -409,6 +409,10 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
             raise RuntimeError("Repeats must be non-negative")
         if not ndim:
             return repeat_interleave(reshape_tensor(input, (1,)), count, 0)
+        if d == ndim - 1 and input._array.size >= memory.LARGE and type(input) in PLAIN and not input.requires_grad:
+            repeated = placing.repeat_each(input._array, count)
+            if repeated is not None:
+                return wrap(repeated)
         wide = list(input._array.shape)
         wide.insert(d + 1, count)
         shape = list(input._array.shape)

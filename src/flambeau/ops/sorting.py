@@ -221,7 +221,7 @@ def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: 
     """Each run of equal elements (or slices along `dim`) as one."""
     if input._array.dtype.kind == "c":
         refuse(input._array, "unique" if dim is None else "unique_dim")
-    values, inverse, counts = k.unique_consecutive(input._array, dim)
+    values, inverse, counts = k.unique_consecutive(input._array, dim, return_inverse, return_counts)
     return _asked_for(values, inverse if return_inverse else None, counts if return_counts else None)
 
 

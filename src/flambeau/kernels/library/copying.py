@@ -27,7 +27,9 @@ def cast(source: np.dtype, target: np.dtype) -> Kernel | None:
     known = (
         from_ in _WIDE and to in (*_WIDE, "i1")
         or from_ in (*_SHORT, "i32", "i64") and to in _WIDE
-        or (from_ in (*_HALVES, *_SHORT) and to in _HALVES or from_ in _HALVES and to in (*_WIDE, "i1") or from_ == "f32" and to in _HALVES)
+        or from_ in _SHORT and to in ("i32", "i64") or from_ == "i32" and to == "i64" or from_ == "i64" and to == "i32"
+        or (from_ in (*_HALVES, *_SHORT, "i32", "i64") and to in _HALVES
+            or from_ in _HALVES and to in (*_WIDE, "i1") or from_ == "f32" and to in _HALVES)
         and halves_compile()
     )  # fmt: skip
     if not known:

@@ -220,6 +220,34 @@ def bags(element: str) -> Callable[..., Any]:
     return kernel(f"flambeau_bags_{element}", main, code)
 
 
+@cache
+def largest_in_bags(element: str) -> Callable[..., Any]:
+    """`kernel(out, places, table, index, starts, bags, count, width, skip)`: as `bags`, the largest of each column, the first of equal
+    ones, and the index of its row. A bag without rows has 0 and the index -1."""
+    code = Code("bags", "out places table index starts bags:i64 count:i64 width:i64 skip:i64 begin:i64 end:i64")
+    out, places, table, index, starts, number, count, width, skip, begin, end = code.arguments
+    with code.loop(begin, end) as bag:
+        row, where = code.at(out, bag * width, element), code.at(places, bag * width, "i64")
+        with code.loop(0, width) as j:
+            code.store(code.value(0, element), row, j)
+            code.store(code.value(-1), where, j)
+        following = code.load("i64", starts, code.least(bag + 1, number - 1))
+        stop = code.where((bag + 1) < number, following, count)
+        with code.loop(code.load("i64", starts, bag), stop) as i:
+            place = code.load("i64", index, i)
+            source = code.at(table, place * width, element)
+            with code.when(place.differs(skip)), code.loop(0, width) as j:
+                old, new, known = code.load(element, row, j), code.load(element, source, j), code.load("i64", where, j)
+                taken = (known < 0) | (new > old)
+                code.store(code.where(taken, new, old), row, j)
+                code.store(code.where(taken, place, known), where, j)
+    main = Code("main", "out places table index starts bags:double count:double width:double skip:double")
+    values = [v if v.type == "ptr" else main.convert(v, "i64") for v in main.arguments]
+    with main.unlocked():
+        main.parallel(code, values, values[5], (LARGE // 4) * values[5] // (values[6] * values[7] + 1) + 1)
+    return kernel(f"flambeau_largest_in_bags_{element}", main, code)
+
+
 def _elements(name: str, main_name: str, touch: Callable[[Code, Value, Value, Value, Value], None]) -> Callable[..., Any]:
     """A kernel over elements: `touch(code, array, other, place, own)` for the place that the index names and the own place."""
     code = Code(name, "target index other n:i64 inner:i64 count:i64 first:i64 last:i64 begin:i64 end:i64")

@@ -12,7 +12,8 @@ from .launch import (
     row_kernel,
     usable,
 )
-from .numpy_lowering import in_numpy, unimplemented
+from .numpy_lowering import in_numpy
+from .numpy_trace import unimplemented
 
 __all__ = [
     "ChannelKernel",

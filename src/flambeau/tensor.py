@@ -113,14 +113,20 @@ class Tensor(metaclass=_TensorMeta):
         if not shape:
             layout.normalize_dim(dim, 0)
             raise IndexError("Dimension specified as %d but tensor has no dimensions" % dim)
-        return shape[layout.normalize_dim(dim, len(shape))]
+        try:
+            return shape[layout.normalize_dim(dim, len(shape))]
+        except (TypeError, IndexError) as error:
+            raise no_dimension("size", dim, error) from None
 
     def stride(self, dim: int | None = None) -> Any:
         """The steps in memory, in elements, from one index to the next; all, or of one dimension."""
         strides = layout.strides_of(self._array)
         if dim is None:
             return strides
-        return strides[layout.normalize_dim(dim, len(strides))]
+        try:
+            return strides[layout.normalize_dim(dim, len(strides))]
+        except (TypeError, IndexError) as error:
+            raise no_dimension("stride", dim, error) from None
 
     def storage_offset(self) -> int:
         """How many elements the tensor begins behind the start of its storage."""
@@ -318,6 +324,8 @@ class Tensor(metaclass=_TensorMeta):
             inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
             if not inputs:
                 raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        if gradient is not None and not isinstance(gradient, Tensor):
+            gradient = engine.first_gradient(gradient)
         engine.run_backward([self], [gradient], retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
@@ -400,12 +408,18 @@ class Tensor(metaclass=_TensorMeta):
         return bool(self.item())
 
     def __int__(self) -> int:
-        return int(self._only())
+        value = self._only()
+        return int(value if value.__class__ is not complex else _real(value, "int64_t"))
 
     def __float__(self) -> float:
-        return float(self._only())
+        if self._requires_grad:
+            _warn_of_conversion()
+        value = self._only()
+        return float(value if value.__class__ is not complex else _real(value, "double"))
 
     def __complex__(self) -> complex:
+        if self._requires_grad:
+            _warn_of_conversion()
         return complex(self._only())
 
     def _only(self) -> Any:
@@ -439,6 +453,37 @@ class Tensor(metaclass=_TensorMeta):
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs `func` and gives its results this class, as PyTorch does for subclasses."""
         return default_torch_function(cls, func, types, args, kwargs or {})
+
+
+def no_dimension(name: str, dim: Any, error: Exception) -> Exception:
+    """What a method says of a `dim` that it does not have, or that is no number: `error` where that says it."""
+    if hasattr(dim, "__index__"):
+        return error
+    return TypeError(f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}")
+
+
+def _real(value: complex, name: str) -> float:
+    """A complex number without an imaginary part as a real one. Raises RuntimeError where it has one."""
+    if value.imag:
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    return value.real
+
+
+def _warn_of_conversion() -> None:
+    """Warns, once, that a number takes no gradient along."""
+    global _warned
+    if _warned or not grad_mode.enabled:
+        return
+    _warned = True
+    import warnings
+
+    warnings.warn(
+        "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first.",
+        stacklevel=3,
+    )
+
+
+_warned = False
 
 
 def disabled_torch_function(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -47,7 +47,7 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
 
 
 def _gradients(outputs: tuple[Any, ...], given: Any) -> list[Any]:
-    gradients = [None] * len(outputs) if given is None else list(_as_tuple(given))
+    gradients = [None] * len(outputs) if given is None else list(_as_tuple(given))[: len(outputs)]
     if len(gradients) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     for g in gradients:
@@ -70,6 +70,10 @@ def backward(
         inputs = _as_tuple(inputs)
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for t in outputs:
+        assert hasattr(t, "_array") or t.__class__ is GradientEdge, "Expected output to be a torch.Tensor"
+    if not outputs:
+        return
     run_backward(outputs, _gradients(outputs, grad_tensors), retain_graph, create_graph, inputs)
 
 
@@ -93,6 +97,13 @@ def grad(
     if allow_unused is None:
         allow_unused = materialize_grads
     outs, ins = _as_tuple(outputs), _as_tuple(inputs)
+    if not ins:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    for i in ins:
+        if not hasattr(i, "_array") and i.__class__ is not GradientEdge:
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(i).__name__}")
+    if not outs:
+        return _grad_once(outs, ins, [], retain_graph, create_graph, allow_unused)
     if is_grads_batched:
         assert grad_outputs is not None
         stacked = [_grad_once(outs, ins, [g[i] for g in _as_tuple(grad_outputs)], True, create_graph, allow_unused)
@@ -107,7 +118,7 @@ def grad(
 
 
 def _grad_once(outs: Any, ins: Any, gradients: Any, retain_graph: Any, create_graph: bool, allow_unused: bool) -> tuple[Any, ...]:
-    results = gradients_of(outs, ins, gradients, retain_graph, create_graph)
+    results = gradients_of(outs, ins, gradients, retain_graph, create_graph) if outs else [None] * len(ins)
     if not allow_unused:
         for i, result in enumerate(results):
             if result is None:

@@ -236,9 +236,10 @@ class Walk:
             if index < 0:
                 last.append((~index, hook))
             elif grads[index] is not None:
-                replaced = hook(self.as_tensor(grads[index]))
+                grad = self.as_tensor(grads[index])
+                replaced = hook(grad)
                 if replaced is not None:
-                    grads[index] = self.from_tensor(replaced)
+                    grads[index] = self.from_tensor(hook_result(hook, replaced, grad))
         for index, hook in last:
             if grads[index] is not None:
                 hook(tensors.wrap(np.array(grads[index])) if not self.create_graph else grads[index])
@@ -281,10 +282,22 @@ class Walk:
                 for hook in list(leaf._hooks.values()):
                     replaced = hook(result)
                     if replaced is not None:
-                        result = replaced
+                        result = hook_result(hook, replaced, result)
             finally:
                 grad_mode.enabled, grad_mode.walk = mode, outer
         return result
+
+
+def hook_result(hook: Any, replaced: Any, grad: Any) -> Any:
+    """What a tensor's hook has returned in place of the gradient. Raises where it cannot stand for it."""
+    name = getattr(hook, "__name__", "<unknown>")
+    if not hasattr(replaced, "_array"):
+        raise TypeError(f"expected Variable, but hook returned '{type(replaced).__name__}'")
+    if replaced._array.dtype != grad._array.dtype:
+        raise RuntimeError(f"hook '{name}' has changed the type of value (was {grad.type()} got {replaced.type()})")
+    if replaced._array.shape != grad._array.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
+    return replaced
 
 
 def shape_of(edge: Any) -> tuple[int, ...]:
@@ -349,6 +362,16 @@ def edge_of(tensor: Any) -> Any:
     if not tensor._requires_grad:
         return None
     return tensor._node or tensor
+
+
+def first_gradient(given: Any) -> Any:
+    """The gradient of one output, given in a list or tuple. Raises TypeError where it is no tensor."""
+    values = tuple(given)
+    if not values:
+        raise RuntimeError("got 1 tensors and 0 gradients")
+    if values[0] is not None and not hasattr(values[0], "_array"):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(values[0]).__name__}")
+    return values[0]
 
 
 def start_gradients(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -131,6 +131,8 @@ class set_grad_enabled(_Switch):
     """Sets at once whether operators record; used in `with` or as a decorator, only until its end."""
 
     def __init__(self, mode: bool) -> None:
+        if mode is not True and mode is not False:
+            raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
         self.mode = mode
         self.previous = grad_mode.enabled
         grad_mode.enabled = mode

@@ -20,13 +20,20 @@ class device:
 
     __slots__ = ("type", "index", "_entered")
 
-    def __init__(self, device: Any, index: int | None = None) -> None:
+    def __init__(self, device: Any = None, index: int | None = None, *, type: Any = None) -> None:
+        device = type if device is None else device
+        if index is not None and index.__class__ is not int:
+            raise TypeError(f"device(): argument 'index' (position 2) must be int, not {index.__class__.__name__}")
+        if index is not None and index < 0 or device.__class__ is int and device < 0:
+            raise RuntimeError("Device index must not be negative")
         if isinstance(device, int) and not isinstance(device, bool):
             raise RuntimeError("Cannot access accelerator device when none is available.")
         elif hasattr(device, "type") and hasattr(device, "index"):
             kind, index = device.type, device.index if index is None else index
         elif isinstance(device, str):
             kind, colon, number = device.partition(":")
+            if not kind.isidentifier() or any(c.isdigit() for c in kind):
+                raise RuntimeError(f"Invalid device string: '{device}'" if device else "Device string must not be empty")
             if colon and index is not None:
                 raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {device}")
             if colon:
@@ -36,7 +43,11 @@ class device:
             if kind not in TYPES:
                 raise RuntimeError(f"Expected one of {', '.join(TYPES)} device type at start of device string: {kind or device}")
         else:
-            raise TypeError(f"device(): argument 'type' must be str, not {type(device).__name__}")
+            name = device.__class__.__name__
+            raise TypeError(
+                f"device() received an invalid combination of arguments - got ({name}), but expected one of:\n * (torch.device device)\n"
+                f"      didn't match because some of the arguments have invalid types: (!{name}!)\n * (str type, int index = -1)\n"
+            )
         self.type = kind
         self.index = index
         self._entered: list[Any] = []

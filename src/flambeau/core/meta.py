@@ -177,7 +177,7 @@ class MetaArray:
             if operator is not None:
                 return NotImplementedError(f"{operator.name}: not available for tensors on the meta device, which have no data ({what})")
             frame = frame.f_back
-        return NotImplementedError(f"Cannot copy out of meta tensor; no data! ({what})")
+        return NotImplementedError("Cannot copy out of meta tensor; no data!")
 
     def __array__(self, *args: Any, **options: Any) -> Any:
         raise self.refusal("its elements were asked for")

@@ -214,6 +214,9 @@ def index_select(x: Any, dim: int, index: Any, into: Any = None) -> Any:
     if out_of_range(index, n):
         if not n and x.ndim > 1:
             raise RuntimeError("index_select(): self indexing axis dim should be positive")
+        if dim == 1:
+            first = next(i for i in index.reshape(-1).tolist() if not 0 <= i < n)
+            raise RuntimeError(f"INDICES element is out of DATA bounds, id={first} axis_dim={n}")
         raise IndexError("index out of range in self")
     return x.take(index.reshape(-1), dim)
 

@@ -83,9 +83,11 @@ def _rebuild_parameter_with_state(data: Any, requires_grad: bool, backward_hooks
 def _share(cls: type, data: Tensor, requires_grad: bool) -> Any:
     """A leaf of class `cls` over the memory of `data`, with its counter of in-place changes."""
     array = data._array
+    if requires_grad is not True and requires_grad is not False:
+        raise TypeError(f"_make_subclass(): argument 'require_grad' (position 3) must be bool, not {type(requires_grad).__name__}")
     if requires_grad and OF_NUMPY[array.dtype].kind < 2:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    result = wrap_as(cls, array, bool(requires_grad))
+    result = wrap_as(cls, array, requires_grad)
     result._counter = shared_version(data)
     if requires_grad and not result._counter:
         result.requires_grad_()  # which raises where the data was made in inference mode, and this is not it

@@ -20,7 +20,7 @@ from ..core.layout import memory_format as MemoryFormat
 from ..core.size import Size
 from ..tensor import Tensor
 from .dispatch import REQUIRED
-from .running import ndarray
+from .running import ndarray, number_for
 
 ALSO = {"dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1"), "other": ("x2",)}
 """NumPy's names for parameters."""
@@ -226,6 +226,8 @@ def matches(p: Parameter, value: Any, name: str) -> tuple[bool, int | None]:
             return isinstance(value, (list, tuple)) and (not value or is_number(value[0])), None
         case "ScalarList":
             return isinstance(value, (list, tuple)) and all(is_number(v) for v in value), None
+        case "c10::List<::std::optional<Tensor>>":
+            return isinstance(value, (list, tuple)), None
         case "TensorList":
             return isinstance(value, (list, tuple)) and all(isinstance(v, Tensor) for v in value), None
         case "bool":
@@ -450,7 +452,7 @@ def instead(better: Exception | None, error: Exception) -> Exception:
 def better_error(op: Any, frame: Any, error: Exception) -> Exception:
     """What to raise where a function over the operator's parameters has failed with `error`."""
     local = frame.f_locals
-    if any(n not in local for n in op.params):
+    if frame.f_globals.get("OP") is not op or any(n not in local for n in op.params):
         return error
     params = [*op.params, "out"] if local.get("out") is not None else op.params
     values = [local[n] for n in params]
@@ -636,6 +638,30 @@ def chosen(public: Iterable[str], method: bool, args: tuple[Any, ...], kwargs: d
     for where, _, name in names:
         if where != "Tensor" and overloads_of(where, name):
             return refusal(where, name, args, kwargs)
+    return None
+
+
+_NUMBERS = ("Scalar", "double", "int64_t", "SymInt", "IntArrayRef")
+
+
+def fits_as_numbers(public: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]] | None:
+    """The arguments with numbers for the tensors without dimensions that stand for them in the overload that takes them; None
+    where there are none."""
+    if not any(is_scalar_tensor(v) for v in (*args, *kwargs.values())):
+        return None
+    for where, _, name in (n.rpartition(".") for n in public):
+        given = args[1:] if where == "Tensor" else args
+        for overload in overloads_of(where, name):
+            if overload.refusal(name, given, kwargs) is not None:
+                continue
+            numbers = [v for v, p in overload.matched(given, kwargs) if p.type in _NUMBERS and is_scalar_tensor(v)]
+            if not numbers:
+                return None
+
+            def there(value: Any, numbers: list[Any] = numbers) -> Any:
+                return number_for(value) if any(value is v for v in numbers) else value
+
+            return [there(v) for v in args], {k: there(v) for k, v in kwargs.items()}
     return None
 
 

@@ -30,46 +30,49 @@ to_dtype.derivative(input=lambda F, grad, input_dtype: F.to_dtype(grad, input_dt
 
 
 def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, bool, Any]:
-    """(device, dtype, non_blocking, copy, memory_format) from the forms that `Tensor.to` takes."""
-    where, to, non_blocking, copy = (
-        kwargs.pop("device", None),
-        kwargs.pop("dtype", None),
-        kwargs.pop("non_blocking", False),
-        kwargs.pop("copy", False),
-    )
-    memory_format = kwargs.pop("memory_format", None)
-    other = kwargs.pop("other", None)
-    if kwargs:
-        raise TypeError(f"to() received an invalid combination of arguments - got an unexpected keyword argument '{next(iter(kwargs))}'")
+    """(device, dtype, non_blocking, copy, memory_format) from the forms that `Tensor.to` takes. Raises TypeError for others."""
+    named = dict(kwargs)
+    where, to, other = named.pop("device", None), named.pop("dtype", None), named.pop("tensor", None)
+    non_blocking, copy, memory_format = named.pop("non_blocking", False), named.pop("copy", False), named.pop("memory_format", None)
+    fits = not named and (other is None or where is None and to is None)
     rest = list(args)
     if rest:
         first = rest.pop(0)
-        if isinstance(first, dtype) or first in (float, int, bool, complex):
+        if isinstance(first, dtype) or first in _PYTHON_TYPES:
+            fits = fits and where is None and to is None and other is None
             to = first
-        elif isinstance(first, (device, str, int)):
+        elif first is None or isinstance(first, (device, str, int)):
+            fits = fits and where is None and other is None
             where = first
-            if rest and (isinstance(rest[0], dtype) or rest[0] is None):
+            if rest and (rest[0] is None or isinstance(rest[0], dtype) or rest[0] in _PYTHON_TYPES):
+                fits = fits and to is None
                 to = rest.pop(0)
         elif isinstance(first, Tensor):
+            fits = fits and where is None and to is None and other is None
             other = first
-        elif first is None:
-            if rest and (isinstance(rest[0], dtype) or rest[0] is None):
-                to = rest.pop(0)
         else:
-            raise TypeError(
-                f"to() received an invalid combination of arguments - got ({type(first).__name__}), but expected one of:\n"
-                " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
-                "torch.memory_format memory_format = None)\n"
-                " * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
-                " * (Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
-            )
+            fits = False
         if rest:
             non_blocking = rest.pop(0)
         if rest:
             copy = rest.pop(0)
+    if (
+        not fits
+        or rest
+        or non_blocking.__class__ is not bool
+        or copy.__class__ is not bool
+        or not (to is None or isinstance(to, dtype) or to in _PYTHON_TYPES)
+        or not (where is None or isinstance(where, (device, str, int)))
+    ):
+        from .arguments import refusal
+
+        raise refusal("Tensor", "to", args, kwargs) or TypeError("to() received an invalid combination of arguments")
     if other is not None:
         where, to = other.device, other.dtype
     return where, to, non_blocking, copy, memory_format
+
+
+_PYTHON_TYPES = (float, int, bool, complex)
 
 
 def convert(self: Tensor, where: Any, to: Any, copy: bool, memory_format: Any = None) -> Tensor:
@@ -105,7 +108,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if len(args) == 1 and not kwargs and type(args[0]) is dtype:
         target = args[0].numpy
         return self if self._array.dtype == target else to_dtype.function(self, target)
-    where, d, _, copy, memory_format = _parse_to(args, dict(kwargs))
+    where, d, _, copy, memory_format = _parse_to(args, kwargs)
     if memory_format is preserve_format:
         memory_format = None
     return convert(self, where, d, copy, memory_format)

@@ -572,10 +572,12 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     check_floating("torch.linalg.lstsq", A._array)
     if driver is not None and driver not in ("gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(f"torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}")
-    vector = A.ndim - 1 == B.ndim and B.shape == A.shape[:-1]
+    vector = A.ndim - 1 == B.ndim
+    if not vector and A.ndim != B.ndim:
+        raise RuntimeError("torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1")
     b = B[..., None] if vector else B
     if A.shape[-2] != b.shape[-2]:
-        raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
+        raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match other.size({-1 if vector else -2})")
     eps = float(k.finfo(A._array.dtype).eps) * max(A.shape[-2:])
     driver = driver or "gelsy"
     solution, residuals, rank, s = linalg_lstsq_parts.function(A, b, eps if rcond is None else float(rcond), driver != "gelsy")

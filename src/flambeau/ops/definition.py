@@ -66,6 +66,7 @@ from .running import (
     new_tensor,
     new_view,
     no_derivative,
+    numbers_for_tensors,
     to_float,
     without_memory,
     wrap_outputs,
@@ -423,7 +424,7 @@ class Operator:
             f"if {' and '.join(fits)} and not ({recording}):",
             "    try:",
             f"        forward({call}, out=a_{first})",
-            "    except ValueError:",
+            "    except UNSUITED:",
             f"        return apply_in_place(OP, {first}, ({''.join(f'{n}, ' for n in rest)}), NAME)",
             f"    counter = {first}._counter",
             "    if counter is None:",
@@ -477,10 +478,10 @@ class Operator:
                 "except ValueError:",
                 f"    raise broadcast_failure({shapes}) from None",
                 "except UNSUITED as error:",
-                f"    r = without_memory(OP, error, ({given}))",
+                *self._failure_source(given),
             ]
         else:
-            lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", f"    r = without_memory(OP, error, ({given}))"]
+            lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", *self._failure_source(given)]
         lines += self._layout_source()
         record_args = "".join(f", {n}, a_{n}" if n in tensor_params else f", {n}" for n in self.params)
         differentiable = self.differentiable and bool(self.differentiable_params)
@@ -519,6 +520,22 @@ class Operator:
                 lines.append(f"cross(t, {tensor_params[0]}, OP, ({self._view_arguments()}))")
             lines.append("return t")
         return "".join(f"    {line}\n" for line in lines)
+
+    def _failure_source(self, given: str) -> list[str]:
+        """What follows where the forward has raised `error`; `given` are its arguments."""
+        lines = [f"    r = without_memory(OP, error, ({given}))"]
+        if any(self.takes_number(n) for n in self.params):
+            lines.insert(0, f"    again = numbers_for_tensors(OP, error, ({''.join(f'{n}, ' for n in self.params)}))")
+            lines[1:1] = ["    if again is not None:", "        return OP.with_numbers(*again)"]
+        return lines
+
+    def takes_number(self, name: str) -> bool:
+        """Whether a parameter may be a number, for which PyTorch takes a tensor without dimensions as well."""
+        return self.kinds[name] == "value" and name not in self.flags
+
+    def with_numbers(self, *values: Any) -> Any:
+        """The function, called with all parameters in order."""
+        return self.function(*values[: self.positional], **dict(zip(self.params[self.positional :], values[self.positional :])))
 
     def _layout_source(self) -> list[str]:
         """Brings an elementwise result into the memory order that the operands have, off the row-major path."""
@@ -957,6 +974,7 @@ _SCOPE: dict[str, Any] = {
     "broadcast_failure": broadcast_failure,
     "UNSUITED": UNSUITED,
     "without_memory": without_memory,
+    "numbers_for_tensors": numbers_for_tensors,
     "laid_out": laid_out,
     "cast": cast,
     "beside_scalar": beside_scalar,

@@ -231,9 +231,14 @@ def after_failure(public: tuple[str, ...], function: Any, args: tuple[Any, ...],
             return function(*args, **named)
     if any(t.is_meta for t in tensors_in((*args, *kwargs.values()))):
         return on_stand_ins(function, args, kwargs, error)
-    from .arguments import better_error_of_call
+    from .arguments import better_error_of_call, fits_as_numbers
 
-    raise better_error_of_call(public, function, args, kwargs, sys._getframe(2), error)
+    better = better_error_of_call(public, function, args, kwargs, sys._getframe(2), error)
+    if better is error:
+        numbers = fits_as_numbers(public, args, kwargs)
+        if numbers is not None:
+            return function(*numbers[0], **numbers[1])
+    raise better
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:
@@ -246,7 +251,7 @@ def tensors_in(values: Any) -> Iterator[Tensor]:
 
 
 NEEDS_ELEMENTS = frozenset(
-    "nonzero unique unique_consecutive bincount equal allclose item tolist numpy histogram histogramdd one_hot combinations".split()
+    "nonzero unique unique_consecutive bincount equal allclose item tolist numpy cpu type_as histogram histogramdd one_hot combinations".split()
 )
 """Functions that are refused on the device meta: their result, or its shape, depends on the elements."""
 

@@ -9,6 +9,7 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import broadcast_shapes
 from ..kernels import distance as k
 from ..kernels.reduction import norm as norm_kernel
+from ..tensor import Tensor
 from .definition import Array, composite, formula_function, operator, tensors
 from .reduction import vector_norm
 from .running import same_scalar_type
@@ -93,7 +94,11 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = "use_mm_f
     modes_ = {None: 0, "use_mm_for_euclid_dist_if_necessary": 0, "use_mm_for_euclid_dist": 1, "donot_use_mm_for_euclid_dist": 2}
     if compute_mode not in modes_:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
-    for name, x in (("X1", x1), ("X2", x2)):
+    for position, (name, x) in enumerate((("X1", x1), ("X2", x2)), 1):
+        if not isinstance(x, Tensor):
+            from .arguments import type_name
+
+            raise TypeError(f"cdist(): argument '{name.lower()}' (position {position}) must be Tensor, not {type_name(x)}")
         if x.dim() < 2:
             raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.dim()}D")
     if p != p:

@@ -329,6 +329,8 @@ def logit(input: Array, eps: float | None = None, out: Any = None) -> Array:
     """`log(x / (1 - x))`, where x is `input` held within `eps` of 0 and 1 if given."""
     if input.dtype.kind == "c":
         refuse(input, "logit_cpu")
+    if eps is not None and eps.__class__ is not float:
+        eps = float(eps)
     return k.logit(input, eps, out=out)
 
 

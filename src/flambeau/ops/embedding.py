@@ -92,7 +92,18 @@ def renormalize(weight: Any, indices: Any, max_norm: float, norm_type: float) ->
     from ..autograd.version import bump_version
 
     if weight._array.__class__ is ndarray:
-        k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
+        dtype = indices._array.dtype
+        if dtype.kind != "i" or dtype.itemsize < 4:
+            raise RuntimeError(
+                "Expected tensor for argument #2 'indices' to have one of the following scalar types: Long, Int; but got "
+                f"torch.{SCALAR_NAMES[OF_NUMPY[dtype]]}Tensor instead (while checking arguments for embedding_renorm_)"
+            )
+        try:
+            k.renormalize_rows(weight._array, indices._array, max_norm, norm_type)
+        except IndexError:
+            count = weight._array.shape[0]
+            first = next(i for i in sorted(indices._array.reshape(-1).tolist()) if not -count <= i < count)
+            raise IndexError(f"select(): index {first} out of range for tensor of size {list(weight.shape)} at dimension 0") from None
     bump_version(weight)
 
 

@@ -35,7 +35,10 @@ def _method(self: Tensor, name: str) -> object:
 
     if load(f"Tensor.{name}"):
         return object.__getattribute__(self, name)
-    raise AttributeError(explain("torch.Tensor", name), name=name, obj=self)
+    text = explain("torch.Tensor", name)
+    if text.startswith("'Tensor'"):
+        text = f"'{type(self).__name__}'{text[8:]}"
+    raise AttributeError(text, name=name, obj=self)
 
 
 def _class_attribute(cls: type, name: str) -> object:

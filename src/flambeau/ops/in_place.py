@@ -12,13 +12,14 @@ from ..autograd.version import UNVERSIONED
 from ..autograd.views import check_in_place, set_history
 from ..core import layout
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
-from ..core.promotion import can_cast, float_operands, operands
+from ..core.promotion import can_cast, float_operands, operands, result_dtype
 from ..kernels.elementwise import beside_scalar
 from ..kernels.memory import clone_like, copy_into
 from ..tensor import Tensor
 from .dispatch import handle_overrides, overriding
 from .modes import stacks
-from .running import F32, NUMBERS, UNSUITED, as_array, both_to_float, broadcast_failure, ndarray, raise_overlap, to_float, without_memory
+from .running import F32, NUMBERS, UNSUITED, as_array, both_to_float, broadcast_failure, ndarray, number_for, raise_overlap, to_float
+from .running import without_memory as without_memory
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -52,6 +53,23 @@ def explained(op: Operator, name: str, values: tuple[Any, ...], error: Exception
     from .arguments import better_error_in_place
 
     return better_error_in_place(op, name, values, sys._getframe(2), error)
+
+
+def _check_written(target: Any, shape: tuple[int, ...], source: Any) -> None:
+    """Raises RuntimeError where a result of a shape and dtype cannot be written into `target`."""
+    if shape != target.shape:
+        wide = layout.broadcast_shapes(target.shape, shape)
+        if wide != target.shape:
+            raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(wide)}")
+    into = OF_NUMPY[target.dtype]
+    if not can_cast(source, into):
+        raise RuntimeError(f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}")
+
+
+def _check_result(target: Any, operands_: list[Any]) -> None:
+    """The same for the result of operands whose dtype a kernel has refused, which PyTorch asks for later."""
+    shape = layout.broadcast_shapes(*[getattr(x, "shape", ()) for x in operands_])
+    _check_written(target, shape, result_dtype(*operands_))
 
 
 def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = "", straight: bool = True) -> Any:
@@ -103,10 +121,16 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     except UNSUITED as error:
         if direct and error.__class__.__name__ == "UFuncTypeError":
             return apply_in_place(op, input, args, name, False)
+        if error.__class__ is NotImplementedError and (op.promote is not None or op.forward_takes_out):
+            _check_result(target, [values[i] for i in positions])
         try:
             result, direct = without_memory(op, error, tuple(values)), False
         except Exception as found:
-            raise explained(op, name, (input, *args), found) from None
+            better = explained(op, name, (input, *args), found)
+            numbers = tuple([number_for(v) if op.takes_number(n) else v for n, v in zip(op.params[1:], args)])
+            if better is not found or all(a is b for a, b in zip(numbers, args)):
+                raise better from None
+            return apply_in_place(op, input, numbers, name, straight)
     if not direct:
         _write(target, as_array(result), may_overlap)
     counter = input._counter
@@ -170,13 +194,7 @@ def _promote(op: Operator, values: list[Any], positions: list[int], rounds: bool
 
 def _write(target: Any, result: Any, may_overlap: bool) -> None:
     """Writes a result into the array of the tensor. Raises RuntimeError where its shape or dtype does not fit."""
-    if result.shape != target.shape:
-        shape = layout.broadcast_shapes(target.shape, result.shape)
-        if shape != target.shape:
-            raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
-    source, into = OF_NUMPY[result.dtype], OF_NUMPY[target.dtype]
-    if not can_cast(source, into):
-        raise RuntimeError(f"result type {SCALAR_NAMES[source]} can't be cast to the desired output type {SCALAR_NAMES[into]}")
+    _check_written(target, result.shape, OF_NUMPY[result.dtype])
     if not may_overlap and target.size > 1 and 0 in target.strides:
         if any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
             raise_overlap()

@@ -12,6 +12,7 @@ from ..core.size import Size
 from ..kernels import memory, placing
 from ..tensor import PLAIN, Tensor, wrap
 from .definition import Array, composite, operator, tensors
+from .running import refuse
 from .shape import as_dim, clone_tensor, expand, ints, reshape_tensor, unsqueeze, view
 
 _view, _expand, _unsqueeze = view.function, expand.function, unsqueeze.function
@@ -283,6 +284,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
 
         warnings.warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", stacklevel=3)
         indexing = "ij"
+    if not isinstance(indexing, str):
+        raise TypeError(f"meshgrid(): argument 'indexing' must be str, not {type(indexing).__name__}")
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     for t in tensors:
@@ -393,7 +396,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if repeats is None:
         counts = input._array
         if counts.dtype.kind not in "iu" or counts.itemsize < 4:
-            raise RuntimeError("repeats has to be Long or Int tensor")
+            refuse(counts, "repeat_interleave_cpu")
         if counts.ndim != 1:
             raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
         if counts.size and counts.min() < 0:

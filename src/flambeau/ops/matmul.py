@@ -46,14 +46,16 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     input: (..., in); weight: (out, in) or (in); bias: (out) or none. Returns (..., out).
     Raises RuntimeError where the inner sizes differ.
     """
-    shape = input.shape
-    if not shape or shape[-1] != weight.shape[-1]:
+    shape, wide = input.shape, weight.shape
+    if not shape or not 0 < len(wide) < 3 or shape[-1] != wide[-1]:
+        if not shape or not wide:
+            raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {len(shape)}D and {len(wide)}D")
+        if len(wide) > 2:
+            raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {len(wide)}D")
         rows = 1
         for n in shape[:-1]:
             rows *= n
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1] if shape else 1} and {weight.shape[-1]}x{weight.shape[0]})"
-        )
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {wide[-1]}x{wide[0]})")
     if input.dtype is not weight.dtype and input.dtype != weight.dtype:
         if bias is None:
             check_dtypes(input, weight)
@@ -63,7 +65,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
         return k.linear(input, weight, None)
     if bias.dtype is not weight.dtype:
         check_dtypes(bias, weight, "self and mat2 must have the same dtype, but got {} and {}")
-    if bias.shape != weight.shape[:-1]:
+    if bias.shape != wide[:-1]:
         broadcast_to_product(bias, k.linear(input, weight, None))
     return k.linear(input, weight, bias)
 
@@ -193,7 +195,7 @@ def mv(input: Array, vec: Array) -> Array:
     """Matrix times vector: (n, m) @ (m)."""
     if input.ndim != 2 or vec.ndim != 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got {input.ndim and 1}, {input.ndim}, {vec.ndim}")
-    check_dtypes(input, vec)
+    check_dtypes(vec, input, "addmv input tensors must have the same dtype, but got {0}, {1}, and {0}")
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})")
     return k.matmul(input, vec)
@@ -279,7 +281,7 @@ def matmul(input: Array, other: Array, into: Any = None) -> Array:
     if not a or not b:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D")
     if input.dtype is not other.dtype and input.dtype != other.dtype:
-        check_dtypes(input, other)
+        _dtypes_differ(input, other)
     if input.shape[-1] != other.shape[-2 if b > 1 else 0]:
         _shapes_differ(input.shape, other.shape)
     try:
@@ -287,6 +289,17 @@ def matmul(input: Array, other: Array, into: Any = None) -> Array:
     except ValueError:
         broadcast_shapes(input.shape[:-2], other.shape[:-2])
         raise
+
+
+def _dtypes_differ(a: Array, b: Array) -> None:
+    """Raises the error of the product that PyTorch would have called."""
+    if a.ndim == 1 == b.ndim:
+        check_dtypes(a, b, "dot : expected both vectors to have same dtype, but found {} and {}")
+    elif b.ndim == 1:
+        check_dtypes(b, a, "addmv input tensors must have the same dtype, but got {0}, {1}, and {0}")
+    elif b.ndim > 2:
+        check_dtypes(a, b, "expected scalar type {} but found {}")
+    check_dtypes(a, b)
 
 
 def _shapes_differ(a: tuple[int, ...], b: tuple[int, ...]) -> None:
@@ -711,6 +724,11 @@ def einsum(*args: Any) -> Any:
             equation += "->" + letters(args[-1])
     if not operands:
         raise RuntimeError("einsum(): must provide at least one operand")
+    for i, operand in enumerate(operands):
+        if not isinstance(operand, Tensor):
+            from .arguments import type_name
+
+            raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type_name(operand)}")
     labels, result = _parse(equation, operands)
     _check_sizes(labels, operands)
     x, have = operands[0], labels[0]

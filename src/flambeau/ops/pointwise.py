@@ -52,7 +52,7 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
     elif alpha.__class__ is complex:
         if dtype.kind != "c":
             raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
-    elif not hasattr(alpha, "__float__"):
+    elif not hasattr(alpha, "__float__") or hasattr(alpha, "_array"):
         raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
 
 

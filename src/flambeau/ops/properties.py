@@ -161,7 +161,10 @@ def _each(self: Tensor, name: str, function: Any, others: tuple[Tensor, ...]) ->
     rows = zip(*(c.reshape(-1).tolist() for c in widened))
     flat = array.flat
     for i, row in enumerate(rows):
-        flat[i] = function(*row)
+        value = function(*row)
+        if not hasattr(value, "__float__") and value.__class__ is not complex:
+            raise TypeError(f"must be real number, not {type(value).__name__}")
+        flat[i] = value
     return self
 
 

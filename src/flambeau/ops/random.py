@@ -228,7 +228,13 @@ def _in_place(name: str, fill: Any, doc: str, params: tuple[str, ...], defaults:
             values[params.index(key)] = value
         guard_in_place(self)
         if self._array.__class__ is np.ndarray:
-            fill(self._array, *values, generator)
+            try:
+                fill(self._array, *values, generator)
+            except Exception as error:
+                from .arguments import instead, refusal
+
+                drawn = {} if generator is None else {"generator": generator}
+                raise instead(refusal("Tensor", name, args, {**named, **drawn}), error)
         bump_version(self)
         if self._node is not None or self._requires_grad and self._node is None and self._view is not None:
             _forget(self, node)
@@ -296,6 +302,8 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **named: Any) -> Te
             low, high = args
         elif len(args) == 1:
             low = args[0] if low is None else low
+        if low.__class__ is float or high.__class__ is float:
+            raise TypeError("random_() takes integers")
         k.random_(self._array, low, high, generator)
         bump_version(self)
         return self

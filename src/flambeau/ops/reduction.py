@@ -373,26 +373,26 @@ def _correction(unbiased: Any, correction: Any) -> float:
     return 1 if correction is None else correction
 
 
-def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool, root: bool = False) -> tuple[Any, Any]:
-    """The variance, or its root, and the mean."""
+def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool, name: str) -> tuple[Any, Any]:
+    """The variance, or its root where `name` is that of a standard deviation, and the mean."""
     low = input.dtype
     if low.kind in "iub":
         raise RuntimeError("std and var only support floating point and complex dtypes")
     axes = axes_of(dim, input.ndim)
     count = count_of(input.shape, axes)
-    if count - correction <= 0 and input.size:
+    if count - correction <= 0 or not input.size:
         import warnings
 
         warnings.warn(
-            "var(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by "
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by "
             "output numel).",
             stacklevel=3,
         )
-    found = k.spread(input, axes, keepdim, count, correction, root)
+    found = k.spread(input, axes, keepdim, count, correction, name[0] == "s")
     if found is not None:
         return found
     variance, mean_ = k.var(input, axes, keepdim, count, correction)
-    if root:
+    if name[0] == "s":
         variance = exact_sqrt(variance)
     real = OF_NUMPY[low].to_real().numpy
     return row_major(input, variance.astype(real, copy=False)), row_major(input, mean_.astype(low, copy=False))
@@ -401,7 +401,7 @@ def _var_mean_arrays(input: Array, dim: Any, correction: float, keepdim: bool, r
 @operator(node="VarBackward0", out=False)
 def var_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
     """The variance along `dim`."""
-    return _var_mean_arrays(input, dim, correction, keepdim)[0]
+    return _var_mean_arrays(input, dim, correction, keepdim, "var")[0]
 
 
 def _centred(F: Any, input: Any, dim: Any) -> Any:
@@ -420,7 +420,7 @@ var_op.derivative(input=_var_derivative)
 @operator(node="StdBackward0", out=False)
 def std_op(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
     """The standard deviation along `dim`."""
-    return _var_mean_arrays(input, dim, correction, keepdim, True)[0]
+    return _var_mean_arrays(input, dim, correction, keepdim, "std")[0]
 
 
 def _std_derivative(F: Any, grad: Any, input: Any, result: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -440,7 +440,7 @@ def _with_mean(name: str, derivative: Any) -> Any:
     """The operator that gives a spread and the mean."""
 
     def forward(input: Array, dim: Any, correction: Any, keepdim: Any) -> Array:
-        spread, average = _var_mean_arrays(input, dim, correction, keepdim, name == "std")
+        spread, average = _var_mean_arrays(input, dim, correction, keepdim, f"{name}_mean")
         return as_array(spread), as_array(average)
 
     forward.__name__, forward.__doc__ = f"{name}_mean_op", f"`{name}` and the mean."
@@ -583,10 +583,22 @@ vector_norm.derivative(input=_norm_derivative)
 @composite("torch.norm", "Tensor.norm")
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
     """The p-norm of the elements, of all or along `dim`; `"fro"` and None are the 2-norm, `"nuc"` the nuclear norm."""
+    if not isinstance(input, Tensor):
+        from .arguments import type_name
+
+        raise AttributeError(f"'{type_name(input)}' object has no attribute 'layout'")
     if p == "nuc":
         result = NAMES["linalg"]["matrix_norm"](input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    elif p.__class__ is str and p != "fro":
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     else:
-        result = vector_norm.function(input, 2.0 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
+        order = 2.0 if p in ("fro", None) else p
+        try:
+            result = vector_norm.function(input, order, dim, keepdim, dtype=dtype)
+        except (AttributeError, TypeError) as error:
+            from .arguments import instead, refusal
+
+            raise instead(refusal("linalg", "vector_norm", (input, order, dim), {}), error)
     return result if out is None else write_out(result, out)
 
 

@@ -15,7 +15,7 @@ from ..core import layout
 from ..core.dtype import DEFAULT, DTYPES, OF_NUMPY, SCALAR_NAMES
 from ..kernels import memory
 from ..kernels.halves import bare, seen
-from ..tensor import PLAIN, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .halves import halves
 from .modes import stacks
 
@@ -69,7 +69,14 @@ def broadcast_failure(*operands_: Any) -> Exception:
         layout.broadcast_shapes(*shapes)
     except RuntimeError as error:
         return error
-    return sys.exc_info()[1] or RuntimeError("the operands cannot be combined")  # type: ignore[return-value]
+    failure: Any = sys.exc_info()[1] or RuntimeError("the operands cannot be combined")
+    frame = sys._getframe(1)
+    op = frame.f_globals.get("OP")
+    if op is None:
+        return failure
+    from .arguments import better_error
+
+    return better_error(op, frame, failure)
 
 
 UNSUITED = Exception
@@ -81,15 +88,40 @@ def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> A
     if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):
         from .arguments import better_error
 
-        raise better_error(op, sys._getframe(1), in_own_words(error, values))
+        raise better_error(op, sys._getframe(1), in_own_words(op, error, values))
     from ..core.meta import run_forward
 
     return run_forward(op, error, values)
 
 
-def in_own_words(error: Exception, values: tuple[Any, ...]) -> Exception:
-    """The error for operands whose shapes do not broadcast, where NumPy has noticed it first; else `error`."""
-    if error.__class__ is not ValueError or "broadcast" not in str(error):
+def numbers_for_tensors(op: Operator, error: Exception, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The arguments of an operator that has failed, with numbers for the tensors without dimensions that stand where it takes
+    numbers; None where there are none. Raises where PyTorch does not take them either."""
+    found = tuple([number_for(v) if op.takes_number(n) else v for n, v in zip(op.params, values)])
+    if all(a is b for a, b in zip(found, values)):
+        return None
+    from .arguments import better_error
+
+    better = better_error(op, sys._getframe(1), error)
+    if better is not error:
+        raise better
+    return found
+
+
+def number_for(value: Any) -> Any:
+    """The number in a tensor without dimensions or gradient; anything else as it is."""
+    if isinstance(value, Tensor) and value.ndim == 0 and not value.requires_grad and not value.is_meta:
+        return value._array.item()
+    return value
+
+
+def in_own_words(op: Operator, error: Exception, values: tuple[Any, ...]) -> Exception:
+    """The error for operands whose shapes do not broadcast, where NumPy has noticed it first, or the kernel has refused their dtype,
+    which PyTorch asks for later; else `error`."""
+    if error.__class__ is NotImplementedError:
+        if op.promote is None and not op.forward_takes_out:
+            return error
+    elif error.__class__ is not ValueError or "broadcast" not in str(error):
         return error
     try:
         layout.broadcast_shapes(*[v.shape for v in values if isinstance(v, ndarray)])

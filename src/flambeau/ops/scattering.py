@@ -509,6 +509,9 @@ def _index_reduce_gradient(
 
 
 def _indices(indices: Any) -> Any:
+    for i, index in enumerate(indices):
+        if index is not None and not isinstance(index, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(index).__name__}")
     return [None if i is None else i._array for i in indices]
 
 

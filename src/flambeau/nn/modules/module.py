@@ -600,6 +600,11 @@ def _replaced(hooks: Any, module: Module, name: str, value: Any) -> Any:
     return value
 
 
+for _name, _method in vars(Module).items():
+    if getattr(_method, "__qualname__", "Module.") == _name:  # written beside the class, for Python's errors
+        _method.__qualname__ = f"Module.{_name}"
+
+
 def _takes_persistent(method: Callable) -> bool:
     import inspect
 

@@ -9,8 +9,17 @@ from ....kernels import sampling
 from ....kernels.random import random_
 
 
+def _refused(where: str, name: str, args: tuple[Any, ...], generator: Any) -> Exception:
+    """The error of PyTorch's function for a generator that is none, or a number that it does not take."""
+    from ....ops.arguments import refusal
+
+    return refusal(where, name, args, {"generator": generator}) or TypeError(f"{name}(): wrong arguments")
+
+
 def draw_seed(generator: Generator | None) -> int:
     """A seed from a generator (None: the default one): what `torch.empty((), dtype=torch.int64).random_()` draws."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise _refused("Tensor", "random_", (), generator)
     raw = (default_generator if generator is None else generator).raw
     high = raw()
     return (high << 32 | raw()) & 0x7FFFFFFFFFFFFFFF
@@ -18,11 +27,15 @@ def draw_seed(generator: Generator | None) -> int:
 
 def randperm(n: int, generator: Generator | None) -> list[int]:
     """A random permutation of 0..n-1."""
+    if n.__class__ is not int or generator is not None and not isinstance(generator, Generator):
+        raise _refused("torch", "randperm", (n,), generator)
     return sampling.randperm(n, generator=generator).tolist()
 
 
 def randint(high: int, count: int, generator: Generator) -> list[int]:
     """`count` random ints from 0 to high - 1."""
+    if not isinstance(generator, Generator):
+        raise _refused("torch", "randint", (high, (count,)), generator)
     return random_(np.empty(count, np.int64), 0, high, generator).tolist()
 
 

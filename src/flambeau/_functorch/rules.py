@@ -30,7 +30,7 @@ def rule(names: str) -> Callable[[Rule], Rule]:
 _ELEMENTWISE = """
 relu gelu silu logsigmoid softplus_op elu_op celu_op leaky_relu_op hardtanh_op hardsigmoid_op hardswish_op mish_op softshrink hardshrink
 threshold_op square abs sgn conj_physical conjugated sign clamp_numbers clamp_tensors clamp isnan isinf isfinite isposinf isneginf isreal
-isclose logical_not where to_dtype tanh_backward sigmoid_backward clone detach floor ceil trunc round frac nan_to_num ldexp
+isclose logical_not where to_dtype to_integer tanh_backward sigmoid_backward clone detach floor ceil trunc round frac nan_to_num ldexp
 signbit heaviside lerp addcmul addcdiv complex polar contiguous zeros_like ones_like full_like empty_like to float
 double half bfloat16 int long bool short cfloat cdouble clip positive fix negative sigmoid tanh relu6 softsign tanhshrink alias_view type_as
 """.split()

@@ -279,7 +279,7 @@ def max_of_windows(x: Any, windows: list[Any]) -> tuple[Any, Any]:
         lines = np.concatenate([w.reshape(-1) for w in given])
         resampling.max_of_windows(_KINDS[x.dtype])(best, places, *ready, lines, table)
         return best, places
-    flat = x.reshape(len(x), -1)
+    flat = x.reshape(len(x), math.prod(spatial))
     values: Any = None
     indices: Any = None
     for taps in product(*[range(len(w)) for w in windows]):

@@ -154,7 +154,9 @@ def _prepared(input: Any, dtype: Any, kernel: str) -> Any:
 @operator("torch.softmax", "Tensor.softmax", "special.softmax")
 def softmax(input: Array, dim: int, dtype: Any = None, into: Any = None) -> Array:
     """exp(input) / sum(exp(input)) along `dim`. `dtype`: the input is cast first."""
-    axis = normalize_dim(dim, input.ndim) if input.ndim else None
+    axis: int | None = normalize_dim(dim, input.ndim)
+    if not input.ndim:
+        axis = None
     if dtype is not None or input.dtype.kind in "iub":
         input = _prepared(input, dtype, "softmax_lastdim_kernel_impl" if axis == input.ndim - 1 or axis is None else "softmax_kernel_impl")
     return k.softmax(input, axis, into)
@@ -166,9 +168,8 @@ softmax.derivative(input=lambda F, grad, result, dim: F.softmax_backward(grad, r
 @operator("torch.log_softmax", "Tensor.log_softmax", "special.log_softmax")
 def log_softmax(input: Array, dim: int, dtype: Any = None, into: Any = None) -> Array:
     """log(softmax(input)) along `dim`, computed without overflow. `dtype`: the input is cast first."""
-    return k.log_softmax(
-        _prepared(input, dtype, "log_softmax_lastdim_kernel_impl"), normalize_dim(dim, input.ndim) if input.ndim else None, into
-    )
+    axis = normalize_dim(dim, input.ndim)
+    return k.log_softmax(_prepared(input, dtype, "log_softmax_lastdim_kernel_impl"), axis if input.ndim else None, into)
 
 
 log_softmax.derivative(input=lambda F, grad, result, dim: F.log_softmax_backward(grad, result, dim))
@@ -572,6 +573,8 @@ def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: 
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
+    if input._array.dtype.kind not in "fV" or input._array.dtype.char == "e":
+        raise unimplemented("rrelu_with_noise_out_cpu", input._array)
     return (_rrelu_in_place if inplace else rrelu_op.function)(input, k.rrelu_noise(input._array, lower, upper))
 
 

@@ -541,11 +541,30 @@ INNER = {
 """Functions that PyTorch writes in Python: the one behind, and what it is called with. `=`: a constant that stands in for a value."""
 
 
+TOUCHED = {
+    "F.softmax": "softmax input",
+    "F.log_softmax": "log_softmax input",
+    "F.glu": "dim input",
+    "F.group_norm": "dim input",
+    "F.margin_ranking_loss": "dim input1 input2 target",
+    "F.batch_norm": "size input",
+}
+"""Functions that PyTorch writes in Python and the attribute that they ask some of their arguments for first."""
+
+
 def inner_refusal(public: str, local: dict[str, Any]) -> Exception | None:
     """The refusal of the function behind a public one, given the values of its parameters by name."""
     from ast import literal_eval
 
     where, name, given = INNER[public]
+    attribute, _, params = TOUCHED.get(public, "").partition(" ")
+    for param in params.split() if local.get("training", True) is True else ():
+        value = local.get(param)
+        if not isinstance(value, Tensor):
+            try:
+                getattr(value, attribute)
+            except AttributeError as error:
+                return error
     args = tuple(literal_eval(n[1:]) if n[0] == "=" else local.get(n) for n in given.split())
     if where == "Tensor" and not isinstance(local.get("input"), Tensor):
         return None

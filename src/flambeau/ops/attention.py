@@ -166,6 +166,10 @@ def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: An
     """A mask as a float that is added: bool True becomes minus infinity. Warns where two masks differ in type."""
     if mask is None:
         return None
+    if not isinstance(mask, Tensor):
+        from .arguments import type_name
+
+        raise TypeError(f"is_floating_point(): argument 'input' (position 1) must be Tensor, not {type_name(mask)}")
     if mask.dtype is not dt.bool and not mask.dtype.is_floating_point:
         raise AssertionError(f"only bool and floating types of {name} are supported")
     if check_other and other is not None and mask.dtype is not other:

@@ -29,6 +29,16 @@ def to_dtype(input: Array, numpy_dtype: Any) -> Array:
 to_dtype.derivative(input=lambda F, grad, input_dtype: F.to_dtype(grad, input_dtype))
 
 
+@operator(differentiable=False, out=False)
+def to_integer(input: Array, numpy_dtype: Any) -> Array:
+    """`to_dtype` for integers and booleans, where the graph ends."""
+    return to_dtype.forward(input, numpy_dtype)
+
+
+def _converted(input: Tensor, numpy_dtype: Any) -> Tensor:
+    return (to_dtype if numpy_dtype.kind in "fcV" else to_integer).function(input, numpy_dtype)
+
+
 def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, bool, Any]:
     """(device, dtype, non_blocking, copy, memory_format) from the forms that `Tensor.to` takes. Raises TypeError for others."""
     named = dict(kwargs)
@@ -94,7 +104,7 @@ def convert(self: Tensor, where: Any, to: Any, copy: bool, memory_format: Any = 
         if not copy:
             return self if memory_format is None else self.contiguous(memory_format=memory_format)
         return self.clone() if memory_format is None else self.clone(memory_format=memory_format)
-    result = to_dtype.function(self, target)
+    result = _converted(self, target)
     return result if memory_format is None else result.contiguous(memory_format=memory_format)
 
 
@@ -107,7 +117,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             return result
     if len(args) == 1 and not kwargs and type(args[0]) is dtype:
         target = args[0].numpy
-        return self if self._array.dtype == target else to_dtype.function(self, target)
+        return self if self._array.dtype == target else _converted(self, target)
     where, d, _, copy, memory_format = _parse_to(args, kwargs)
     if memory_format is preserve_format:
         memory_format = None
@@ -116,13 +126,14 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 def _caster(name: str, d: dt.dtype) -> None:
     target = d.numpy
+    convert = (to_dtype if target.kind in "fcV" else to_integer).function
 
     def cast(self: Tensor, memory_format: Any = None) -> Tensor:
         if modes.active or type(self) not in PLAIN:
             result = handle_overrides(cast, (self,), {})
             if result is not NotImplemented:
                 return result
-        result = self if self._array.dtype is target or self._array.dtype == target else to_dtype.function(self, target)
+        result = self if self._array.dtype is target or self._array.dtype == target else convert(self, target)
         return result if memory_format is None or memory_format is preserve_format else result.contiguous(memory_format=memory_format)
 
     cast.__name__ = cast.__qualname__ = name

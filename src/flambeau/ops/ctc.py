@@ -44,7 +44,10 @@ _ctc_loss.joint("log_probs")(
 )
 
 
-def _lengths(values: Any) -> Any:
+def _lengths(values: Any, name: str) -> Any:
+    """Lengths as a vector. Raises RuntimeError for those that are no integers."""
+    if isinstance(values, Tensor) and values._array.dtype.kind not in "iu":
+        raise RuntimeError(f"{name} must be integral")
     return (values._array if isinstance(values, Tensor) else memory.asarray(values)).astype(np.int64).reshape(-1)
 
 
@@ -63,7 +66,7 @@ def _check(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int) 
         if n < 0:
             raise RuntimeError(f"Expected target_lengths to have value at least 0, but got value {n} {_WHERE}")
     if targets.ndim == 1:
-        if targets.size < lengths.sum():
+        if targets.size != lengths.sum():
             raise RuntimeError(
                 f"Expected tensor to have size {int(lengths.sum())} at dimension 0, but got size {targets.size} for argument #2 'targets' "
                 "(while checking arguments for ctc_loss_allocate_outputs)"
@@ -103,7 +106,13 @@ def ctc_loss(
     batched = log_probs.dim() == 3
     if log_probs._array.dtype.kind != "f" or log_probs._array.dtype.itemsize == 2:
         raise unimplemented("ctc_loss_cpu", log_probs._array)
-    inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
+    if input_lengths.__class__ is not target_lengths.__class__ or not isinstance(input_lengths, Tensor):
+        from .arguments import refusal
+
+        error = refusal("torch", "ctc_loss", (log_probs, targets, input_lengths, target_lengths, blank, 1, zero_infinity), {})
+        if error is not None:
+            raise error
+    inputs, lengths = _lengths(input_lengths, "input_lengths"), _lengths(target_lengths, "target_lengths")
     labels = targets._array
     if not batched:
         log_probs = log_probs.unsqueeze(1)

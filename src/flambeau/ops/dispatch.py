@@ -251,7 +251,8 @@ def tensors_in(values: Any) -> Iterator[Tensor]:
 
 
 NEEDS_ELEMENTS = frozenset(
-    "nonzero unique unique_consecutive bincount equal allclose item tolist numpy cpu type_as histogram histogramdd one_hot combinations".split()
+    "nonzero unique unique_consecutive bincount equal allclose item tolist numpy cpu type_as histogram histogramdd one_hot "
+    "combinations".split()
 )
 """Functions that are refused on the device meta: their result, or its shape, depends on the elements."""
 

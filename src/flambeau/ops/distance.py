@@ -34,7 +34,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """x1 x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`; the inputs are broadcast. Raises RuntimeError for integers."""
     dtype = tensors.result_type(x1, x2)
-    if dtype.kind < 2:
+    if dtype.kind != 2:
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {SCALAR_NAMES[dtype]}")
     shape = broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
     scaled = []

@@ -139,6 +139,11 @@ def _alpha(input: Any, p: float, training: bool, inplace: bool, shape: Any) -> A
         return input
     if p == 1:
         return input.mul_(0.0) if inplace else input * input.new_zeros(())
+    if input.dtype.kind != 2:
+        if input.dtype.kind == 3:
+            refuse(input._array, "bernoulli_scalar_cpu_")
+        name = "Long" if input.dtype.kind == 0 and input._array.dtype.kind == "b" else SCALAR_NAMES[input.dtype]
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {name}")
     a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     noise = tensors.wrap(k.bernoulli_mask(shape, 1 - p).astype(input._array.dtype))
     b = (noise - 1) * (_ALPHA * float(a)) + _ALPHA * float(a) * p
@@ -155,4 +160,6 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
 @composite("F.feature_alpha_dropout")
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """`alpha_dropout` of whole channels."""
+    if input.dim() < 2 and training and p > 0:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     return _alpha(input, p, training, inplace, _channel_shape(input))

@@ -70,11 +70,15 @@ def embedding_function(
     """
     try:
         if padding_idx is not None:
+            if padding_idx.__class__ is bool or padding_idx.__class__ is float:
+                raise TypeError(f"embedding(): argument 'padding_idx' (position 3) must be int, not {type(padding_idx).__name__}")
             if padding_idx >= 0:
                 assert padding_idx < weight.size(0), "Padding_idx must be within num_embeddings"
             else:
                 assert padding_idx >= -weight.size(0), "Padding_idx must be within num_embeddings"
                 padding_idx += weight.size(0)
+        if sparse is not False and sparse is not True:
+            raise TypeError(f"embedding(): argument 'sparse' (position 5) must be bool, not {type(sparse).__name__}")
         if sparse and weight.requires_grad and grad_mode.enabled:
             raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding(sparse=True) is not supported")
         if max_norm is not None:
@@ -194,6 +198,11 @@ def embedding_bag_of(
     per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: int | None = None,
 ) -> Any:  # fmt: skip
     """The reduced rows, the bag of each index, the sizes of the bags, the places of maxima. `mode`: 0 sum, 1 mean, 2 max."""
+    if weight._array.dtype.kind not in "fV":
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, Float, Double; but got "
+            f"CPU{SCALAR_NAMES[weight.dtype]}Type instead (while checking arguments for embedding_bag)"
+        )
     if sparse and weight.requires_grad and grad_mode.enabled:
         raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding_bag(sparse=True) is not supported")
     bags = _check_bags(indices, offsets, weight, include_last_offset)

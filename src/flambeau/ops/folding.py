@@ -93,6 +93,8 @@ def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
             + str(shape)
         )
     blocks = _blocks(size, kernel, dilation, padding, stride)
+    if input._array.dtype.kind in "iu":
+        refuse(input._array, "col2im_out_cpu")
     at = len(shape) - 2
     if shape[at] % math.prod(kernel):
         raise RuntimeError(

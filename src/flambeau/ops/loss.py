@@ -116,11 +116,13 @@ def cross_entropy(
 def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
     """Every form of cross entropy but the plain one, by log_softmax."""
     reduction = reduction_of(None, None, reduction)
+    if ignore_index.__class__ is not int:
+        raise TypeError(f"cross_entropy_loss(): argument 'ignore_index' (position 5) must be int, not {type(ignore_index).__name__}")
     class_dim = 0 if input.dim() == 1 else 1
     if not input.dim():
         raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
     classes = input.shape[class_dim] if input.dim() else 1
-    if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
+    if weight is not None and target.shape == input.shape and (weight.dim() != 1 or weight.numel() != classes):
         raise RuntimeError(
             f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
             f"{list(weight.shape)}"
@@ -159,7 +161,7 @@ tensors.take_rows_of = lambda weight, index: weight[index]
 
 
 def _cross_entropy_probabilities(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float, class_dim: int) -> Any:
-    if target.dtype.kind < 2:
+    if target.dtype.kind != 2:
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got {SCALAR_NAMES[target.dtype]}")
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")

@@ -10,6 +10,7 @@ from ..kernels.pair_loss import reduce as reduce_kernel
 from .definition import Array, composite, formula_function, operator, tensors
 from .distance import pairwise_distance
 from .pair_loss import REDUCTIONS, numbered, reduced, reduction_of
+from .running import refuse
 
 # --- made of other operators ---------------------------------------------------------------------------------------
 
@@ -151,6 +152,8 @@ def multi_margin(input: Array, target: Array, p: Any, margin: Any, weight: Array
     if weight is not None and (weight.ndim > 1 or weight.size != classes):
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
     _need_long(target)
+    if input.dtype.kind != "f" or input.dtype.itemsize == 2:
+        refuse(input, "multi_margin_loss_cpu_kernel")
     if target.size and (target.min() < 0 or target.max() >= classes):
         raise RuntimeError("target out of range")
     losses = k.multi_margin(input.reshape(rows, classes), target.reshape(-1), p, margin, weight)
@@ -220,6 +223,8 @@ def multilabel_margin(input: Array, target: Array, reduction: Any) -> Array:
     if target.shape != input.shape:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     _need_long(target)
+    if input.dtype.kind != "f" or input.dtype.itemsize == 2:
+        refuse(input, "multilabel_margin_loss_forward_out_frame")
     if target.size and (target.min() < -1 or target.max() >= classes):
         raise RuntimeError("argument #2 'target' is out of range")
     losses, named = k.multilabel_margin(input.reshape(rows, classes), target.reshape(rows, classes))

@@ -582,9 +582,27 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Any:
 @composite("F.bilinear", "torch.bilinear")
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """`input1 @ weight_k @ input2` for each k: inputs (..., in1) and (..., in2), weight (out, in1, in2)."""
+    _check_bilinear(input1.shape, input2.shape, weight.shape, None if bias is None else bias.shape)
+    if input1.dtype is not weight.dtype or input2.dtype is not weight.dtype:
+        names = [C_NAMES[SCALAR_NAMES[x.dtype]] for x in (input1, input2, weight)]
+        raise RuntimeError("All tensors must have the same dtype, got input1: {}, input2: {}, weight: {}".format(*names))
     flat1, flat2 = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
     out = einsum("bi,oij,bj->bo", flat1, weight, flat2).reshape(*input1.shape[:-1], weight.shape[0])
     return out if bias is None else out + bias
+
+
+def _check_bilinear(a: Any, b: Any, weight: Any, bias: Any) -> None:
+    """Raises RuntimeError where the shapes do not fit together."""
+    if len(a) != len(b):
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {len(a)} and {len(b)}")
+    for i, (n, m) in enumerate(zip(a[:-1], b[:-1])):
+        if n != m:
+            raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {n} and {m}")
+    for name, n, d in (("input1", a[-1], 1), ("input2", b[-1], 2)):
+        if n != weight[d]:
+            raise RuntimeError(f"bilinear(): {name} size does not match weight size: got {n} but expected {weight[d]}")
+    if bias is not None and bias[0] != weight[0]:
+        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias[0]} but expected {weight[0]}")
 
 
 # --- einsum ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..core.meta import one_device
 from ..kernels import batch_norm as batch_norm_kernels
 from ..kernels import normalization as k
 from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
-from .running import same_scalar_type
+from .running import refuse, same_scalar_type
 
 
 def _layer_norm_backward_tensors(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, needs: Any) -> tuple[Any, Any, Any]:
@@ -259,6 +259,8 @@ def batch_norm_function(
         shape = input.shape
         if input.numel() == (shape[1] if len(shape) > 1 else 0) and shape[0] == 1:
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
+        if (running_mean is None) is not (running_var is None):
+            raise ValueError("running_mean and running_var must either both be None or neither be None")
     elif eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
     return _run_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
@@ -536,6 +538,8 @@ def rms_norm_function(input: Any, normalized_shape: Any, weight: Any = None, eps
     ):
         _check_rms_norm(array.shape, normalized, weight)
     if eps is None:
+        if array.dtype.kind in "iub":
+            refuse(array, "rms_norm")
         eps = _EPS[OF_NUMPY[array.dtype].name]
     if array.dtype.kind == "c":
         mean = (input * input).mean(tuple(range(-len(normalized), 0)), True)
@@ -550,6 +554,8 @@ _EPS = {"float64": 2.0**-52, "complex128": 2.0**-52, "float32": 2.0**-23, "compl
 
 
 def _check_rms_norm(shape: Any, normalized: Any, weight: Any) -> None:
+    if len(shape) < len(normalized):
+        raise ValueError(f"Input tensor must have at least {len(normalized)} dimensions, but got {len(shape)}")
     check_normalized_shape(tuple(normalized), tuple(normalized), weight, None)
     raise RuntimeError(
         f"Given normalized_shape={list(normalized)}, expected input with shape [*{', '.join(map(str, normalized))}], but got input of "

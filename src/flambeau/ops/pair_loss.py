@@ -205,7 +205,7 @@ def _alike(input: Array, target: Array, into: Array) -> tuple[Array, Array]:
             raise RuntimeError(f"result type Float can't be cast to the desired output type {SCALAR_NAMES[OF_NUMPY[into.dtype]]}")
         return input, target
     x, y, _ = operands(input, target)
-    if into.dtype.kind in "iub" and x.dtype.kind not in "iub":
+    if into.dtype.kind in "iub" and x.dtype.kind not in "iub" or x.dtype.kind == "c" and into.dtype.kind != "c":
         names = SCALAR_NAMES[OF_NUMPY[x.dtype]], SCALAR_NAMES[OF_NUMPY[into.dtype]]
         raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
     return x, y
@@ -214,8 +214,11 @@ def _alike(input: Array, target: Array, into: Array) -> tuple[Array, Array]:
 @operator(out=False)
 def huber_loss(input: Array, target: Array, reduction: Any, delta: Any) -> Array:
     """The Huber loss, reduced; in the dtype of the input."""
-    _refuse("huber_cpu", input, target)
-    x, y = _alike(input, target, input)
+    if input.dtype != target.dtype:
+        x, y = _alike(input, target, input)
+    else:
+        x, y = input, target
+    _refuse("huber_cpu", x, y)
     return k.reduced(k.huber, x, y, reduction, delta).astype(input.dtype, copy=False)
 
 
@@ -262,7 +265,9 @@ def soft_margin_loss(input: Any, target: Any, size_average: Any = None, reduce: 
     """log(1 + exp(-target * input)) for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
-        tensors.broadcast_tensors(input, target)
+        wide = tensors.broadcast_tensors(input, target)[0].shape
+        if wide != input.shape:
+            raise RuntimeError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(wide)}")
     return soft_margin.function(input, target, reduction)
 
 
@@ -424,6 +429,8 @@ def kl_div(input: Any, target: Any, size_average: Any = None, reduce: Any = None
 def kl_div_plain(input: Any, target: Any, reduction: Any = 0, *args: Any, log_target: bool = False) -> Any:
     """`kl_div` with PyTorch's number for the reduction."""
     log_target = args[0] if args else log_target
+    if log_target is not True and log_target is not False:
+        raise TypeError(f"kl_div(): argument 'log_target' must be bool, not {type(log_target).__name__}")
     for t in (input, target):
         if t.dtype.kind < 2:
             raise RuntimeError("kl_div: Integral inputs not supported.")

@@ -10,7 +10,8 @@ from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import in_format_of, row_major
 from ..kernels import pooling as k
 from ..kernels import resampling
-from .arguments import refusal
+from ..tensor import Tensor
+from .arguments import refusal, type_name
 from .definition import NAMES, Array, composite, formula_function, operator, write_out
 
 Ints = tuple[int, ...]
@@ -254,6 +255,8 @@ def _public_max(dims: int) -> None:
         out = pooled_size(input.shape[-1], n, t, p, d, ceil_mode)
         if out < 1:
             raise RuntimeError(f"max_pool1d() Invalid computed output size: {out}")
+        if not return_indices:
+            _refuse(input._array, "max_pool1d_impl", "fV")
         _refuse(input._array, "max_pool1d", "fViu")
         how = ((1, n), (1, t), (0, p), (1, d), (1, out))
         if return_indices:
@@ -620,6 +623,8 @@ def _public_unpool(dims: int) -> None:
     name = f"max_unpool{dims}d"
 
     def function(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
+        if not isinstance(indices, Tensor):
+            raise TypeError(f"{name}(): argument 'indices' (position 2) must be Tensor, not {type_name(indices)}")
         kernel = _each(kernel_size, dims, name, "kernel_size")
         stride = kernel if _is_empty(stride) else _each(stride, dims, name, "stride")
         padding = _each(padding, dims, name, "padding")
@@ -647,6 +652,7 @@ def _public_unpool(dims: int) -> None:
                 f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with "
                 f"shape: {list(indices.shape)}"
             )
+        _refuse(input._array, f"max_unpool{max(dims, 2)}d", "fV")
         if dims == 1:
             return max_unpool.function(input.unsqueeze(-1), indices.unsqueeze(-1), (*size, 1)).squeeze(-1)
         return max_unpool.function(input, indices, tuple(size))
@@ -691,6 +697,9 @@ def _public_fractional(dims: int) -> None:
             output_size = [int(n * r) for n, r in zip(sizes, output_ratio)]
         kernel = _each(kernel_size, dims, name, "kernel_size")
         out = _each(output_size, dims, name, "output_size")
+        if input.dim() > dims + 2:
+            raise RuntimeError(f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got: {list(input.shape)}")
+        _refuse(input._array, f"{name}_out_frame", "fViu")
         if _random_samples is None:
             batch = 1 if input.dim() == dims + 1 else input.shape[0]
             _random_samples = NAMES["torch"]["rand"](batch, input.shape[-dims - 1], dims, dtype=input.dtype)

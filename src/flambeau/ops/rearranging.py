@@ -8,6 +8,7 @@ from ..core.layout import in_format_of, normalize_dim, normalize_dims
 from ..kernels import placing
 from ..tensor import Tensor
 from .definition import Array, composite, operator
+from .running import refuse
 from .shape import as_dim, ints
 
 
@@ -215,6 +216,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     _check_padding(input, pad, mode)
+    if input._array.dtype.kind == "b" and mode != "circular":
+        refuse(input._array, f"{_NODES[mode].lower()}_pad{len(pad) // 2}d")
     return padded.function(input, pad, mode)
 
 

@@ -316,10 +316,23 @@ def _relu_over(input: Any, states: Any, weights: Any, sizes: Any, reverse: bool)
     return rnn_layer.function(input, *states, *weights, True, sizes, reverse)
 
 
+def _check_devices(input: Any, hx: Any, params: Any) -> None:
+    """Raises RuntimeError where states or weights have no memory and the input has, or the other way round."""
+    for what, others in (("hidden", hx if isinstance(hx, (tuple, list)) else (hx,)), ("parameter", params)):
+        for other in others:
+            if other.is_meta != input.is_meta:
+                raise RuntimeError(
+                    f"Input and {what} tensors are not at the same device, found input tensor at {input.device} and {what} tensor at "
+                    f"{other.device}"
+                )
+
+
 def _run(layer: Any, states_of: Any, args: tuple[Any, ...]) -> Any:
     """Both forms: (input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first) of a padded
     batch, and (data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional) of a packed one."""
-    if isinstance(args[2], bool) or not isinstance(args[3], bool):
+    packed = isinstance(args[2], bool) or not isinstance(args[3], bool)
+    _check_devices(args[0], args[1 + packed], args[2 + packed])
+    if packed:
         data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional = args
         sizes = batch_sizes.tolist()
         return _network(layer, data, sizes, states_of(hx), params, has_biases, num_layers, dropout, train, bidirectional)

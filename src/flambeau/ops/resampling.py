@@ -11,6 +11,7 @@ from ..core.layout import in_format_of
 from ..kernels import resampling as k
 from ..tensor import wrap
 from .definition import NAMES, Array, composite, formula_function, operator
+from .running import refuse, same_scalar_type
 
 _NODES = {
     ("nearest", 1): "UpsampleNearest1DBackward0", ("nearest", 2): "UpsampleNearest2DBackward0",
@@ -130,6 +131,10 @@ def interpolate(
             return NAMES["F"][f"adaptive_avg_pool{dims}d"](input, out)
         if mode in ("nearest", "nearest-exact"):
             _check_sizes(shape, out)
+            dtype = input._array.dtype
+            if dtype.kind not in "fVu":
+                kernel = "upsample_nearest2d_channels_last" if dims == 2 else "compute_indices_weights_nearest"
+                raise NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_NAMES[OF_NUMPY[dtype]]}'")
             return upsample.function(input, mode, out, factors, False, False)
         if mode == "lanczos" and dims == 2:
             if align:
@@ -371,6 +376,9 @@ def _checked_sampler(input: Any, grid: Any, mode: str, padding_mode: str, align_
             )
     if mode == "bicubic" and len(a) == 5:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    if input._array.dtype.kind not in "fV":
+        refuse(input._array, "grid_sampler_2d_cpu_kernel_impl" if len(a) == 4 else "grid_sampler3d_cpu")
+    same_scalar_type(input._array, grid._array)
     return grid_sampler_nd.function(input, grid, mode, padding_mode, align_corners)
 
 

@@ -225,6 +225,6 @@ def random_split(dataset: Dataset[T], lengths: Sequence[int | float], generator:
         lengths = sizes
     if sum(lengths) != len(dataset):  # type: ignore[arg-type]
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    indices = randperm(sum(lengths), generator)
+    indices = randperm(sum(lengths), generator)  # type: ignore[arg-type]
     ends: list[Any] = list(accumulate(lengths))
     return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths, strict=True)]

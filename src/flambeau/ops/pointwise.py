@@ -523,7 +523,7 @@ def sqrt(input: Array, out: Any = None) -> Array:
 
 
 sqrt.derivative(input=lambda F, grad, result: grad / F.conj(result * 2.0))
-sqrt.native(lambda input: e.their_sqrt(input))
+sqrt.native(lambda input: e.torch_sqrt(input))
 
 
 @operator("torch.rsqrt", "torch.rsqrt_", "Tensor.rsqrt", "Tensor.rsqrt_", promote="float")

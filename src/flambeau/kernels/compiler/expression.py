@@ -192,7 +192,7 @@ def _function_of_two(name: str) -> Any:
 
 
 sqrt = _function("sqrt")
-their_sqrt = _function("their_sqrt")
+torch_sqrt = _function("torch_sqrt")
 """PyTorch's square root, which of float32 need not be rounded correctly: see `square_root.py`."""
 absolute = _function("abs")
 rint = _function("rint")

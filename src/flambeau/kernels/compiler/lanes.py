@@ -16,7 +16,7 @@ from .code import literal
 from .expression import Expression, fma
 from .llvm import LLVM_TYPE, STORAGE, Block
 from .machine import arm, vector_bits
-from .maths.tables_of_others import LOOKUPS
+from .maths.published_tables import LOOKUPS
 from .primitives import INTRINSICS
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class LaneBlock(Block):
             return self.emit(f"shufflevector {kind} {one}, {kind} poison, <{self.lanes} x i32> zeroinitializer")
         if operation.startswith("lookup:"):
             return self._looked_up(operation[7:], self.value(x.arguments[0]))
-        if operation.startswith(("table:", "external:", "their_sqrt")):
+        if operation.startswith(("table:", "external:", "torch_sqrt")):
             raise NotImplementedError(f"{operation} in vectors")
         intrinsic = {"abs": "fabs"}.get(operation, operation)
         if intrinsic in INTRINSICS or intrinsic in ("fabs", "sqrt", "maximum", "minimum"):

@@ -217,12 +217,12 @@ class Block:
             return self._cast(values[0], x.arguments[0].type, t)
         if operation in ("maximum", "minimum"):
             return self.emit(f"call {kind} @llvm.{operation}.{self.suffix(t)}({kind} {values[0]}, {kind} {values[1]})")
-        if operation == "their_sqrt" and t == "f32":
+        if operation == "torch_sqrt" and t == "f32":
             from . import square_root  # reads what CPU this is, which importing flambeau need not wait for
 
             if square_root.estimated():
                 return self.emit(f"call float {square_root.CALL % values[0]}")
-        if operation in ("sqrt", "their_sqrt"):
+        if operation in ("sqrt", "torch_sqrt"):
             return self.emit(f"call {kind} @llvm.sqrt.{self.suffix(t)}({kind} {values[0]})")
         if operation == "abs":
             return self.emit(f"call {kind} @llvm.fabs.{self.suffix(t)}({kind} {values[0]})")

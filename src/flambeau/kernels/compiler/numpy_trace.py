@@ -21,7 +21,7 @@ UFUNCS = {
     "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
     "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "shl": "left_shift", "ashr": "right_shift",
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-    "atan2": "arctan2", "pow": "power", "their_sqrt": "sqrt", "bounded_sin": "sin", "bounded_cos": "cos", "bounded_tan": "tan",
+    "atan2": "arctan2", "pow": "power", "torch_sqrt": "sqrt", "bounded_sin": "sin", "bounded_cos": "cos", "bounded_tan": "tan",
     "vector_exp": "exp", "vector_log": "log", "vector_log1p": "log1p", "exp_of_negative": "exp",
     **{name: name for name in (
         "maximum", "minimum", "sqrt", "rint", "floor", "ceil", "trunc", "copysign", "exp", "exp2", "expm1", "log", "log1p", "log2",

@@ -6,7 +6,7 @@ from typing import Callable
 from .code import literal
 from .expression import Expression
 from .maths import tables
-from .maths.tables_of_others import LOOKUPS
+from .maths.published_tables import LOOKUPS
 
 BINARY = {"and": "and", "or": "or", "xor": "xor", "shl": "shl", "ashr": "ashr", "lshr": "lshr"}
 TABLES = {f"TWO_OVER_PI_{j}": getattr(tables, f"TWO_OVER_PI_{j}") for j in range(3)}

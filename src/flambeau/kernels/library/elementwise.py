@@ -25,7 +25,7 @@ def unary(name: str, compute: Callable[[Any], Any], grain: int = GRAIN, result: 
 
 
 def _sqrt(row: Any, out: Any, x: Any) -> None:
-    root = e.their_sqrt if x.stored == "f32" else e.sqrt
+    root = e.torch_sqrt if x.stored == "f32" else e.sqrt
 
     def body(i: Any) -> None:
         out[i] = root(x[i])

@@ -8,7 +8,7 @@ depends on a number alone is decided before the loop, or while tracing for NumPy
 from typing import Any
 
 from ..compiler import Kernel, map_kernel
-from ..compiler.expression import absolute, maximum, minimum, multiply_add, rounded, sqrt, their_sqrt, where
+from ..compiler.expression import absolute, maximum, minimum, multiply_add, rounded, sqrt, torch_sqrt, where
 
 
 class Operators:
@@ -31,7 +31,7 @@ class Operators:
         return self.round(x / y)
 
     def sqrt(self, x: Any) -> Any:
-        return their_sqrt(x) if self.stored == "f32" else self.round(sqrt(x))
+        return torch_sqrt(x) if self.stored == "f32" else self.round(sqrt(x))
 
     def sqrt_of_inverse(self, x: Any) -> Any:
         return self.round(1.0 / sqrt(x))

@@ -1,7 +1,7 @@
 """GELU (D. Hendrycks, K. Gimpel, 2016) and its derivative: of float32 as PyTorch has them, by oneDNN, rounding by rounding.
 
 With AVX-512 oneDNN's erf(x / sqrt(2)) is a polynomial of degree 5 in |x| for each quarter of a power of 2, whose coefficients lie in
-registers (`tables_of_others.GELU_ERF`). Elsewhere, and in the derivative, it is formula 7.1.26 of M. Abramowitz and I. Stegun, Handbook of
+registers (`published_tables.GELU_ERF`). Elsewhere, and in the derivative, it is formula 7.1.26 of M. Abramowitz and I. Stegun, Handbook of
 Mathematical Functions, 1964, which is right to 1.5e-7; its exponential is by A. C. I. Malossi and others, "Fast Exponential
 Computation on SIMD Architectures", 2015.
 """
@@ -11,8 +11,8 @@ import math
 from ..expression import Expression, absolute, bitcast, cast, floor, fma, lookup, where
 from .exponential import exp as exact_exp
 from .parts import bits_of, polynomial, single, two_to
+from .published_tables import RATIONAL_ERF, SHORT_EXP
 from .special import erf as exact_erf
-from .tables_of_others import RATIONAL_ERF, SHORT_EXP
 
 SQRT_HALF = single(math.sqrt(0.5))
 INVERSE_ROOT_OF_PI = 0.5641895532608032  # one unit less than the nearest

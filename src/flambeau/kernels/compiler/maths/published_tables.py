@@ -1,4 +1,4 @@
-"""Coefficients that others found, needed to the bit: PyTorch's results come out of them."""
+"""Published coefficients, needed to the bit: PyTorch's results come out of them."""
 
 import struct
 

@@ -270,7 +270,7 @@ def test_attention(batch, length, keys, inner, outer, dtype, kind, permuted):
     scale = inner**-0.5
     out, stats, kept = attention.attention(q, k, v, mask, 0.0, scale)
     assert stats.shape == (*batch, length, 2, 1)
-    gradients = attention.attention_backward(grad, q, k, v, stats, kept, 0.0, scale, mask)
+    gradients = attention.attention_backward(grad, q, k, v, out, stats, kept, 0.0, scale, mask)
     tolerance = 3e-5 if dtype == np.float32 else 1e-12
     for result, expected in zip((out, *gradients), whole(q, k, v, mask, scale, grad)):
         np.testing.assert_allclose(result, expected, rtol=tolerance, atol=tolerance)
@@ -282,7 +282,7 @@ def test_attention_with_dropout(causal):
     mask = attention.Causal(50, 50) if causal else None
     out, stats, kept = attention.attention(q, k, v, mask, 0.25, 0.25)
     assert 0.6 < kept.mean() < 0.9
-    gradients = attention.attention_backward(grad, q, k, v, stats, kept, 0.25, 0.25, mask)
+    gradients = attention.attention_backward(grad, q, k, v, out, stats, kept, 0.25, 0.25, mask)
     for result, expected in zip((out, *gradients), whole(q, k, v, mask, 0.25, grad, kept / 0.75)):
         np.testing.assert_allclose(result, expected, rtol=3e-5, atol=3e-5)
 
@@ -300,11 +300,12 @@ def test_attention_by_long_rows_and_threads():
     np.testing.assert_allclose(results[0], whole(q, k, v, attention.Causal(1100, 1100), 0.2, q)[0], rtol=3e-5, atol=3e-5)
 
 
-def test_attention_passes_nan_on():
-    q, k, v = (samples(i, 1, 4, 8, dtype=np.float32) for i in range(3))
-    q[0, 1, 0] = np.nan
+@pytest.mark.parametrize("batch", [(1,), (1, 1)])
+def test_attention_passes_nan_on(batch):
+    q, k, v = (samples(i, *batch, 40, 8, dtype=np.float32) for i in range(3))
+    q[..., 1, 0] = np.nan
     out = attention.attention(q, k, v, None, 0.0, 0.3)[0]
-    assert np.isnan(out[0, 1]).all() and np.isfinite(out[0, [0, 2, 3]]).all()
+    assert np.isnan(out[..., 1, :]).all() and np.isfinite(np.delete(out, 1, -2)).all()
 
 
 def test_tensors_without_memory_stay_so():

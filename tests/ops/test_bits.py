@@ -61,6 +61,30 @@ def test_attention_with_dropout(torch, sizes, mask):
 
 
 @compiled
+@pytest.mark.parametrize("mask", ["none", "added", "per key", "bool", "causal"])
+@pytest.mark.parametrize(
+    "sizes", [(2, 3, 32, 32, 16), (1, 2, 70, 40, 24), (2, 2, 17, 90, 32), (1, 1, 200, 196, 20), (1, 1, 300, 700, 64), (1, 1, 800, 800, 12)],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.skipif(machine.vector_bits() < 512, reason="PyTorch adds up narrower vectors here")
+@parity(exact=True)
+def test_attention(torch, sizes, mask):
+    batch, heads, length, source, width = sizes
+    random = np.random.RandomState(0)
+    shapes = [(batch, heads, n, width) for n in (length, source, source, length)]
+    query, key, value, grad = (torch.tensor(random.standard_normal(shape).tolist()).requires_grad_() for shape in shapes)
+    scores = random.standard_normal((length, source))
+    given = {
+        "added": torch.tensor(scores.tolist()),
+        "per key": torch.tensor(scores[:1].tolist()),
+        "bool": torch.tensor((scores < 0.7).tolist()),
+    }
+    result = torch.nn.functional.scaled_dot_product_attention(query, key, value, given.get(mask), is_causal=mask == "causal")
+    gradients = torch.autograd.grad(result, [query, key, value], grad)
+    return [x.detach().reshape(-1)[::37].clone() for x in (result, *gradients)]
+
+
+@compiled
 @pytest.mark.skipif(machine.vector_bits() < 512, reason="PyTorch adds up in another order here")
 @parity(exact=True)
 def test_bias_of_a_batch_in_another_order(torch):
@@ -77,6 +101,24 @@ def test_bias_of_a_batch_in_another_order(torch):
 def test_sums_over_dimensions_apart(torch, shape, dims):
     (x,) = tensors(torch, 1, shape)
     return x.sum(dims), x.sum(dims, keepdim=True), x.mean(dims)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@parity(exact=True)
+def test_norms(torch, dtype):
+    x = tensors(torch, 1, (40_000,))[0].to(getattr(torch, dtype))
+    norm = torch.linalg.vector_norm
+    rows = x[:1500].view(30, 50)
+    return (
+        [x[:n].norm() for n in (1, 2, 3, 5, 7, 8, 41, 103, 1000)],
+        norm(rows, dim=1),
+        norm(rows, dim=0),
+        norm(rows.view(5, 6, 50), dim=(1, 2)),
+        rows.t().norm(),
+        torch.nn.functional.normalize(rows),
+        torch.nn.utils.get_total_norm([x[i * 7 : i * 900 + 1] for i in range(41)]),
+    )
 
 
 @compiled

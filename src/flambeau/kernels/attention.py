@@ -1,4 +1,4 @@
-"""Scaled dot-product attention and its gradient: fused (`library/fused_attention.py`), else by whole score matrices."""
+"""Scaled dot-product attention and its gradient: fused (`library/{flash,fused}_attention.py`), else by whole score matrices."""
 
 import math
 from typing import Any
@@ -37,15 +37,16 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
     """softmax(q @ k.T * scale + mask) @ v over the last two dimensions, with dropout on the probabilities.
 
     mask: bool (False forbids), `Causal`, or added to the scores; None for none. Returns the result, what the backward needs
-    of the probabilities (fused: each row's maximum and 1 / sum, one dimension more than q; else all of them) and the dropout
+    of the probabilities (fused: two numbers of each row, one dimension more than q; else all of them) and the dropout
     mask (empty without dropout). A row that may look nowhere gives zeros, as in PyTorch.
     """
     low = q.dtype
+    flash = is_flash(q, k, v, dropout)
     q, k, v = _wide(q), _wide(k), _wide(v)
     real = q.__class__ is np.ndarray  # and not a tensor's array on meta, without memory
-    kernels = own_kernels(q.dtype) if real else None
+    kernels = own_kernels(q.dtype, flash) if real else None
     if kernels is not None and q.dtype is k.dtype is v.dtype and q.size and k.size and v.size:
-        out, stats, kept = _fused(kernels[0], q, k, v, mask, dropout, scale)
+        out, stats, kept = _fused(kernels[0], q, k, v, mask, dropout, scale, flash)
         return (out if out.dtype == low else out.astype(low)), stats, kept
     scores = matmul(q, k.swapaxes(-1, -2))
     kept = np.empty(0, np.bool_)
@@ -62,7 +63,12 @@ def attention(q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -
     return (out if out.dtype == low else out.astype(low)), scores, kept
 
 
-def _fused(kernel: Any, q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float) -> tuple[Any, Any, Any]:
+def is_flash(q: Any, k: Any, v: Any, dropout: float) -> bool:
+    """Whether PyTorch's fused kernel serves, and not operators: no dropout, four dimensions, the same batches, heads and widths."""
+    return dropout == 0 and q.ndim == k.ndim == v.ndim == 4 and q.shape[:2] == k.shape[:2] == v.shape[:2] and q.shape[3] == v.shape[3]
+
+
+def _fused(kernel: Any, q: Any, k: Any, v: Any, mask: Any, dropout: float, scale: float, flash: bool) -> tuple[Any, Any, Any]:
     """The forward without the matrix of scores."""
     scores = (*q.shape[:-1], k.shape[-2])
     kept = np.empty(0, np.bool_)
@@ -75,26 +81,18 @@ def _fused(kernel: Any, q: Any, k: Any, v: Any, mask: Any, dropout: float, scale
     else:
         out = np.empty(q.shape[:-1] + v.shape[-1:], q.dtype)
     stats = np.empty((*q.shape[:-1], 2, 1), q.dtype)
-    kernel(
-        out,
-        _rows(q),
-        _rows(k),
-        _rows(v),
-        stats,
-        _added(mask, scores, q.dtype),
-        kept if dropout > 0 else None,
-        *_factors(scale, dropout, mask, q.ndim),
-    )
+    dropped = () if flash else (kept if dropout > 0 else None,)
+    kernel(out, _rows(q), _rows(k), _rows(v), stats, _added(mask, scores, q.dtype), *dropped, *_numbers(scale, dropout, mask, flash))
     return out, stats, kept
 
 
-def _factors(scale: float, dropout: float, mask: Any, ndim: int) -> tuple[float, float, float, float, float, float]:
-    """The kernels' numbers. With four dimensions and no dropout PyTorch's own fused kernel serves, and the scale is one factor."""
-    of_dropout, causal = 1 / (1 - dropout) if dropout < 1 else math.inf, 1.0 if mask.__class__ is Causal else 0.0
-    if dropout == 0 and ndim == 4:
-        return float(scale), of_dropout, causal, 1.0, 1.0, 1.0
+def _numbers(scale: float, dropout: float, mask: Any, flash: bool) -> tuple[float, ...]:
+    """The numbers that the kernels take: see `library/flash_attention.py` and `fused_attention.py`."""
+    causal = 1.0 if mask.__class__ is Causal else 0.0
+    if flash:
+        return float(scale), causal
     root = math.sqrt(abs(scale))
-    return 1.0, of_dropout, causal, math.copysign(root, scale), root, 0.0
+    return 1.0, 1 / (1 - dropout) if dropout < 1 else math.inf, causal, math.copysign(root, scale), root
 
 
 def _rows(x: Any) -> Any:
@@ -142,20 +140,23 @@ def _softmax_gradient(grad_p: Any, p: Any, kept: Any, dropout: float, scale: flo
 
 @quiet
 def attention_backward(
-    grad: Any, q: Any, k: Any, v: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any
+    grad: Any, q: Any, k: Any, v: Any, out: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any
 ) -> tuple[Any, Any, Any]:
-    """The gradients of q, k and v, given what the forward left: probabilities (or their rows' statistics) and dropout mask."""
+    """The gradients of q, k and v, given the result and what the forward left: probabilities (or two numbers a row) and dropout mask."""
     low = q.dtype
     grad, q, k, v = _wide(grad), _wide(q), _wide(k), _wide(v)
     if p.ndim > q.ndim:
         grad_q, grad_k, grad_v = (np.empty_like(x, subok=False) for x in (q, k, v))
         if not grad_q.strides[-1] == grad_k.strides[-1] == grad_v.strides[-1] == q.itemsize:
             grad_q, grad_k, grad_v = (np.empty(x.shape, x.dtype) for x in (q, k, v))
-        kernels = own_kernels(q.dtype)
+        flash = is_flash(q, k, v, dropout)
+        kernels = own_kernels(q.dtype, flash)
         assert kernels is not None
         added = _added(mask, (*q.shape[:-1], k.shape[-2]), q.dtype)
-        factors = _factors(scale, dropout, mask, q.ndim)
-        kernels[1](grad_q, grad_k, grad_v, _rows(grad), _rows(q), _rows(k), _rows(v), p, added, kept if dropout > 0 else None, *factors)
+        given = (_rows(_wide(out)),) if flash else ()
+        dropped = () if flash else (kept if dropout > 0 else None,)
+        arrays = grad_q, grad_k, grad_v, _rows(grad), *given, _rows(q), _rows(k), _rows(v), p, added, *dropped
+        kernels[1](*arrays, *_numbers(scale, dropout, mask, flash))
         if low.itemsize == 2:
             return grad_q.astype(low), grad_k.astype(low), grad_v.astype(low)
         return grad_q, grad_k, grad_v

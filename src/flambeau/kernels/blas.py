@@ -81,23 +81,25 @@ def _make(dtype: Any) -> Products | None:
     return Products(*python_functions(module(element, bits), *names, offers=offers(kind), loops=False))
 
 
-_attention: dict[Any, tuple[Any, Any] | None] = {}
+@cache
+def attention(dtype: Any, flash: bool) -> tuple[Any, Any] | None:
+    """Attention without the matrix of scores and its backward, or None where there is none.
 
+    flash: as PyTorch's fused kernel computes it (`library/flash_attention.py`), else as its operators (`library/fused_attention.py`).
+    """
+    if products(dtype) is None:
+        return None
+    from .compiler.jit import python_functions
 
-def attention(dtype: Any) -> tuple[Any, Any] | None:
-    """Attention without the matrix of scores and its backward (`library/fused_attention.py`), or None where there is none."""
-    if dtype not in _attention:
-        made = None
-        if products(dtype) is not None:
-            from .compiler.jit import python_functions
-            from .library.fused_attention import module
-
-            element, kind = _ELEMENTS[dtype]
-            names = (f"flambeau_attention_{kind}", f"flambeau_attention_backward_{kind}")
-            forward, backward = python_functions(module(element, vector_bits()), *names, loops=False)
-            made = forward, backward
-        _attention[dtype] = made
-    return _attention[dtype]
+    if flash:
+        from .library.flash_attention import module
+    else:
+        from .library.fused_attention import module
+    element, kind = _ELEMENTS[dtype]
+    name = "flash" if flash else "attention"
+    names = (f"flambeau_{name}_{kind}", f"flambeau_{name}_backward_{kind}")
+    forward, backward = python_functions(module(element, vector_bits()), *names, loops=False)
+    return forward, backward
 
 
 # --- the BLAS inside NumPy ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 
 from .compiler import compiled_for, usable
 from .compiler.launch import takes_float
+from .library import norms
 from .library import ordered_sums as sums
 from .library import reduction as library
 from .library import row_reductions as rows
@@ -519,9 +520,34 @@ def var(x: Any, axes: Any, keepdims: bool, count: int, correction: float) -> tup
     return result, (mean_kept if keepdims else mean_kept.reshape(np.shape(result)))
 
 
+def norms_of_all(arrays: list[Any]) -> Any:
+    """The 2-norm of each array; None unless all are of one dtype, float32 or float64, row-major, and kernels are compiled here."""
+    dtype = arrays[0].dtype
+    if not (dtype is _F32 or dtype is _F64) or not usable():
+        return None
+    out = np.empty(len(arrays), dtype)
+    return out if norms.of_list(dtype.itemsize)(out, arrays) is out else None
+
+
+def _norms_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
+    """The 2-norm of all of an array or over its last dimensions, in PyTorch's order; None for others."""
+    if x.__class__ is not np.ndarray or not (x.dtype is _F32 or x.dtype is _F64) or not x.size or not usable():
+        return None
+    if axes is None:
+        axes = _DIMS[: x.ndim]
+        x = x if x.flags.carray else x.ravel("K").reshape(x.shape)
+    kept = x.ndim - len(axes)
+    if not x.flags.carray or axes != _DIMS[kept : x.ndim]:
+        return None
+    out = np.empty(x.shape[:kept] + (1,) * len(axes) if keepdims else x.shape[:kept], x.dtype)
+    return norms.of_rows(x.itemsize)(out, x, _row_plan(out.size, x.size // out.size))
+
+
 @quiet
 def norm(x: Any, p: float, axes: Any, keepdims: bool) -> Any:
     """The p-norm over `axes`; half precision in float32, complex by magnitudes."""
+    if p == 2 and (result := _norms_in_order(x, axes, keepdims)) is not None:
+        return result
     low = x.dtype
     if x.size >= LARGE and p in (1, 2, np.inf):
         values = reduced(library.squares if p == 2 else library.size if p == 1 else library.largest_size, x, axes)

@@ -35,7 +35,7 @@ def check_choice(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: fl
 
 
 def _attention_node(query: Array, key: Array, value: Array, mask: Any, dropout: float, scale: float) -> str:
-    return "ScaledDotProductFlashAttentionForCpuBackward0" if dropout == 0 and query.ndim == 4 else "UnsafeViewBackward0"
+    return "ScaledDotProductFlashAttentionForCpuBackward0" if k.is_flash(query, key, value, dropout) else "UnsafeViewBackward0"
 
 
 @operator(outputs=3, hidden=2, node=_attention_node, out=False)
@@ -45,15 +45,15 @@ def attention(query: Array, key: Array, value: Array, mask: Any, dropout: Any, s
 
 
 def _attention_gradients(
-    F: Any, grads: Any, query: Any, key: Any, value: Any, mask: Any, dropout: Any, scale: Any, result1: Any, result2: Any
+    F: Any, grads: Any, query: Any, key: Any, value: Any, mask: Any, dropout: Any, scale: Any, result0: Any, result1: Any, result2: Any
 ) -> Any:
-    return F.attention_backward(grads[0], query, key, value, result1, result2, dropout, scale, mask)
+    return F.attention_backward(grads[0], query, key, value, result0, result1, result2, dropout, scale, mask)
 
 
 attention.joint("query", "key", "value")(_attention_gradients)
 
 
-def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any) -> Any:
+def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, out: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any) -> Any:
     """The kernel's formula in operators; the probabilities are computed anew so that they are differentiated as well."""
     scores = tensors.matmul(q, tensors.transpose(key, -2, -1)) * scale
     if mask is not None:
@@ -74,7 +74,7 @@ def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, p: Any, kept: Any, dr
 
 formula_function(
     "attention_backward",
-    lambda grad, q, key, v, p, kept, dropout, scale, mask: k.attention_backward(grad, q, key, v, p, kept, dropout, scale, mask),
+    lambda grad, q, key, v, *others: k.attention_backward(grad, q, key, v, *others),
     _backward_tensors,
 )
 

@@ -10,7 +10,7 @@ from ...autograd.grad_mode import no_grad
 from ...autograd.node import tensors as operators
 from ...autograd.version import bump_version
 from ...kernels.optimizer import limit_all, scale_all
-from ...kernels.reduction import square_sum
+from ...kernels.reduction import norm, norms_of_all, square_sum
 from ...tensor import Tensor, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_"]
@@ -70,8 +70,12 @@ def get_total_norm(tensors: _Tensors, norm_type: float = 2.0, error_if_nonfinite
 def _fast_norm(arrays: list[Any]) -> Tensor | None:
     """The 2-norm with one pass over all arrays; None unless they are of one dtype, float32 or float64.
 
-    None also where a square may be too large or too small for float32: PyTorch squares in the dtype.
+    Compiled, it is the norm of the arrays' norms, as in PyTorch. In NumPy it is None also where a square may be too large or
+    too small for float32: PyTorch squares in the dtype.
     """
+    norms = norms_of_all(arrays)
+    if norms is not None:
+        return wrap(norm(norms, 2, None, False))
     total = square_sum(arrays)
     return wrap(np.array(total**0.5, arrays[0].dtype)) if total is not None and 1e-30 < total < 1e38 else None
 

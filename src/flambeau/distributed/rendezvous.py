@@ -60,7 +60,7 @@ def _rank_and_size(parts: SplitResult) -> tuple[int, int]:
     return int(query["rank"]), int(query["world_size"])
 
 
-def _tcp_store(host: str, port: int, rank: int, world_size: int, timeout: timedelta) -> TCPStore:
+def _tcp_store(host: str, port: int, world_size: int, timeout: timedelta) -> TCPStore:
     if not 0 <= port < 2**16:
         raise ValueError(f"port must have value from 0 to 65535 but was {port}.")
     check_world_size(world_size)
@@ -81,7 +81,7 @@ def _tcp(url: str, timeout: timedelta = default_pg_timeout, **kwargs: Any) -> It
     if parts.port is None:
         raise _problem("tcp", "port number missing")
     rank, world_size = _rank_and_size(parts)
-    yield _tcp_store(parts.hostname or "", parts.port, rank, world_size, timeout), rank, world_size
+    yield _tcp_store(parts.hostname or "", parts.port, world_size, timeout), rank, world_size
 
 
 def _env(url: str, timeout: timedelta = default_pg_timeout, **kwargs: Any) -> Iterator[Found]:
@@ -96,7 +96,7 @@ def _env(url: str, timeout: timedelta = default_pg_timeout, **kwargs: Any) -> It
     rank = int(query["rank"] if "rank" in query else value("RANK"))
     world_size = int(query["world_size"] if "world_size" in query else value("WORLD_SIZE"))
     host, port = value("MASTER_ADDR"), int(value("MASTER_PORT"))
-    yield _tcp_store(host, port, rank, world_size, timeout), rank, world_size
+    yield _tcp_store(host, port, world_size, timeout), rank, world_size
 
 
 register_rendezvous_handler("file", _file)

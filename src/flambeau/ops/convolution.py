@@ -262,7 +262,7 @@ def _convolution_gradients(
 # --- the public functions --------------------------------------------------------------------------------------------
 
 
-def _bad_arguments(name: str, args: Any, kwargs: Any, default: str = "") -> TypeError:
+def _bad_arguments(name: str, args: Any, kwargs: Any) -> TypeError:
     """What PyTorch says of arguments that fit none of a function's forms."""
     given = ", ".join([type(a).__name__ for a in args] + [f"{n}={type(v).__name__}" for n, v in kwargs.items()])
     if "transpose" in name:

@@ -42,7 +42,7 @@ def embedding_backward(grad_output: Array, indices: Array, count: Any, padding_i
     return k.add_rows(rows, flat, count, padding_idx)
 
 
-def _back(F: Any, grad: Any, indices: Any, padding_idx: Any, scale_grad_by_freq: Any, count: Any) -> Any:
+def _back(F: Any, grad: Any, indices: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
     if scale_grad_by_freq:
         raise NotImplementedError("the second derivative of an embedding with scale_grad_by_freq is not implemented")
     if padding_idx >= 0:

@@ -71,7 +71,8 @@ index_put.derivative(
 )
 
 
-def _check_values(self: Tensor, indices: Any, values: Tensor) -> None:
+def check_put_dtypes(self: Tensor, values: Tensor) -> None:
+    """Raises RuntimeError where what is put in is of another dtype than the tensor."""
     array, source = self._array, values._array
     if array.dtype != source.dtype:
         names = SCALAR_NAMES[OF_NUMPY[array.dtype]], SCALAR_NAMES[OF_NUMPY[source.dtype]]
@@ -83,7 +84,7 @@ def _check_values(self: Tensor, indices: Any, values: Tensor) -> None:
 def put(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """`index_put_` with the indices in order."""
     array = self._array
-    _check_values(self, indices, values)
+    check_put_dtypes(self, values)
     if grad_mode.enabled and (self._requires_grad or values._requires_grad or self._view is not None or values._view is not None):
         indices = tuple([None if i is None else i.copy() for i in indices])
         return apply_in_place(index_put, self, (indices, values, accumulate), "index_put_")

@@ -119,11 +119,11 @@ def numpy_T(self: Tensor) -> Tensor:
             return result
     ndim = self._array.ndim
     if ndim != 2 and ndim != 0:
-        _warn_T(ndim)
+        _warn_T()
     return _permute(self, tuple(range(ndim - 1, -1, -1)))
 
 
-def _warn_T(ndim: int) -> None:
+def _warn_T() -> None:
     import warnings
 
     warnings.warn(

@@ -194,7 +194,7 @@ def write_out(result: Any, out: Any, name: str = "", own: bool = False) -> Any:
     source, target = result._array, out._array
     if target.shape != source.shape:
         if target.size:
-            _warn_of_resizing(name, target.shape, source.shape)
+            _warn_of_resizing(target.shape, source.shape)
         out._array = source.astype(target.dtype, copy=not own)
     else:
         if source is target:  # a fill has written there itself: see `room`
@@ -216,7 +216,7 @@ def room(out: Any, shape: Any, dtype: Any) -> Any:
     return memory.empty(shape, dtype)
 
 
-def _warn_of_resizing(name: str, old: tuple[int, ...], new: tuple[int, ...]) -> None:
+def _warn_of_resizing(old: tuple[int, ...], new: tuple[int, ...]) -> None:
     import warnings
 
     warnings.warn(

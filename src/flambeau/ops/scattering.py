@@ -168,7 +168,7 @@ def scatter_reduced(input: Array, dim: int, index: Array, src: Array | Number, r
     return result
 
 
-def _scatter(input: Any, dim: Any, index: Any, src: Any, value: Any, reduce: Any, call: Any) -> Any:
+def _scatter(dim: Any, index: Any, src: Any, value: Any, reduce: Any, call: Any) -> Any:
     if src is None and value is None:
         raise TypeError('scatter() missing 1 required positional arguments: "src"')
     source = value if src is None else src
@@ -189,7 +189,7 @@ def scatter(
 
     `reduce`: `add` or `multiply` combine with what is there. Raises RuntimeError where shapes do not fit or an index is out of range.
     """
-    result = _scatter(input, dim, index, src, value, reduce, lambda op, args: op.function(input, *args))
+    result = _scatter(dim, index, src, value, reduce, lambda op, args: op.function(input, *args))
     return result if out is None else write_out(result, out)
 
 
@@ -217,7 +217,7 @@ def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
             if src is not None:
                 shared_version(self)[0] += 1
                 return self
-        return _scatter(self, dim, index, src, value, reduce, lambda op, args: apply_in_place(op, self, args, "scatter_"))
+        return _scatter(dim, index, src, value, reduce, lambda op, args: apply_in_place(op, self, args, "scatter_"))
     except Exception as error:
         raise explained_here(error, "Tensor.scatter_")
 
@@ -282,9 +282,9 @@ def _reduce_gradient(
         zeros_there = add(F.zeros_like(input), F.cast(zero, dtype_of(input)))
         src_zeros = spread(zeros_there)
         own = F.where(input == 0, F.ones_of(input), input)
-        d_input = F.where(input == 0, _product_without(F, input, src, include_self, add, spread, fill, own), result / own) * grad
+        d_input = F.where(input == 0, _product_without(F, input, src, add), result / own) * grad
         start = input if include_self else fill(input, 1)
-        nonzero_product = _masked_product(F, start, src, zero, spread, add)
+        nonzero_product = _masked_product(F, start, src, zero, add)
         alone = (src_zeros == 1) & zero
         full = F.where(zero, F.ones_of(src), src)
         d_src = F.where(alone, spread(grad * nonzero_product), spread(grad * result) / full)
@@ -301,7 +301,7 @@ def _reduce_gradient(
     return d_input, d_src
 
 
-def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: Any) -> Any:
+def _masked_product(F: Any, start: Any, src: Any, zero: Any, add: Any) -> Any:
     """The product of `start` with the nonzero sources, by logarithms of magnitudes and counts of signs."""
     magnitude = F.where(zero, F.ones_of(src), F.abs(src))
     logs = add(F.zeros_like(start), F.log(magnitude))
@@ -310,11 +310,11 @@ def _masked_product(F: Any, start: Any, src: Any, zero: Any, spread: Any, add: A
     return start * F.exp(logs) * sign
 
 
-def _product_without(F: Any, input: Any, src: Any, include_self: bool, add: Any, spread: Any, fill: Any, own: Any) -> Any:
+def _product_without(F: Any, input: Any, src: Any, add: Any) -> Any:
     """The product of the sources alone."""
     zero = src == 0
     any_zero = add(F.zeros_like(input), F.cast(zero, dtype_of(input)))
-    return F.where(any_zero > 0, F.zeros_like(input), _masked_product(F, F.ones_of(input), src, zero, spread, add))
+    return F.where(any_zero > 0, F.zeros_like(input), _masked_product(F, F.ones_of(input), src, zero, add))
 
 
 # --- whole parts along a dimension ---------------------------------------------------------------------------------
@@ -529,10 +529,10 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with values written (or added) where the index tensors point."""
     from ..kernels.indexing import expanded
-    from .indexing import _check_values
+    from .indexing import check_put_dtypes
 
     places = expanded(input._array, _indices(indices))
-    _check_values(input, places, values)
+    check_put_dtypes(input, values)
     return op_index_put().function(input, places, values, accumulate)
 
 

@@ -518,7 +518,7 @@ def relayout(input: Array, shape: Any, strides: Any) -> Array:
 relayout.derivative(input=lambda F, grad: grad)
 
 
-def _check_strided(array: Array, size: Any, stride: Any, name: str) -> None:
+def _check_strided(size: Any, stride: Any) -> None:
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     if any(s < 0 for s in stride):
@@ -529,7 +529,7 @@ def strided_place(input: Tensor, size: Any, stride: Any, storage_offset: Any, na
     """Size, stride and offset from the input's first element, after checking that the storage holds them."""
     array = input._array
     size, stride = ints((size,), name), ints((stride,), name, "stride")
-    _check_strided(array, size, stride, name)
+    _check_strided(size, stride)
     here = input.storage_offset()
     offset = here if storage_offset is None else as_dim(storage_offset, name, "storage_offset", 4)
     if offset < 0:

@@ -51,7 +51,7 @@ def module(
         fields.append("ptr %plan")
     convert = converted(numbers, number_type)
     if access is not None:
-        body = _walk_body(row, arrays, access, convert)
+        body = _walk_body(row, arrays, convert)
     elif rows:
         body = _rows_body(row, arrays, convert)
     else:
@@ -116,7 +116,7 @@ finished:
   ret void"""
 
 
-def _walk_body(row: Row, arrays: list[Parameter], access: str, convert: str) -> str:
+def _walk_body(row: Row, arrays: list[Parameter], convert: str) -> str:
     """Elements [begin, end) of a walk: the plan is the inner size, the number of outer dimensions, their sizes from the
     innermost on, and for each array the inner distance and one for each outer dimension, all in bytes.
 

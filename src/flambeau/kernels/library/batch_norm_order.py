@@ -140,7 +140,7 @@ def _given(w: Writer, channel: Value) -> tuple[Value, Value]:
     return mean, 1.0 / w.root(variance + w.convert(w["eps"], element))
 
 
-def _sums_body(s: Shape, training: bool, with_x: bool, gathered: bool) -> Code:
+def _sums_body(s: Shape, with_x: bool, gathered: bool) -> Code:
     """The gradients of channels [begin, end); the vectors of the shape are AVX2 registers.
 
     gathered: as PyTorch adds up a gradient that is not dense, in float64 throughout.
@@ -223,7 +223,7 @@ def planes_backward(element: str, training: bool, with_x: bool, gathered: bool =
     """
     s = registers(element)
     name = f"flambeau_batch_norm_planes_backward_{s.kind}{'' if training else '_given'}{'_x' * with_x}{'_gathered' * gathered}"
-    return launched(name, _sums_body(s, training, with_x, gathered), _slope(wide(element), training, gathered))
+    return launched(name, _sums_body(s, with_x, gathered), _slope(wide(element), training, gathered))
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

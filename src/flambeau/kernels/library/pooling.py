@@ -54,7 +54,7 @@ def _rows(code: Code, t: Any, out_d: Value, out_h: Value, body: Callable[[Value,
                 body(d, h)
 
 
-def _better(code: Code, value: Value, best: Value) -> Value:
+def _better(value: Value, best: Value) -> Value:
     """Whether a value takes the place of the best so far: NaN always does."""
     return (value > best) | value.is_nan()
 
@@ -85,7 +85,7 @@ def max_pool(kind: str, indices: bool) -> Callable[..., Any]:
                     best = code.load(element, row, j)
                     for tap in range(2):
                         value = code.load(element, line, j * 2 + tap)
-                        best = code.where(_better(code, value, best), value, best)
+                        best = code.where(_better(value, best), value, best)
                     code.store(best, row, j)
 
             def each() -> None:
@@ -96,7 +96,7 @@ def max_pool(kind: str, indices: bool) -> Callable[..., Any]:
                     def along(stride: Any) -> None:
                         with code.loop(low, high, short=isinstance(stride, Value)) as j:
                             value, best = code.load(element, source, j * stride), code.load(element, row, j)
-                            better = _better(code, value, best)
+                            better = _better(value, best)
                             if places is not None:
                                 before = code.load("i64", places, j)
                                 better = better | (before < 0)
@@ -315,7 +315,7 @@ def adaptive_max_pool(kind: str) -> Callable[..., Any]:
     def look(line: Any, start: Value, at: Value) -> None:
         best, place = line
         value = code.load(element, x, start + at)
-        taken = _better(code, value, best.value)
+        taken = _better(value, best.value)
         place.value = code.where(taken, at, place.value)
         best.value = code.where(taken, value, best.value)
 

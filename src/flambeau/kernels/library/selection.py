@@ -218,7 +218,7 @@ def _introsort(key: str, sift: Code, heap_select: Code, partition: Code) -> Code
     return code
 
 
-def _sort(key: str, introsort: Code, insertion_sort: Code, insert: Code) -> Code:
+def _sort(introsort: Code, insertion_sort: Code, insert: Code) -> Code:
     """Sorts [0, last)."""
     code = Code("sort", "keys places last:i64")
     keys, places, last = code.arguments
@@ -262,7 +262,7 @@ def top(itemsize: int, infinity: int | None, unsigned: bool, largest: bool) -> C
     heap_select, partition, insert = _heap_select(key, sift), _partition(key), _insert(key)
     insertion_sort = _insertion_sort(key, insert)
     partial_sort, introsort = _partial_sort(key, sift), _introsort(key, sift, heap_select, partition)
-    nth_element, sort = _nth_element(key, heap_select, partition, insertion_sort), _sort(key, introsort, insertion_sort, insert)
+    nth_element, sort = _nth_element(key, heap_select, partition, insertion_sort), _sort(introsort, insertion_sort, insert)
     code = Code("top", "values indices x keys places n:i64 count:i64 begin:i64 end:i64")
     values, indices, x, keys, places, n, count, begin, end = code.arguments
     keys, places = code.at(keys, begin * n, key), code.at(places, begin * n, "i64")

@@ -1072,3 +1072,15 @@ def test_the_deepest_pickles_load():
         nested = [nested]
     assert read(flambeau, written(flambeau, nested)) == nested
     assert sys.getrecursionlimit() >= 1000
+
+
+def test_sparse_tensors(files):
+    loaded = flambeau.load(io.BytesIO(files["sparse"]))
+    assert loaded.is_sparse and loaded.is_coalesced() and loaded.to_dense().tolist() == [[1, 0], [0, 1]]
+    x = flambeau.sparse_coo_tensor([[0, 1, 0]], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], (3, 2))
+    buffer = io.BytesIO()
+    flambeau.save({"x": x, "coalesced": x.coalesce()}, buffer)
+    buffer.seek(0)
+    for again in (*flambeau.load(buffer).values(), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert again.to_dense().tolist() == x.to_dense().tolist()
+        assert again._nnz() == (2 if again.is_coalesced() else 3) and again._values() is not x._values()

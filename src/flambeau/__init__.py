@@ -61,7 +61,7 @@ has_lapack = has_mkl = has_openmp = has_spectral = True
 _SUBMODULES = frozenset((
     "__config__", "__future__", "_C", "_dynamo", "_inductor", "accelerator", "amp", "backends", "cli", "compiler", "cpu", "cuda",
     "distributed", "distributions", "fft", "func", "functional", "futures", "hub", "jit", "library", "linalg", "masked", "mps",
-    "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal",
+    "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "sparse",
     "special", "storage", "testing", "types", "utils", "xpu",
 ))  # fmt: skip
 """Imported when they are first named, so that `import flambeau` stays light."""

@@ -73,7 +73,7 @@ def by_name(name: str) -> Any:
 def type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
     """The name of the tensor's type (`'torch.FloatTensor'`), or the tensor as another type: a dtype, a tensor type or its name."""
     if dtype is None:
-        return f"torch.{SCALAR_NAMES[self.dtype]}Tensor"
+        return f"torch.{'sparse.' if self.is_sparse else ''}{SCALAR_NAMES[self.dtype]}Tensor"
     if isinstance(dtype, tensortype):
         if dtype.is_cuda:
             raise AssertionError("Torch not compiled with CUDA enabled")

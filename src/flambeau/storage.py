@@ -39,6 +39,10 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     """
     from .core.layout import contiguous_strides
 
+    if hasattr(self._array, "layout"):
+        from .core.sparse import refusal
+
+        raise refusal("set_", self._array.backend)
     dtype = self.dtype
     if source is None:
         source = UntypedStorage(0)

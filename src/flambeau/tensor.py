@@ -77,7 +77,18 @@ class Tensor(metaclass=_TensorMeta):
 
     @property
     def layout(self) -> Any:
-        return layout_object("strided")
+        """How the elements are stored: `torch.strided`, or one of the sparse layouts."""
+        return layout_object("strided" if self._array.__class__ is ndarray else getattr(self._array, "layout", "strided"))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the layout is `torch.sparse_coo`."""
+        return self._array.__class__ is not ndarray and getattr(self._array, "layout", "") == "sparse_coo"
+
+    @property
+    def is_sparse_csr(self) -> bool:
+        """Whether the layout is `torch.sparse_csr`."""
+        return self._array.__class__ is not ndarray and getattr(self._array, "layout", "") == "sparse_csr"
 
     @property
     def itemsize(self) -> int:
@@ -86,7 +97,12 @@ class Tensor(metaclass=_TensorMeta):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements."""
+        """Bytes of all elements. Raises RuntimeError for a sparse tensor."""
+        if self.is_sparse:
+            raise RuntimeError(
+                "nbytes is not defined for sparse tensors.  If you want the size of the constituent tensors, add the nbytes of the "
+                "indices and values.  If you want the size of the  equivalent dense tensor, multiply numel() by element_size()"
+            )
         return self._array.size * self._array.itemsize
 
     def element_size(self) -> int:
@@ -120,7 +136,7 @@ class Tensor(metaclass=_TensorMeta):
 
     def stride(self, dim: int | None = None) -> Any:
         """The steps in memory, in elements, from one index to the next; all, or of one dimension."""
-        strides = layout.strides_of(self._array)
+        strides = layout.strides_of(self._array) if self.layout is layout.strided else self._array.tensor_strides()
         if dim is None:
             return strides
         try:
@@ -134,6 +150,8 @@ class Tensor(metaclass=_TensorMeta):
 
     def data_ptr(self) -> int:
         """The address of the first element; 0 where there is no memory."""
+        if self._array.__class__ is not ndarray and hasattr(self._array, "layout"):
+            raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
         return layout.address(self._array) if self._array.__class__ is ndarray and self._array.size else 0
 
     def get_device(self) -> int:
@@ -158,16 +176,16 @@ class Tensor(metaclass=_TensorMeta):
         """Whether the dtype can hold negative numbers."""
         return OF_NUMPY[self._array.dtype].is_signed
 
-    is_cuda = is_sparse = is_quantized = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = is_sparse_csr = is_ipu = is_xla = False
+    is_cuda = is_quantized = is_mkldnn = is_nested = is_mps = is_xpu = is_vulkan = is_ipu = is_xla = False
     is_maia = is_mtia = is_ort = False
 
     @property
     def is_cpu(self) -> bool:
-        return self._array.__class__ is ndarray
+        return self._array.__class__ is ndarray or self._array.device.type == "cpu"
 
     @property
     def is_meta(self) -> bool:
-        return self._array.__class__ is not ndarray
+        return self._array.__class__ is not ndarray and self._array.device.type == "meta"
 
     # --- its place in the graph --------------------------------------------------------------------------------
 
@@ -369,6 +387,8 @@ class Tensor(metaclass=_TensorMeta):
         if array.dtype.kind == "V":  # bfloat16, which NumPy gives back as its own scalar
             return float(array.reshape(())[()])
         if array.__class__ is not ndarray:
+            if hasattr(array, "layout"):
+                return array.dense().item()
             raise RuntimeError("Tensor.item() cannot be called on meta tensors")
         return array.item()
 
@@ -376,12 +396,17 @@ class Tensor(metaclass=_TensorMeta):
         """The elements as nested lists of Python numbers; a number for a 0-dim tensor."""
         array = self._array
         if array.__class__ is not ndarray:
+            if hasattr(array, "layout"):
+                raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         return array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist()
 
     def numpy(self, *, force: bool = False) -> ndarray:
         """The memory as an ndarray, shared. Raises where a graph would be recorded, unless `force`."""
         array = self._array
+        if array.__class__ is not ndarray and hasattr(array, "layout"):
+            kind = array.layout.title().replace("_", "").replace("Coo", "")
+            raise TypeError(f"can't convert {kind} layout tensor to numpy. Use Tensor.to_dense() first.")
         if not force:
             if self.requires_grad and grad_mode.enabled:
                 raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
@@ -550,6 +575,10 @@ def describe(tensor: Tensor) -> str:
     from .core.printing import tensor_text
 
     node = tensor.grad_fn
+    if tensor._array.__class__ is not ndarray and hasattr(tensor._array, "layout"):
+        from .core.sparse_printing import sparse_text
+
+        return sparse_text(tensor._array, tensor._requires_grad, None if node is None else node.name().rpartition("::")[2])
     name = None if node is None else node.name().rpartition("::")[2]
     cls = type(tensor)
     prefix = "tensor(" if cls in PLAIN else f"{cls.__name__}("

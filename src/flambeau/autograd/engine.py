@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Sequence
 import numpy as np
 
 from ..kernels.elementwise import add_gradients, cast
-from ..kernels.memory import clone_like, sum_to, summed_dims
+from ..kernels.memory import clone_like, copy_of, sum_to, summed_dims
 from ..kernels.quiet import SILENT, restore, silence
 from . import plain
 from .anomaly_mode import anomaly, report
@@ -19,7 +19,7 @@ from .grad_mode import grad_mode
 from .node import AccumulateGrad, Namespace, Node, Output, arrays, tensors
 
 ndarray = np.ndarray
-as_array = np.asarray
+as_array = plain.as_array
 
 
 class Pending:
@@ -136,7 +136,10 @@ class Walk:
                     saved = node.unpack()
                 if create_graph and node.spec:
                     saved = rebuild_saved(node, saved)
-                results = node.apply(F, grad, saved)
+                try:
+                    results = node.apply(F, grad, saved)
+                except NotImplementedError as error:
+                    results = self.apply_to_sparse(node, grad, saved, error)
             if node.post_hooks is not None:
                 results = self.call_post_hooks(node, results, grads_in)
             if not retain_graph and node.saved:
@@ -151,6 +154,15 @@ class Walk:
                 # ours, unless it goes to several inputs, or another of the results is a view of it.
                 owned = incoming if result is grad else result.__class__ is ndarray and result.base is None
                 deliver(edge, result, owned and plain.goes_once(result, results))
+
+    def apply_to_sparse(self, node: Node, grad: Any, saved: Any, error: Exception) -> Any:
+        """What a node gives that has failed with `error` on a sparse gradient: its formula over Tensors. Raises `error` on any other."""
+        given = grad if grad.__class__ is list else [grad]
+        if self.create_graph or not any(hasattr(g, "layout") for g in given):
+            raise error
+        wrapped = [g if g is None else tensors.wrap(g) for g in given]
+        results = node.apply(tensors, wrapped if grad.__class__ is list else wrapped[0], rebuild_saved(node, saved))
+        return [getattr(r, "_array", r) for r in results]
 
     def apply_watched(self, node: Node, grad: Any) -> Any:
         """What the node gives, under anomaly detection: a failure or NaN is reported with the forward call it belongs to."""
@@ -242,7 +254,7 @@ class Walk:
                     grads[index] = self.from_tensor(hook_result(hook, replaced, grad))
         for index, hook in last:
             if grads[index] is not None:
-                hook(tensors.wrap(np.array(grads[index])) if not self.create_graph else grads[index])
+                hook(tensors.wrap(copy_of(grads[index])) if not self.create_graph else grads[index])
 
     def call_node_pre_hooks(self, node: Node, grads: list[Any]) -> None:
         """Hooks of the node itself."""
@@ -261,7 +273,7 @@ class Walk:
         return results
 
     def as_tensor(self, grad: Any) -> Any:
-        return grad if grad is None or self.create_graph else tensors.wrap(np.asarray(grad))
+        return grad if grad is None or self.create_graph else tensors.wrap(as_array(grad))
 
     def from_tensor(self, grad: Any) -> Any:
         return grad if grad is None or self.create_graph else grad._array
@@ -272,8 +284,11 @@ class Walk:
         if self.create_graph:
             result = grad
         else:
-            if not pending.owned[0] or grad.strides != leaf._array.strides:
-                grad = clone_like(grad, leaf._array)
+            try:
+                if not pending.owned[0] or grad.strides != leaf._array.strides:
+                    grad = clone_like(grad, leaf._array)
+            except NotImplementedError:  # the leaf is sparse
+                pass
             result = tensors.wrap(grad)
         if leaf._hooks is not None:
             mode, outer = grad_mode.enabled, grad_mode.walk
@@ -336,7 +351,7 @@ def rebuild_saved(node: Node, saved: Any) -> list[Any]:
 
 def _attach(array: Any, edge: Any) -> Any:
     """A Tensor over a saved array, with the edge that its producer had."""
-    if not isinstance(array, ndarray):
+    if not isinstance(array, ndarray) and not hasattr(array, "layout"):
         return array
     if edge is not None and not isinstance(edge, (Node, Output)):
         return edge if edge._array is array else tensors.cast(edge, array.dtype)
@@ -471,7 +486,9 @@ def accumulate_leaf(walk: Walk, pending: Pending) -> None:
         walk.call_pre_hooks(node, grads)
         grad = grads[0] if walk.create_graph else tensors.wrap(grads[0])
     if held is None:
-        if walk.create_graph:  # what the graph holds stays apart from what the user may change
+        if walk.create_graph and grad.is_sparse:
+            leaf._grad = grad.clone()
+        elif walk.create_graph:  # what the graph holds stays apart from what the user may change
             copy = tensors.wrap(np.empty_like(leaf._array))
             copy.copy_(grad)
             leaf._grad = copy
@@ -480,15 +497,23 @@ def accumulate_leaf(walk: Walk, pending: Pending) -> None:
     elif walk.create_graph:
         leaf._grad = tensors.add(held, grad)
     else:
-        add_gradients(held._array, grad._array, held._array)
-        if held._counter is not None:
-            held._counter[0] += 1
+        add_into(held, grad._array)
     hooks = leaf.__dict__.get("_post_accumulate_grad_hooks")
     if hooks:
         for hook in list(hooks.values()):
             hook(leaf)
     if node is not None and node.post_hooks is not None:
         walk.call_post_hooks(node, (), [grad if walk.create_graph else grad._array])
+
+
+def add_into(held: Any, grad: Any) -> None:
+    """Adds into the gradient that a leaf holds. A sparse one becomes dense where a dense one comes."""
+    try:
+        add_gradients(held._array, grad, held._array)
+    except NotImplementedError:
+        held._array = add_gradients(held._array, grad)
+    if held._counter is not None:
+        held._counter[0] += 1
 
 
 def run_backward(
@@ -537,11 +562,17 @@ def accumulate_plain(starts: Sequence[tuple[Any, Any]], retain_graph: bool) -> N
                 pending.grads[0], pending.owned[0] = grad, owned
                 accumulate_leaf(grad_mode.walk, pending)
             elif held is None:
-                if not owned or grad.strides != leaf._array.strides:
-                    grad = clone_like(grad, leaf._array)
+                try:
+                    if not owned or grad.strides != leaf._array.strides:
+                        grad = clone_like(grad, leaf._array)
+                except NotImplementedError:  # the leaf is sparse
+                    pass
                 leaf._grad = tensors.wrap(grad)
             else:
-                add_gradients(held._array, grad, held._array)
+                try:
+                    add_gradients(held._array, grad, held._array)
+                except NotImplementedError:  # sparse
+                    held._array = add_gradients(held._array, grad)
                 if held._counter is not None:
                     held._counter[0] += 1
     finally:
@@ -574,7 +605,7 @@ def gradients_of(
     for target in targets:
         if isinstance(target, (Node, Output)):
             grad = walk.captured.get((_node_of(target).sequence, getattr(target, "index", 0)))
-            results.append(grad if grad is None or create_graph else tensors.wrap(np.array(grad)))
+            results.append(grad if grad is None or create_graph else tensors.wrap(copy_of(grad)))
         else:
             pending = walk.leaves.get(id(target))
             results.append(None if pending is None else walk.finish_leaf(pending))

@@ -16,7 +16,12 @@ native: Callable[..., Any] | None = None
 """The same walk in machine code, where there is a compiler: takes (edges, results, retain_graph)."""
 
 ndarray = np.ndarray
-as_array = np.asarray
+generic = np.generic
+
+
+def as_array(value: Any) -> Any:
+    """A gradient as an array: NumPy gives scalars for 0-dim results. Sparse ones stay as they are."""
+    return np.asarray(value) if isinstance(value, generic) else value
 
 
 def goes_once(array: Any, results: Sequence[Any]) -> bool:
@@ -124,7 +129,11 @@ def walk(edges: Sequence[Any], results: Sequence[Any], retain_graph: bool, hooks
         saved = node.saved
         if saved is None or node.versions:
             saved = node.unpack()
-        edges, results = node.edges, node.apply(arrays, grad, saved)
+        edges = node.edges
+        try:
+            results = node.apply(arrays, grad, saved)
+        except NotImplementedError as error:
+            results = hooks.apply_to_sparse(node, grad, saved, error)
         if node.post_hooks is not None:
             results = hooks.call_post_hooks(node, results, [grad] if node.outputs == 1 else grad)
         if saved and not retain_graph:

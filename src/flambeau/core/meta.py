@@ -18,6 +18,12 @@ ndarray = np.ndarray
 _as_strided = np.lib.stride_tricks.as_strided
 
 
+class OtherArray:
+    """What stands in a tensor where an ndarray would: kernels for ndarrays leave it alone."""
+
+    __slots__ = ()
+
+
 class Flags:
     """The flags of an array without memory. What asks whether memory is aligned is about to read it: that is refused."""
 
@@ -31,7 +37,7 @@ class Flags:
         raise self.array.refusal(name)
 
 
-class MetaArray:
+class MetaArray(OtherArray):
     """Shape, dtype and strides (given in elements, row-major unless told), and the methods of ndarray that keep to these."""
 
     __slots__ = ("shape", "dtype", "strides")
@@ -237,6 +243,13 @@ class MetaArray:
             return self._view(function(self._seen(), *args[1:], **kwargs))
         with np.errstate(all="ignore"):
             return as_meta(function(*_stand_in(args), **_stand_in(kwargs)))
+
+
+def meta_like(x: Any, shape: Sequence[int], dtype: Any) -> MetaArray:
+    """An array without memory for a result of `x`, which is none itself. Raises NotImplementedError where that is sparse."""
+    if not isinstance(x, MetaArray):
+        raise x.refuse("empty_like")
+    return MetaArray(shape, dtype)
 
 
 def mixed(arrays: Any) -> bool:

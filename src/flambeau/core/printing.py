@@ -127,14 +127,16 @@ def tensor_text(
     elif requires_grad:
         suffixes.append("requires_grad=True")
 
-    text = prefix + (text if contents is None else contents)
-    if not suffixes:
-        return text + ")"
+    return with_suffixes(prefix + (text if contents is None else contents), suffixes, len(prefix))
+
+
+def with_suffixes(text: str, suffixes: list[str], indent: int, new_line: bool = False) -> str:
+    """The text, what is said behind it, and a closing parenthesis. `new_line`: whether the first begins a line in any case."""
     column = len(text) - text.rfind("\n") + 1  # one more than the true column, which is where PyTorch wraps
     for suffix in suffixes:
-        if column + len(suffix) + 2 > PRINT_OPTS.linewidth:
-            text += ",\n" + " " * len(prefix) + suffix
-            column = len(prefix) + len(suffix)
+        if new_line or column + len(suffix) + 2 > PRINT_OPTS.linewidth:
+            text += ",\n" + " " * indent + suffix
+            column, new_line = indent + len(suffix), False
         else:
             text += ", " + suffix
             column += len(suffix) + 2

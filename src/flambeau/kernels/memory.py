@@ -7,7 +7,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from ..core.layout import empty_strided, ordered_strides
-from ..core.meta import MetaArray
+from ..core.meta import meta_like
 from .compiler import mapped, usable
 from .library import copying, finding, transposing
 from .reduction import sum as sum_over
@@ -41,14 +41,24 @@ def like(x: Any, dtype: Any = None) -> Any:
 
 def allocated(beside: Any, shape: Any, dtype: Any, make: Callable[..., Any] = np.empty) -> Any:
     """A new array, made by `make(shape, dtype)`; one without memory where `beside` is such."""
-    return make(shape, dtype) if beside.__class__ is np.ndarray else MetaArray(shape, dtype)
+    return make(shape, dtype) if beside.__class__ is np.ndarray else meta_like(beside, shape, dtype)
 
 
 def clone_like(source: Any, layout: Any) -> Any:
     """A copy of `source` in the memory order of `layout`, an array of the same shape."""
-    result = np.empty_like(layout, source.dtype)
-    _copy(result, source)
+    try:
+        result = np.empty_like(layout, source.dtype)
+        _copy(result, source)
+    except NotImplementedError:
+        if not hasattr(source, "layout") and not hasattr(layout, "layout"):
+            raise
+        return copy_of(source)  # one of the two is sparse
     return result
+
+
+def copy_of(x: Any) -> Any:
+    """A copy of a dense or sparse array."""
+    return x.duplicate() if hasattr(x, "layout") else x.copy()
 
 
 def clone(source: Any) -> Any:

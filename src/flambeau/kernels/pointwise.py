@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ..core.meta import MetaArray
+from ..core.meta import OtherArray
 from .compiler import Kernel, in_numpy, mapped, usable
 from .memory import clone_like, like, row_major
 from .quiet import SILENT, restore, silence
@@ -266,7 +266,7 @@ def applied(kernel: Kernel, x: Any, *operands: Any) -> Any:
             if y.dtype is not dtype or y.shape != x.shape:
                 return in_numpy(kernel, dtype)(like(x), x, *operands)
             rows = rows and y.flags.c_contiguous
-        elif y.__class__ is not float and isinstance(y, MetaArray):
+        elif y.__class__ is not float and isinstance(y, OtherArray):
             return in_numpy(kernel, dtype)(like(x), x, *operands)
     if rows:
         return kernel.version(dtype)(empty(x.shape, dtype), x, *operands)

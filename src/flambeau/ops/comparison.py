@@ -29,7 +29,7 @@ from .definition import (
     tensors,
 )
 from .pointwise import everywhere, refuse, reversed_operands
-from .running import laid_out
+from .running import laid_out, sparse_among
 
 # --- comparisons -----------------------------------------------------------------------------------------------
 
@@ -361,13 +361,17 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
     if self._counter is UNVERSIONED:
         UNVERSIONED.check()
     target, source = self._array, src._array
-    if 0 in target.strides and target.size and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
-        raise_overlap()
-    if source.ndim > target.ndim:
-        return apply_in_place(copy, self, (src,), "copy_")
     try:
+        if 0 in target.strides and target.size and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
+            raise_overlap()
+        if source.ndim > target.ndim:
+            return apply_in_place(copy, self, (src,), "copy_")
         copy_into(target, source)
     except ValueError:
+        return apply_in_place(copy, self, (src,), "copy_")
+    except NotImplementedError:
+        if not sparse_among((self, src)):
+            raise
         return apply_in_place(copy, self, (src,), "copy_")
     counter = self._counter
     if counter is None:

@@ -95,10 +95,12 @@ def convert(self: Tensor, where: Any, to: Any, copy: bool, memory_format: Any = 
             if where.type == "meta":
                 from ..core.meta import MetaArray
 
+                if hasattr(array, "layout"):
+                    raise NotImplementedError("sparse tensors on the device meta are not supported")
                 return wrap(MetaArray(array.shape, target, preserved_strides(array.shape, strides_of(array))))
             if array.__class__ is not np.ndarray:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-    elif where is CPU and array.__class__ is not np.ndarray:
+    elif where is CPU and array.__class__ is not np.ndarray and self.is_meta:
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     if array.dtype == target:
         if not copy:
@@ -148,9 +150,20 @@ for _name, _dtype in {
     _caster(_name, _dtype)
 
 
+_LAYOUTS = {
+    "strided": "Strided", "sparse_coo": "Sparse", "sparse_csr": "SparseCsr", "sparse_csc": "SparseCsc", "sparse_bsr": "SparseBsr",
+    "sparse_bsc": "SparseBsc",
+}  # fmt: skip
+
+
 @composite("Tensor.type_as")
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of `other`, on its device."""
+    if self.layout is not other.layout:
+        raise RuntimeError(
+            "to(options) doesn't support converting to a different layout, but got self.layout being "
+            f"{_LAYOUTS[self.layout.name]} and options.layout set as {_LAYOUTS[other.layout.name]}"
+        )
     return convert(self, other.device, other.dtype, False)
 
 

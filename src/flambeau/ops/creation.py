@@ -440,6 +440,21 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 # --- from a shape ------------------------------------------------------------------------------------------------
 
 
+def _of_layout(name: str, shape: Any, layout: Any, dtype: Any, requires_grad: bool, like: bool = False) -> Tensor:
+    """An empty sparse tensor. Raises where the function would not give zeros, and for layouts that there are none of."""
+    if layout.__class__ is not strided.__class__ or not layout.name.startswith("sparse_"):
+        check_layout(layout)
+    if name == "ones" and like:
+        from ..core.sparse import refusal
+
+        raise refusal("fill_.Scalar")
+    if name not in ("zeros", "empty"):
+        raise RuntimeError("full(...) is not implemented for sparse layout")
+    from .sparse import empty_of_layout
+
+    return finish(empty_of_layout(layout.name, shape, DEFAULT.dtype.numpy if dtype is None else numpy_dtype(dtype)), requires_grad)
+
+
 def _maker(name: str, make: Any, value: Any, doc: str) -> Any:
     def create(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                requires_grad: bool = False, memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
@@ -457,7 +472,7 @@ def _maker(name: str, make: Any, value: Any, doc: str) -> Any:
         try:
             shape = shape_of(size, name)
             if layout is not None and layout is not strided:
-                check_layout(layout)
+                return _of_layout(name, shape, layout, dtype, requires_grad)
             if out is not None:
                 return _filled(out, shape, out._array.dtype if dtype is None else numpy_dtype(dtype), value, name)
             numpy_type = DEFAULT.dtype.numpy if dtype is None else dtype.numpy if dtype.__class__ is dt.dtype else numpy_dtype(dtype)
@@ -785,7 +800,27 @@ empty_like_array = np.empty_like
 
 def like_array(array: Any, numpy_type: Any) -> Any:
     """Uninitialised memory in the order of `array` where that is dense, else row-major."""
-    return memory.empty_like(array, numpy_type, subok=False) if array.__class__ is ndarray else type(array)(array.shape, numpy_type)
+    return memory.empty_like(array, numpy_type, subok=False) if array.__class__ is ndarray else _unfilled(array, numpy_type)
+
+
+def _unfilled(array: Any, numpy_type: Any) -> Any:
+    """The same for an array without memory. Raises NotImplementedError for a sparse one."""
+    if hasattr(array, "layout"):
+        from ..core.sparse import refusal
+
+        raise refusal("uniform_", array.backend)
+    return type(array)(array.shape, numpy_type)
+
+
+def _sparse_like(name: str, source: Any, numpy_type: Any, requires_grad: bool) -> Tensor:
+    """What `zeros_like` or `empty_like` gives for a sparse tensor: one with nothing stored. Others are refused."""
+    if name not in ("zeros_like", "empty_like"):
+        from ..core.sparse import refusal
+
+        raise refusal("fill_.Scalar", source.backend)
+    from .sparse import empty_like_sparse
+
+    return finish(empty_like_sparse(source, numpy_type), requires_grad)
 
 
 def _like(name: str, fill: Any, extra: bool = False) -> Any:
@@ -810,6 +845,8 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
                 else:
                     array = strided_empty(source.shape, preserved_strides(source.shape, strides_of(source)), numpy_type)
             else:
+                if hasattr(source, "layout"):
+                    return _sparse_like(name, source, numpy_type, requires_grad)
                 array = type(source)(source.shape, numpy_type, preserved_strides(source.shape, strides_of(source)))
             if memory_format is not None and memory_format is not preserve_format:
                 array = _in_format(array, memory_format)
@@ -841,7 +878,7 @@ formula_function("empty_like", np.empty_like, empty_like)
 full_like = _like("full_like", _fill_value)
 
 
-def _new(name: str, make: Any) -> None:
+def _new(name: str, make: Any) -> Any:
     def create(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
         if "size" in ignored:
             size = (ignored["size"],)
@@ -851,6 +888,8 @@ def _new(name: str, make: Any) -> None:
                 return result
         try:
             numpy_type = self._array.dtype if dtype is None else numpy_dtype(dtype)
+            if self._array.__class__ is not ndarray and hasattr(self._array, "layout"):
+                return _of_layout(name[4:], shape_of(size, name), self.layout, OF_NUMPY[numpy_type], requires_grad, True)
             where = self.device if device is None else device
             return finish(allocate(shape_of(size, name), numpy_type, where, make), requires_grad)
         except Exception as error:
@@ -859,11 +898,12 @@ def _new(name: str, make: Any) -> None:
     create.__name__ = name
     create.__doc__ = f"Like `torch.{name[4:]}`, with this tensor's dtype and device."
     attach(f"Tensor.{name}", create)
+    return create
 
 
 _new("new_zeros", memory.zeros)
 _new("new_ones", memory.ones)
-_new("new_empty", memory.empty)
+new_empty = _new("new_empty", memory.empty)
 
 
 @composite("Tensor.new_full")
@@ -871,6 +911,8 @@ def new_full(
     self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any
 ) -> Tensor:
     """Like `torch.full`, with this tensor's dtype and device."""
+    if self._array.__class__ is not ndarray and hasattr(self._array, "layout"):
+        return _of_layout("full", size, self.layout, dtype, requires_grad)
     return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
@@ -889,6 +931,8 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None
 @composite("Tensor.new")
 def new(self: Tensor, *args: Any) -> Tensor:
     """The legacy constructor with this tensor's dtype."""
+    if self._array.__class__ is not ndarray and hasattr(self._array, "layout"):
+        return new_empty(self, shape_of(args, "new"))
     return legacy(Tensor, self._array.dtype, args)
 
 

@@ -60,6 +60,7 @@ from .running import (
     both_to_float,
     broadcast_failure,
     call_node_hooks,
+    in_other_layout,
     laid_out,
     ndarray,
     new_node,
@@ -420,18 +421,21 @@ class Operator:
             for i, n in enumerate(self.params)
         )
         recording = f"grad_mode.enabled and ({' or '.join(may_record)})"
-        return lines + [
+        lines += [
             f"if {' and '.join(fits)} and not ({recording}):",
-            "    try:",
-            f"        forward({call}, out=a_{first})",
-            "    except UNSUITED:",
-            f"        return apply_in_place(OP, {first}, ({''.join(f'{n}, ' for n in rest)}), NAME)",
+            f"    forward({call}, out=a_{first})",
             f"    counter = {first}._counter",
             "    if counter is None:",
             f"        {first}._counter = [1]",
             "    else:",
             "        counter[0] += 1",
             f"    return {first}",
+        ]
+        return [
+            "try:",
+            *[f"    {line}" for line in lines],
+            "except UNSUITED:",
+            f"    return apply_in_place(OP, {first}, ({''.join(f'{n}, ' for n in rest)}), NAME)",
         ]
 
     @property
@@ -455,7 +459,7 @@ class Operator:
                 lines.append(f"a_{name} = {name} if {name}.__class__ in NUMBERS else {name}._array")
             elif kind == "list":
                 lines.append(f"a_{name} = [t._array for t in {name}]")
-        lines += self._promotion_source()
+        promotion = [f"    {line}" for line in self._promotion_source()]
         call = ", ".join(
             (f"a_{n}" if n in tensor_params else n) if i < self.positional else f"{n}={'a_' + n if n in tensor_params else n}"
             for i, n in enumerate(self.params)
@@ -474,6 +478,7 @@ class Operator:
                 ]
             lines += [
                 "try:",
+                *promotion,
                 *[f"    {line}" for line in compute],
                 "except ValueError:",
                 f"    raise broadcast_failure({shapes}) from None",
@@ -481,7 +486,7 @@ class Operator:
                 *self._failure_source(given),
             ]
         else:
-            lines += ["try:", f"    r = forward({call})", "except UNSUITED as error:", *self._failure_source(given)]
+            lines += ["try:", *promotion, f"    r = forward({call})", "except UNSUITED as error:", *self._failure_source(given)]
         lines += self._layout_source()
         record_args = "".join(f", {n}, a_{n}" if n in tensor_params else f", {n}" for n in self.params)
         differentiable = self.differentiable and bool(self.differentiable_params)
@@ -527,7 +532,8 @@ class Operator:
         if any(self.takes_number(n) for n in self.params):
             lines.insert(0, f"    again = numbers_for_tensors(OP, error, ({''.join(f'{n}, ' for n in self.params)}))")
             lines[1:1] = ["    if again is not None:", "        return OP.with_numbers(*again)"]
-        return lines
+        arguments = "".join(f"{n}, " for n in self.params)
+        return [f"    t = in_other_layout(OP, error, ({arguments}))", "    if t is not None:", "        return t", *lines]
 
     def takes_number(self, name: str) -> bool:
         """Whether a parameter may be a number, for which PyTorch takes a tensor without dimensions as well."""
@@ -634,7 +640,7 @@ class Operator:
 
     def _apply_function(self) -> FunctionType:
         names = self._saved_names()
-        scope: dict[str, Any] = {"formula": self.joint_formula}
+        scope: dict[str, Any] = {"formula": self.joint_formula, "OP": self}
         lines = [f"    {', '.join(names)}, = saved"] if names else []
         gradient = "grads" if self.outputs != 1 else "grad"
         if self.visible > 1 and not self.kernel_backward and not self.view:
@@ -975,6 +981,7 @@ _SCOPE: dict[str, Any] = {
     "UNSUITED": UNSUITED,
     "without_memory": without_memory,
     "numbers_for_tensors": numbers_for_tensors,
+    "in_other_layout": in_other_layout,
     "laid_out": laid_out,
     "cast": cast,
     "beside_scalar": beside_scalar,

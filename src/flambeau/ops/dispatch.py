@@ -15,7 +15,7 @@ from ..tensor import PLAIN, Tensor, wrap
 from .modes import modes, stacks
 from .outputs import NOT_BESIDE, refuse_shared_memory
 from .outputs import write_out as write_out
-from .running import NUMBERS
+from .running import NUMBERS, sparse_among
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -161,7 +161,13 @@ def slow_path(op: Operator, args: tuple[Any, ...], out: Any = None) -> Any:
     if op.name in ("cumsum", "cumprod") and checked[-1] is None:
         checked[-1] = out.dtype  # type: ignore[union-attr]
     result = op.body(*checked)
-    if isinstance(out, Tensor) and any(v is out for v in args) and result.shape != out.shape and elementwise(op):
+    if (
+        isinstance(out, Tensor)
+        and any(v is out for v in args)
+        and not sparse_among((out,))
+        and result.shape != out.shape
+        and elementwise(op)
+    ):
         raise RuntimeError(f"output with shape {list(out.shape)} doesn't match the broadcast shape {list(result.shape)}")
     return write_out(result, out, op.name)
 
@@ -229,6 +235,10 @@ def after_failure(public: tuple[str, ...], function: Any, args: tuple[Any, ...],
         named = under_own_names(public, function, kwargs)
         if named is not None:
             return function(*args, **named)
+    if sparse_among((*args, *kwargs.values())):
+        from .sparse_forms import run_composite
+
+        return run_composite(public, function, args, kwargs, error)
     if any(t.is_meta for t in tensors_in((*args, *kwargs.values()))):
         return on_stand_ins(function, args, kwargs, error)
     from .arguments import better_error_of_call, fits_as_numbers
@@ -303,6 +313,10 @@ def on_stand_ins(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], e
 
 def explained_here(error: Exception, *public: str) -> Exception:
     """The same for the composite that calls it, under its public names."""
+    if error.__class__.__name__ == "NoSparseForm":
+        from .sparse_forms import named
+
+        return named(error, public)
     from .arguments import better_error_here
 
     return better_error_here(public, sys._getframe(1), error)

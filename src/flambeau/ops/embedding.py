@@ -66,7 +66,7 @@ def embedding_function(
 ) -> Any:
     """The rows of `weight` (count, width) at the indices `input` (any shape): (..., width).
 
-    `max_norm`: rows longer than that are scaled down in place first. `sparse` gradients are not supported.
+    `max_norm`: rows longer than that are scaled down in place first. `sparse`: the gradient of `weight` is a sparse tensor.
     """
     try:
         if padding_idx is not None:
@@ -79,10 +79,10 @@ def embedding_function(
                 padding_idx += weight.size(0)
         if sparse is not False and sparse is not True:
             raise TypeError(f"embedding(): argument 'sparse' (position 5) must be bool, not {type(sparse).__name__}")
-        if sparse and weight.requires_grad and grad_mode.enabled:
-            raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding(sparse=True) is not supported")
         if max_norm is not None:
             renormalize(weight, input, max_norm, norm_type)
+        if sparse and weight.requires_grad and grad_mode.enabled:
+            return tensors.embedding_sparse(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
         return embedding.function(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
     except Exception as error:
         raise explained_here(error, "F.embedding")
@@ -203,8 +203,6 @@ def embedding_bag_of(
             "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, Float, Double; but got "
             f"CPU{SCALAR_NAMES[weight.dtype]}Type instead (while checking arguments for embedding_bag)"
         )
-    if sparse and weight.requires_grad and grad_mode.enabled:
-        raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding_bag(sparse=True) is not supported")
     bags = _check_bags(indices, offsets, weight, include_last_offset)
     padding = -1
     if padding_idx is not None:
@@ -215,7 +213,8 @@ def embedding_bag_of(
             )
         padding = padding_idx % weight.size(0)
     starts = offsets[:-1] if include_last_offset else offsets
-    return embedding_bag_rows.function(weight, indices, starts, bags, _BAG_MODES[mode], per_sample_weights, padding, scale_grad_by_freq)
+    rows = tensors.embedding_bag_sparse if sparse and weight.requires_grad and grad_mode.enabled else embedding_bag_rows.function
+    return rows(weight, indices, starts, bags, _BAG_MODES[mode], per_sample_weights, padding, scale_grad_by_freq)
 
 
 @composite("F.embedding_bag")

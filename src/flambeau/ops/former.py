@@ -120,7 +120,7 @@ def feature_dropout_into(input: Any, p: float, train: bool) -> Any:
 def embedding_of(weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:
     """The rows of `weight` at the indices: `F.embedding` with the table first."""
     if sparse and weight.requires_grad:
-        raise NotImplementedError("flambeau has no sparse tensors: the gradient of embedding(sparse=True) is not supported")
+        return tensors.embedding_sparse(weight, indices, padding_idx, scale_grad_by_freq)
     return rows_of.function(weight, indices, padding_idx, scale_grad_by_freq)
 
 
@@ -227,22 +227,6 @@ def segment_reduce(
 # --- what other layouts have ---------------------------------------------------------------------------------------------
 
 
-@composite("Tensor.to_dense")
-def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
-    """The tensor itself, which is dense, in `dtype` if given."""
-    return self if dtype is None else self.to(dtype)
-
-
-def dense_dim(self: Tensor) -> int:
-    """The number of dimensions: all are dense."""
-    return self.dim()
-
-
-def sparse_dim(self: Tensor) -> int:
-    """0: no dimension is sparse."""
-    return 0
-
-
 def const_data_ptr(self: Tensor) -> int:
     """`data_ptr`, for reading."""
     return self.data_ptr()
@@ -263,8 +247,6 @@ def module_load(self: Any, other: Any, assign: bool = False) -> Any:
     return other.detach() if assign else self.copy_(other).detach()
 
 
-attach("Tensor.dense_dim", dense_dim)
-attach("Tensor.sparse_dim", sparse_dim)
 attach("Tensor.const_data_ptr", const_data_ptr)
 
 
@@ -277,10 +259,6 @@ def _refusing(name: str, kind: str) -> Any:
     return refuse
 
 
-attach("Tensor.coalesce", _refusing("coalesce", "sparse coordinate"))
-attach("Tensor.is_coalesced", _refusing("is_coalesced", "sparse coordinate"))
-attach("Tensor.indices", _refusing("indices", "sparse coordinate"))
-attach("Tensor.values", _refusing("values", "sparse"))
 attach("Tensor.crow_indices", _refusing("crow_indices", "sparse row compressed"))
 attach("Tensor.col_indices", _refusing("col_indices", "sparse row compressed"))
 attach("Tensor.ccol_indices", _refusing("ccol_indices", "sparse column compressed"))

@@ -18,7 +18,19 @@ from ..kernels.memory import clone_like, copy_into
 from ..tensor import Tensor
 from .dispatch import handle_overrides, overriding
 from .modes import stacks
-from .running import F32, NUMBERS, UNSUITED, as_array, both_to_float, broadcast_failure, ndarray, number_for, raise_overlap, to_float
+from .running import (
+    F32,
+    NUMBERS,
+    UNSUITED,
+    as_array,
+    both_to_float,
+    broadcast_failure,
+    ndarray,
+    number_for,
+    raise_overlap,
+    sparse_among,
+    to_float,
+)
 from .running import without_memory as without_memory
 
 if TYPE_CHECKING:
@@ -46,6 +58,13 @@ def slow_dunder_in_place(op: Operator, function: Callable[..., Any], args: tuple
         if not isinstance(args[0], Tensor):
             raise
         return NotImplemented
+
+
+def run_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str, recording: bool) -> Any:
+    """The in-place form where a tensor is sparse."""
+    from .sparse_forms import run_in_place
+
+    return run_in_place(op, input, args, name, recording)
 
 
 def explained(op: Operator, name: str, values: tuple[Any, ...], error: Exception) -> Exception:
@@ -84,6 +103,8 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     if recording:
         check_in_place(input)
     may_overlap = op.overlap and not (args and isinstance(args[-1], Tensor))
+    if target.__class__ is not ndarray and sparse_among((input,)) or sparse_among(args):
+        return run_in_place(op, input, args, name, recording)
     if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
         raise_overlap()
     try:

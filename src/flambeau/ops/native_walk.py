@@ -172,6 +172,9 @@ class _WalkWriter(Writer):
             code.call("void", "Py_DecRef", code["given"])
             code.leave(array.equals(None), "failed")
             result.value = array
+            with code.when(self.isnt(code, code.field(array, 8), "ndarray")):  # a sparse one
+                code.call("void", "Py_DecRef", array)
+                code.jump("odd")
         grad = result.value
         to_leaf, to_node, to_output, not_leaf, known = (code.fresh(x) for x in ("leaf", "node", "output", "other", "known"))
         code.branch(leaf, to_leaf, not_leaf)

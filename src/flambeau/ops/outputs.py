@@ -190,6 +190,10 @@ def write_out(result: Any, out: Any, name: str = "", own: bool = False) -> Any:
     refuse_recorded(result, out, name)
     if out._counter is UNVERSIONED:
         UNVERSIONED.check()
+    if hasattr(result._array, "layout") or hasattr(out._array, "layout"):
+        from .sparse_forms import put_out
+
+        return put_out(result, out)
     check_out(result, out, name)
     source, target = result._array, out._array
     if target.shape != source.shape:

@@ -235,6 +235,10 @@ def _in_place(name: str, fill: Any, doc: str, params: tuple[str, ...], defaults:
 
                 drawn = {} if generator is None else {"generator": generator}
                 raise instead(refusal("Tensor", name, args, {**named, **drawn}), error)
+        elif hasattr(self._array, "layout"):
+            from ..core.sparse import refusal as refused
+
+            raise refused(name, self._array.backend)
         bump_version(self)
         if self._node is not None or self._requires_grad and self._node is None and self._view is not None:
             _forget(self, node)

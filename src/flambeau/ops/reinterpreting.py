@@ -92,6 +92,10 @@ def real(input: Tensor) -> Tensor:
     """The real parts, as a view; a real tensor itself."""
     if input._array.dtype.kind != "c":
         return input
+    if input.is_sparse:
+        from .sparse_arithmetic import real
+
+        return real(input)
     return select.function(view_as_real.function(input), -1, 0)
 
 
@@ -100,6 +104,10 @@ def imag(input: Tensor) -> Tensor:
     """The imaginary parts, as a view. Raises RuntimeError for a real tensor."""
     if input._array.dtype.kind != "c":
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    if input.is_sparse:
+        from .sparse_arithmetic import imaginary
+
+        return imaginary(input)
     return select.function(view_as_real.function(input), -1, 1)
 
 

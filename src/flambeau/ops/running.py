@@ -83,6 +83,26 @@ UNSUITED = Exception
 """What a forward raises that wants the memory of an array that has none, or an argument that it was not given."""
 
 
+def sparse_among(values: Any) -> bool:
+    """Whether one of the tensors, or one in a list among them, is sparse."""
+    for value in values:
+        if value.__class__ in (list, tuple):
+            if sparse_among(value):
+                return True
+        elif hasattr(getattr(value, "_array", None), "layout"):
+            return True
+    return False
+
+
+def in_other_layout(op: Operator, error: Exception, values: tuple[Any, ...]) -> Any:
+    """The result of an operator whose forward has failed, where one of its tensors is sparse; None where none is."""
+    if not sparse_among(values):
+        return None
+    from .sparse_forms import run
+
+    return run(op, values, error)
+
+
 def without_memory(op: Operator, error: Exception, values: tuple[Any, ...]) -> Any:
     """The result of a forward on arrays of the device meta; raises `error`, or what explains it better, where there are none."""
     if not any(v.__class__.__name__ == "MetaArray" for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))):

@@ -100,6 +100,8 @@ class Adafactor(KernelOptimizer):
                     continue
                 if p.is_complex():
                     raise RuntimeError("Adafactor does not support complex parameters")
+                if p._grad.is_sparse:
+                    raise RuntimeError("Adafactor does not support sparse gradients")
                 state = self.state[p]
                 if not state:
                     self._init_state(group, p, state)

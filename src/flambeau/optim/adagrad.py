@@ -98,6 +98,11 @@ class Adagrad(KernelOptimizer):
             for p in group["params"]:
                 self.state[p]["sum"].share_memory_()
 
+    def _update_sparse(self, group: Group, params: list, grads: list, states: list[State]) -> None:
+        from ._sparse import adagrad
+
+        adagrad(self, group, params, grads, states)
+
     def _update(self, group: Group, params: list, grads: list, states: list[State]) -> None:
         fused = bool(group["fused"])
         if fused and getattr(self, "_need_device_dtype_check_for_fused", True):

@@ -172,7 +172,8 @@ class LBFGS(Optimizer):
         """All gradients one after the other; a complex one as real and imaginary parts, a missing one as zeros."""
         views = []
         for p in self._params:
-            grad = p.new_zeros(p.numel()) if p._grad is None else p._grad.reshape(-1)
+            held = p._grad
+            grad = p.new_zeros(p.numel()) if held is None else held.to_dense().reshape(-1)
             views.append(_real(grad).reshape(-1))
         return tensors.cat(views, 0)
 

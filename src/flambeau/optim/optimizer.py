@@ -441,6 +441,13 @@ class KernelOptimizer(Optimizer):
     def _update(self, group: Group, params: list, grads: list, states: list[State]) -> None:
         raise NotImplementedError
 
+    def _update_sparse(self, group: Group, params: list, grads: list, states: list[State]) -> None:
+        """`_update` where a gradient is sparse: raise RuntimeError, unless a subclass takes them."""
+        if any(hasattr(g, "layout") for g in grads):
+            from ._sparse import refuse
+
+            refuse(self)
+
     def _refuse(self, group: Group) -> None:
         """A step with `capturable` on the CPU: raise what PyTorch raises."""
         _refuse_capturable(xla=not group["foreach"])
@@ -468,7 +475,11 @@ class KernelOptimizer(Optimizer):
                     continue
                 p_state = state[p]
                 if not p_state:
-                    self._init_state(group, p, p_state)
+                    try:
+                        self._init_state(group, p, p_state)
+                    except NotImplementedError:
+                        self._update_sparse(group, [], [grad._array], [])
+                        raise
                 params.append(p._array)
                 grads.append(grad._array)
                 states.append(p_state)
@@ -476,6 +487,9 @@ class KernelOptimizer(Optimizer):
             if params:
                 if group.get("capturable") and not group.get("fused"):
                     self._refuse(group)
+                if list(map(type, grads)).count(np.ndarray) != len(grads) and any(hasattr(g, "layout") for g in grads):
+                    self._update_sparse(group, params, grads, states)
+                    continue
                 self._update(group, params, grads, states)
         return loss
 

@@ -90,7 +90,13 @@ class SGD(KernelOptimizer):
                 step_group(self, group)
                 continue
             with_grad = [p for p in group["params"] if p._grad is not None]
-            if not with_grad or not self._unscale([p._grad._array for p in with_grad], group["fused"]):
+            grads = [p._grad._array for p in with_grad]
+            if list(map(type, grads)).count(np.ndarray) != len(grads):
+                from ._sparse import descend
+
+                with_grad = descend(group, with_grad, self.state)
+                grads = [p._grad._array for p in with_grad]
+            if not with_grad or not self._unscale(grads, group["fused"]):
                 continue
             if group["fused"] and getattr(self, "_need_device_dtype_check_for_fused", True):
                 _device_dtype_check_for_fused(with_grad[0])

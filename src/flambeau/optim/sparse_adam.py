@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..autograd.grad_mode import enable_grad
+from ..autograd.version import bump_version
 from ..core.naming import public
-from ..tensor import Tensor
-from .optimizer import Optimizer, ParamsT, _check_betas
+from ..kernels.sparse_optimizer import sparse_adam_step
+from ..tensor import Tensor, wrap
+from .optimizer import Optimizer, ParamsT, _check_betas, _number
 
 __all__ = ["SparseAdam"]
 
@@ -15,8 +19,10 @@ __all__ = ["SparseAdam"]
 class SparseAdam(Optimizer):
     """Adam for sparse gradients, which touches only the elements that have one.
 
-    Gradients here are dense, and a step with a dense gradient raises RuntimeError, as in PyTorch: use `Adam`. Raises ValueError for
-    options out of range and for complex parameters.
+    For these, with the gradient `g`: `m += (1 - beta1) * (g - m)`, `v += (1 - beta2) * (g**2 - v)`, and
+    `p -= lr * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + eps)`. State: "step" (t, an int), "exp_avg" (m), "exp_avg_sq" (v).
+
+    Raises ValueError for options out of range and for complex parameters.
     """
 
     def __init__(
@@ -44,12 +50,30 @@ class SparseAdam(Optimizer):
             raise ValueError(f"Complex params at indices {complex_}: SparseAdam does not support complex parameters")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Raise RuntimeError if there is a gradient, for it is dense; without any, do nothing but call `closure`."""
+        """Update the parameters that have a gradient. Raises RuntimeError for a dense one.
+
+        `closure` evaluates the model anew (with gradients) and returns the loss, which is returned; None without one.
+        """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            if any(p._grad is not None for p in group["params"]):
+            with_grad = [p for p in group["params"] if p._grad is not None]
+            if any(not p._grad.is_sparse for p in with_grad):
                 raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+            for p in with_grad:
+                state = self.state[p]
+                if not state:
+                    state["step"] = 0
+                    state["exp_avg"] = wrap(np.zeros_like(p._array))
+                    state["exp_avg_sq"] = wrap(np.zeros_like(p._array))
+                state["step"] += 1
+                grad = p._grad._array
+                grad = (grad.with_values(-grad.values) if group["maximize"] else grad).coalesce()
+                sparse_adam_step(
+                    p._array, grad, state["exp_avg"]._array, state["exp_avg_sq"]._array, state["step"], _number(group["lr"]),
+                    group["betas"], group["eps"],
+                )  # fmt: skip
+                bump_version(p)
         return loss

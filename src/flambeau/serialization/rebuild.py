@@ -14,6 +14,7 @@ import numpy as np
 from ..core import dtype as dtypes
 from ..core.naming import _HOME as HOME
 from ..core.naming import PUBLIC, find_class
+from ..core.size import Size
 from ..core.storage import UntypedStorage, strided_array
 from ..core.typed_storage import STORAGE_NAMES, TypedStorage
 from ..tensor import Tensor, wrap, wrap_as
@@ -37,6 +38,8 @@ def storage_of(tensor: Tensor) -> UntypedStorage:
     """The storage that `tensor` lies in: `Tensor.untyped_storage`."""
     array = tensor._array
     if array.__class__ is not np.ndarray:
+        if hasattr(array, "layout"):
+            raise NotImplementedError(f"Cannot access storage of {'SparseTensorImpl' if tensor.is_sparse else 'SparseCsrTensorImpl'}")
         return UntypedStorage.on_meta(array.size * array.itemsize)
     return UntypedStorage.of_array(array)
 
@@ -55,6 +58,9 @@ def _parts(self: Tensor) -> tuple[Callable, tuple]:
         _warn_of_hooks(self)
     array = self._array
     requires_grad = self.requires_grad
+    if array.__class__ is not np.ndarray and hasattr(array, "layout"):
+        parts = (wrap(array.indices), wrap(array.values), Size(array.shape), array.coalesced)
+        return _rebuild_sparse_tensor, (self.layout, parts)
     if array.__class__ is not np.ndarray:
         return _rebuild_meta_tensor_no_storage, (self.dtype, tuple(array.shape), self.stride(), requires_grad)
     dtype = dtypes.OF_NUMPY[array.dtype]
@@ -185,17 +191,16 @@ def _rebuild_device_tensor_from_numpy(data: Any, dtype: Any, device: Any, requir
 
 
 def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
-    """A sparse tensor. Raises NotImplementedError where the package has none of that layout."""
-    import sys
+    """A sparse tensor of its parts: places, values, size, and for coordinates whether they are coalesced.
 
-    package = sys.modules[__package__.rpartition(".")[0]]
-    names = {"torch.sparse_coo": "sparse_coo_tensor"}
-    make = getattr(package, names.get(str(layout), "sparse_compressed_tensor"), None)
-    if make is None:
-        raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
-    if str(layout) == "torch.sparse_coo":
-        return make(*data[:3])
-    return make(*data, layout=layout)
+    Raises NotImplementedError for layouts that there are none of.
+    """
+    if layout.name == "sparse_coo":
+        from ..ops.sparse import sparse_coo_tensor
+
+        indices, values, size, *coalesced = data  # old files do not say whether it is coalesced
+        return sparse_coo_tensor(indices, values, size, check_invariants=False, is_coalesced=coalesced[0] if coalesced else None)
+    raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
 
 
 def _unsupported(what: str) -> Callable:

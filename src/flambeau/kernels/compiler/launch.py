@@ -5,7 +5,7 @@ from typing import Any, Callable
 import ml_dtypes
 import numpy as np
 
-from ...core.meta import MetaArray
+from ...core.meta import OtherArray
 from .walk import broadcast_strides, plan
 
 ndarray = np.ndarray
@@ -240,7 +240,7 @@ def mapped(kernel: Kernel, dtype: Any, out: Any, *operands: Any) -> Any:
             arrays.append(x)
             if x.shape != shape or x.strides != strides or x.dtype.itemsize != out.dtype.itemsize:
                 walk = True
-        elif x.__class__ is not float and isinstance(x, MetaArray):
+        elif x.__class__ is not float and isinstance(x, OtherArray):
             return None
     flags = out.flags
     if not flags.aligned or not flags.writeable:

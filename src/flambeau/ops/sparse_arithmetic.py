@@ -35,7 +35,7 @@ def _linear(name: str) -> Callable[..., Any]:
     return lambda input, *args: new_values(input, call(name, stored.function(input), *args))
 
 
-for _name in ("neg", "conj_physical", "conjugated", "clone", "to_dtype", "divided"):
+for _name in ("neg", "conj_physical", "conjugated", "clone", "to_dtype", "to_integer", "divided"):
     FORMS[_name] = _linear(_name)
 
 

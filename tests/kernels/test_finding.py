@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flambeau
-from flambeau.kernels import elementwise, embedding, memory, placing, scattering, sorting
+from flambeau.kernels import elementwise, embedding, memory, placing, reduction, scattering, sorting, special
 from flambeau.kernels.compiler import usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="no compiler here")
@@ -107,3 +107,45 @@ def test_bags(mode, padding):
         assert found[2][b] == len(rows)
         if mode == "max" and rows:
             np.testing.assert_array_equal(table[found[3][b], range(5)], wanted)
+
+
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 3, 37, 64, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.int32])
+def test_search(dtype, n, right):
+    generator = np.random.default_rng(n)
+    sequences = np.sort((generator.standard_normal((5, n)) * 9).astype(dtype), 1)
+    values = (generator.standard_normal((5, 43)) * 9).astype(dtype)
+    side = "right" if right else "left"
+    wanted = [np.searchsorted(s, v, side) for s, v in zip(sequences, values)]
+    np.testing.assert_array_equal(sorting.searchsorted(sequences, values, right), wanted)
+    np.testing.assert_array_equal(sorting.searchsorted(sequences[0], values, right), np.searchsorted(sequences[0], values, side))
+
+
+def test_search_puts_nan_at_the_end():
+    values = np.array([1.0, np.nan, np.inf], np.float32)
+    assert sorting.searchsorted(np.array([0.0, 1.0, 2.0], np.float32), values, False).tolist() == [1, 3, 3]
+
+
+@pytest.mark.parametrize("n", [64, 65, 200, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extremes_of_long_rows(dtype, n):
+    x = np.random.default_rng(n).standard_normal((70_000 // n + 1, n)).astype(dtype)
+    x[3, n - 1] = np.nan
+    x[4, 0] = np.nan
+    x[5] = -np.inf
+    np.testing.assert_array_equal(reduction.maximum(x, (1,), False), x.max(1))
+    np.testing.assert_array_equal(reduction.minimum(x, 1, True), x.min(1, keepdims=True))
+
+
+@pytest.mark.parametrize("function", ["xlogy", "entr"])
+def test_the_logarithm_is_rounded_before_the_product(function):
+    x = np.random.default_rng(4).random(3000).astype(np.float32)
+    x[:3] = 0, np.inf, np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log = np.log(x.astype(np.float64)).astype(np.float32)
+        wanted = -x * log if function == "entr" else x * log
+    wanted[0] = 0
+    found = special.entr(x) if function == "entr" else special.xlogy(x, x)
+    np.testing.assert_array_max_ulp(found[3:], wanted[3:], 1)
+    np.testing.assert_array_equal(found[:3], wanted[:3])

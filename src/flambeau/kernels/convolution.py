@@ -97,6 +97,7 @@ def _plan(shape: Ints, weight_shape: Ints, out: Ints, stride: Ints, padding: Int
     return _Plan(shape, weight_shape, out, stride, padding, dilation, groups)
 
 
+@lru_cache(1024)
 def output_size(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
     """How many windows fit, per dimension."""
     return tuple([(s + 2 * p - d * (k - 1) - 1) // t + 1 for s, k, t, p, d in zip(spatial, kernel, stride, padding, dilation)])

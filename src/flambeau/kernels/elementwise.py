@@ -17,7 +17,7 @@ from . import memory
 from .compiler import Kernel, in_numpy, mapped, usable
 from .library import elementwise as library
 from .library import finding
-from .pointwise import FEW, LARGE, LOW, arithmetic, binary_function, function, fused, into, large, predicate
+from .pointwise import FEW, LARGE, LOW, arithmetic, binary_function, exact, function, fused, into, large, predicate
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
@@ -34,9 +34,9 @@ minimum = arithmetic(np.minimum, library.minimum)
 fmax = arithmetic(np.fmax, library.fmax)
 fmin = arithmetic(np.fmin, library.fmin)
 arctan2 = binary_function(np.arctan2, library.arctan2)
-_remainder = arithmetic(lambda x, y, out: _put(_signed_remainder(x, y), out), library.remainder)
+_remainder = exact(arithmetic(lambda x, y, out: _put(_signed_remainder(x, y), out), library.remainder), library.remainder)
 _fmod = arithmetic(np.fmod, library.fmod)
-_floor_quotient = arithmetic(lambda x, y, out: _floor_divide(x, y, out), library.floor_divide, steps=True)
+_floor_quotient = exact(arithmetic(lambda x, y, out: _floor_divide(x, y, out), library.floor_divide, steps=True), library.floor_divide)
 _trunc_quotient = arithmetic(lambda x, y, out: np.trunc(np.true_divide(x, y), out=out), library.trunc_divide, steps=True)
 _power = binary_function(np.power, library.power)
 hypot = binary_function(np.hypot, library.hypot)
@@ -244,7 +244,9 @@ def full(shape: Any, value: Any, dtype: Any) -> Any:
     """One value in a new array."""
     token = silence(SILENT)
     try:
-        return np.full(shape, as_element(value, dtype), dtype)
+        result = np.empty(shape, dtype)
+        memory.fill(result, as_element(value, dtype))
+        return result
     finally:
         restore(token)
 
@@ -342,13 +344,15 @@ def _large_quotient(kind: str, x: Any, y: Any, out: Any) -> Any:
     return finding.quotients(kind)(out, x, y, float(x.size), step)
 
 
-@quiet
 def floor_divide(x: Any, y: Any, out: Any = None) -> Any:
     """Division rounded down. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     if _checked_divisor(x, y):
         found = _large_quotient("floor", x, y, out)
-        return np.floor_divide(x, y, out=out) if found is None else found
+        return _whole_floor(x, y, out) if found is None else found
     return _floor_quotient(x, y, out)
+
+
+_whole_floor = quiet_binary(np.floor_divide)
 
 
 def _floor_divide(x: Any, y: Any, out: Any = None) -> Any:
@@ -700,6 +704,11 @@ def round_decimals(x: Any, decimals: int, out: Any = None) -> Any:
     return np.multiply(np.rint(x / power), power, out=out)
 
 
+@functools.cache
+def _greatest(dtype: Any) -> float:
+    return float(ml_dtypes.finfo(dtype).max)
+
+
 def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> Any:
     """NaN and the infinities replaced, in both parts of complex numbers."""
     kind = x.dtype.kind
@@ -710,15 +719,15 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
         result.real = nan_to_num(x.real, nan, posinf, neginf)
         result.imag = nan_to_num(x.imag, nan, posinf, neginf)
         return _put(result, out)
-    greatest = ml_dtypes.finfo(x.dtype).max
+    greatest = _greatest(x.dtype)
     token = silence(SILENT)
     try:
-        values = [
-            np.asarray(default if v is None else v).astype(x.dtype) for v, default in ((nan, 0.0), (posinf, greatest), (neginf, -greatest))
-        ]
-        result = into(library.nan_to_num, out, x, *[float(v) for v in values])
+        given = [(nan, 0.0), (posinf, greatest), (neginf, -greatest)]
+        numbers = [default if v is None else float(np.asarray(v).astype(x.dtype)) for v, default in given]
+        result = into(library.nan_to_num, out, x, *numbers)
         if result is not None:
             return result
+        values = [np.asarray(v, x.dtype) for v in numbers]
         result = np.where(np.isnan(x), values[0], np.where(x == np.inf, values[1], np.where(x == -np.inf, values[2], x)))
     finally:
         restore(token)

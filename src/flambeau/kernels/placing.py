@@ -11,6 +11,7 @@ from ..core import layout
 from ..core.layout import place
 from .compiler import usable
 from .library import finding
+from .memory import fill
 from .places import reverse
 from .places import triangle as compiled_triangle
 
@@ -161,7 +162,9 @@ def block_diagonal(blocks: Sequence[Any], dtype: Any) -> Any:
 def pad_constant(x: Any, pads: Sequence[tuple[int, int]], value: Any) -> Any:
     """`x` with `pads[d]` elements before and behind in each dimension, all `value`; negative pads cut off."""
     shape = [n + a + b for n, (a, b) in zip(x.shape, pads)]
-    result = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    result = np.zeros(shape, x.dtype)
+    if value:
+        fill(result, value)
     source = tuple([slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, pads)])
     target = tuple([slice(max(0, a), n - max(0, b)) for n, (a, b) in zip(shape, pads)])
     result[target] = x[source]

@@ -27,6 +27,7 @@ NUMBERS = frozenset((int, float, bool))
 
 _BOOL = np.dtype(np.bool_)
 F32 = np.dtype(np.float32)
+F64 = np.dtype(np.float64)
 ndarray = np.ndarray
 empty = np.empty
 
@@ -163,6 +164,20 @@ def _apart(out: Any, operands: Any) -> bool:
         if x is not out and x.__class__ is ndarray and np.may_share_memory(x, out):
             return False
     return True
+
+
+def exact(two: Callable[..., Any], kernels: Two) -> Callable[..., Any]:
+    """An `arithmetic` kernel whose bits take NumPy several passes: compiled for float32 and float64 of every size."""
+
+    def kernel(x: Any, y: Any, out: Any = None) -> Any:
+        dtype = x.dtype if x.__class__ is ndarray else getattr(y, "dtype", None)
+        if dtype is F32 or dtype is F64:
+            result = two_operands(kernels, x, y, out)
+            if result is not None:
+                return result
+        return two(x, y, out)
+
+    return kernel
 
 
 def function(ufunc: Callable[..., Any], compiled: Kernel, least: int = -1) -> Callable[..., Any]:

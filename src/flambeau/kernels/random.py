@@ -508,7 +508,7 @@ def bernoulli_from_(array: Any, p: Any, generator: Any = None) -> Any:
         return array
     if array.dtype.kind == "c" or array.dtype in WIDE_UNSIGNED:
         raise not_implemented("bernoulli_tensor_cpu_self_", array.dtype)
-    p = expand(p, array.shape)
+    p = p if p.shape == array.shape else expand(p, array.shape)
     if p.dtype not in FLOATS:
         raise not_implemented("bernoulli_tensor_cpu_p_", p.dtype)
     generator = generator or default_generator

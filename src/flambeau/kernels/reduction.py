@@ -414,11 +414,28 @@ def spread(x: Any, axes: Any, keepdims: bool, count: int, correction: float, roo
     return out, mean
 
 
+def _row_extremes(x: Any, axes: Any, keepdims: bool, largest: bool) -> Any:
+    """The largest (smallest) element of each long row of float32 or float64; None for others."""
+    dtype = x.dtype
+    if axes.__class__ is int:
+        axes = (axes % x.ndim,)
+    if not (dtype is _F32 or dtype is _F64) or axes != (x.ndim - 1,) or x.shape[-1] < 64:
+        return None
+    found = _small_axes(x, axes)
+    if found is None:
+        return None
+    out = np.empty(_reduced_shape(x.shape, found[0], keepdims), dtype)
+    return rows.extremes("f32" if dtype is _F32 else "f64", largest)(out, x, *found[1])
+
+
 def maximum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     """The largest element over `axes`; NaN where there is one."""
     token = silence(SILENT)
     try:
         if x.size >= LARGE:
+            found = _row_extremes(x, axes, keepdims, True)
+            if found is not None:
+                return found
             values = reduced(library.largest, x, axes)
             if values is not None:
                 return _finished(values, x, axes, keepdims, x.dtype)
@@ -432,6 +449,9 @@ def minimum(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
     token = silence(SILENT)
     try:
         if x.size >= LARGE:
+            found = _row_extremes(x, axes, keepdims, False)
+            if found is not None:
+                return found
             values = reduced(library.smallest, x, axes)
             if values is not None:
                 return _finished(values, x, axes, keepdims, x.dtype)
@@ -495,7 +515,15 @@ def all_true(x: Any, axes: Any = None, keepdims: bool = False) -> Any:
 
 def count_nonzero(x: Any, axes: Any = None) -> Any:
     """How many elements are not zero."""
-    return np.asarray(np.count_nonzero(_truth(x), axes), np.int64)
+    if x.dtype.kind in "fi" and x.size >= LARGE and x.__class__ is np.ndarray and x.flags.c_contiguous:
+        from .elementwise import not_equal
+
+        x = not_equal(x, 0)
+    else:
+        x = _truth(x)
+    if x.dtype.kind == "b" and axes is not None:
+        return _integer_sum(x, axes, False)
+    return np.asarray(np.count_nonzero(x, axes), np.int64)
 
 
 @quiet

@@ -108,6 +108,9 @@ def scatter(target: Any, dim: int, index: Any, src: Any) -> None:
     """Writes `src` (an array or one number as a 0-dim array) into `target` at `index` along a dimension."""
     if not index.size:
         return
+    if not src.ndim and index.ndim:
+        one, src = src, np.empty(index.shape, src.dtype)
+        src[...] = one
     target, index, src = _prepared(target, index, src)
     if _scattered(target, dim, index, src, False):
         return
@@ -323,8 +326,8 @@ def masked_place(values: Any, shape: Any, mask: Any, full: Any) -> Any:
 
 def masked_scatter(x: Any, mask: Any, source: Any, shape: Any) -> Any:
     """A copy of `x` with the elements of a source, one after the other, where the mask holds."""
-    result = np.broadcast_to(x, shape).copy()
-    mask = np.broadcast_to(mask, shape)
+    result = x.copy() if x.shape == shape else np.broadcast_to(x, shape).copy()
+    mask = mask if mask.shape == shape else np.broadcast_to(mask, shape)
     count = int(np.count_nonzero(mask))
     if count > source.size:
         raise RuntimeError("Number of elements of source < number of ones in mask")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.layout import place
 from .compiler import usable
-from .elementwise import cast
+from .elementwise import cast, subtract
 from .library import finding, selection
 from .library import scan as library
 from .library import sorting as library_sorting
@@ -203,6 +203,15 @@ def unique_rows(x: Any, axis: int) -> tuple[Any, Any, Any]:
 
 def searchsorted(sequence: Any, values: Any, right: bool) -> Any:
     """Where each value would be inserted to keep the (last dimension of the) sequence sorted."""
+    if values.dtype is sequence.dtype and values.dtype.itemsize == 2 and values.dtype.kind in "fV":
+        sequence, values = cast(sequence, _F32), cast(values, _F32)
+    if sequence.dtype in _SEARCHED and values.dtype is sequence.dtype and sequence.size and values.size and usable():
+        if sequence.__class__ is values.__class__ is np.ndarray:
+            found = np.empty(values.shape, np.int64)
+            n = sequence.shape[-1]
+            rows = sequence.size // n
+            kernel = finding.search(_SEARCHED[sequence.dtype], right)
+            return kernel(found, contiguous(sequence), contiguous(values), float(rows), float(n), float(values.size // rows))
     side: Any = "right" if right else "left"
     if sequence.ndim == 1:
         return np.asarray(np.searchsorted(sequence, values, side), np.int64)
@@ -211,6 +220,10 @@ def searchsorted(sequence: Any, values: Any, right: bool) -> Any:
     flat, wanted = sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1])
     rows = [np.searchsorted(row, v, side) for row, v in zip(flat, wanted)]
     return np.array(rows, np.int64).reshape(values.shape)
+
+
+_SEARCHED = {_F32: "float", _F64: "double", _I64: "i64", np.dtype(np.int32): "i32"}
+"""The LLVM types of what is searched by machine code."""
 
 
 def bincount(x: Any, weights: Any, minlength: int) -> Any:
@@ -366,6 +379,13 @@ def reverse_cumsum(x: Any, axis: int) -> Any:
 # --- what is made of the order -------------------------------------------------------------------------------------
 
 
+def differences(x: Any, axis: int) -> Any:
+    """Each element along the axis less the one before it, row-major."""
+    before = (slice(None),) * axis
+    after = x[(*before, slice(1, None))]
+    return subtract(after, x[(*before, slice(-1))], np.empty(after.shape, x.dtype))
+
+
 def take(x: Any, positions: Any, axis: int) -> Any:
     """The slices at the positions along the axis."""
     return np.take(x, positions, axis)
@@ -459,6 +479,9 @@ def unique_consecutive(x: Any, dim: int | None, inverse: bool, counts: bool) -> 
 
 def isin(x: Any, among: Any, invert: bool) -> Any:
     """For each element, whether it is among the others (or is not)."""
+    if 0 < x.size * among.size <= FEW and x.__class__ is np.ndarray:
+        found = np.logical_or.reduce(x.reshape(-1, 1) == among.reshape(-1), 1).reshape(x.shape)
+        return np.logical_not(found, found) if invert else found
     return np.asarray(np.isin(x, among, invert=invert))
 
 

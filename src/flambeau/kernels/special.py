@@ -16,7 +16,7 @@ from . import special_tables as tables
 from .compiler.numpy_lowering import FUNCTIONS
 from .library import elementwise as library_elementwise
 from .library import special as library
-from .pointwise import LOW, NUMBERS, arithmetic
+from .pointwise import LOW, NUMBERS, arithmetic, binary_function
 from .pointwise import function as compiled
 from .quiet import SILENT, restore, silence
 
@@ -72,8 +72,13 @@ def in_double(function: Callable[..., Array]) -> Callable[..., Array]:
         try:
             if others:
                 operands = [y for y in (x, *others) if hasattr(y, "shape")]
-                shape = np.broadcast_shapes(*[y.shape for y in operands])
-                flat = [np.broadcast_to(np.asarray(y).astype(F64, copy=False), shape).reshape(-1) for y in (x, *others)]
+                shape = operands[0].shape
+                if any(y.shape != shape for y in operands):
+                    shape = np.broadcast_shapes(*[y.shape for y in operands])
+                flat = []
+                for y in (x, *others):
+                    wide = np.asarray(y, F64)
+                    flat.append((wide if wide.shape == shape else np.broadcast_to(wide, shape)).reshape(-1))
                 result = np.empty(shape, operands[0].dtype) if out is None else out
                 result[...] = function(*flat, **options).reshape(shape)
                 return result
@@ -266,10 +271,18 @@ def ndtri(p: Array) -> Array:
 def entr(x: Array, out: Any = None) -> Array:
     """`-x log(x)`, 0 at 0 and minus infinity below; half precision rounds the logarithm, too."""
     if x.dtype.char not in LOW:
-        return _entr(x, out=out)
+        return _entr_single(x, out) if x.dtype is F32 else _entr(x, out=out)
     result = elementwise.multiply(elementwise.negative(x), elementwise.log(x))
     others = np.where(x == 0, np.asarray(0, x.dtype), np.where(x < 0, np.asarray(-np.inf, x.dtype), x))
     return _cast(np.where(x > 0, result, others), x.dtype, out)
+
+
+def _entr_in_numpy(x: Array, out: Any) -> Array:
+    logs = np.log(x, dtype=F64).astype(F32)
+    return _cast(np.where(x > 0, -x * logs, np.where(x == 0, F32.type(0), np.where(x == x, F32.type(-np.inf), x))), F32, out)
+
+
+_entr_single = compiled(_entr_in_numpy, library_elementwise.entr)
 
 
 @in_double
@@ -521,6 +534,19 @@ def _xlog1py(x: Array, y: Array) -> Array:
     return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log1p(y))
 
 
+def _xlogy_in_numpy(x: Any, y: Any, out: Any) -> Array:
+    logs = np.log(np.asarray(y, F64)).astype(F32)
+    return _cast(np.where((x == 0) & (y == y), F32.type(0), np.multiply(x, logs, dtype=F32)), F32, out)
+
+
+_xlogy_single = binary_function(_xlogy_in_numpy, library_elementwise.xlogy_single)
+
+
+def _xlogy_whole(x: Any, y: Any, out: Any = None) -> Array:
+    """`x log(y)`, 0 where x is 0 unless y is NaN; the logarithm of float32 is rounded first, as in PyTorch."""
+    return _xlogy_single(x, y, out) if (y if x.__class__ in NUMBERS else x).dtype is F32 else _xlogy(x, y, out=out)
+
+
 def _in_steps(whole: Callable[..., Array], steps: Callable[..., Array]) -> Callable[..., Array]:
     """Of two operands; half precision takes it in steps, each of which is rounded, as in PyTorch."""
 
@@ -542,7 +568,7 @@ def _stepwise(log: Callable[..., Array]) -> Callable[..., Array]:
     return compute
 
 
-xlogy = _in_steps(_xlogy, arithmetic(_stepwise(elementwise.log), library_elementwise.xlogy))
+xlogy = _in_steps(_xlogy_whole, arithmetic(_stepwise(elementwise.log), library_elementwise.xlogy))
 xlog1py = _in_steps(_xlog1py, arithmetic(_stepwise(elementwise.log1p), library_elementwise.xlog1py))
 
 

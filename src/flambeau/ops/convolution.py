@@ -130,6 +130,10 @@ def _channels_last(array: Any) -> bool:
     return not array.flags.c_contiguous and array.ndim in (4, 5) and array.transpose(0, *range(2, array.ndim), 1).flags.c_contiguous
 
 
+_fitting: set[Any] = set()
+"""Shapes, dtypes and parameters that were found to go together."""
+
+
 @operator("torch.convolution", out=False)
 def convolution(
     input: Array,
@@ -149,7 +153,14 @@ def convolution(
     dims = weight.ndim - 2
     stride, padding = _each(stride, dims, "stride"), _each(padding, dims, "padding")
     dilation, output_padding = _each(dilation, dims, "dilation"), _each(output_padding, dims, "output_padding")
-    check_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
+    of_bias = None if bias is None else (bias.shape, bias.dtype)
+    how = stride, padding, dilation, transposed, output_padding, groups
+    key = input.shape, input.dtype, weight.shape, weight.dtype, of_bias, how
+    if key not in _fitting:
+        check_convolution(input, weight, bias, *how)
+        if len(_fitting) > 4096:
+            _fitting.clear()
+        _fitting.add(key)
     if transposed:
         out = transposed_size(input.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding)
         shape = (input.shape[0], weight.shape[1] * groups, *out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
@@ -12,7 +14,7 @@ from ..kernels.elementwise import F32, add, cast, multiply, scaled_sum
 from ..kernels.elementwise import outer as outer_kernel
 from ..kernels.pointwise import LOW
 from ..kernels.reduction import sum as sum_kernel
-from ..tensor import Tensor
+from ..tensor import PLAIN, Tensor
 from .definition import Array, composite, operator, tensors, write_out
 from .halves import halves
 from .outputs import C_NAMES
@@ -717,6 +719,71 @@ def _pair(a: Any, la: list[str], b: Any, lb: list[str], keep: set[str]) -> tuple
     return product.reshape([sizes[c] for c in labels]), labels
 
 
+@lru_cache(512)
+def _contraction(equation: str, shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Any:
+    """How the ordinary equation of two operands, in which no label repeats and no size is broadcast, is a product; None for others.
+
+    For each operand the dims that are summed, the order of the rest and the shape as a batch of matrices; whether anything is contracted;
+    the shape of the product and the order of its dims in the result.
+    """
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow or len(terms) != 2 or not (terms[0] + terms[1] + right).isalpha() or not all(terms):
+        return None
+    la, lb = terms
+    sizes: dict[str, int] = {}
+    for term, shape in ((la, shape_a), (lb, shape_b)):
+        if len(term) != len(shape) or len(set(term)) != len(term):
+            return None
+        for c, n in zip(term, shape):
+            if sizes.setdefault(c, n) != n:
+                return None
+    if len(set(right)) != len(right) or not set(right) <= set(sizes):
+        return None
+    dropped = [[i for i, c in enumerate(term) if c not in right and c not in other] for term, other in ((la, lb), (lb, la))]
+    la, lb = ("".join([c for i, c in enumerate(term) if i not in gone]) for term, gone in zip((la, lb), dropped))
+    batch, inner = [c for c in la if c in lb and c in right], [c for c in la if c in lb and c not in right]
+    free_a, free_b = [c for c in la if c not in lb], [c for c in lb if c not in la]
+
+    def count(labels: list[str]) -> int:
+        return math.prod([sizes[c] for c in labels])
+
+    def order(term: str, labels: list[str]) -> tuple[int, ...] | None:
+        places = tuple([term.index(c) for c in labels])
+        return None if places == tuple(range(len(term))) else places
+
+    have = [*batch, *free_a, *free_b]
+    shapes = (count(batch), count(free_a), count(inner)), (count(batch), count(inner), count(free_b))
+    return (
+        (dropped[0], order(la, batch + free_a + inner), shapes[0]),
+        (dropped[1], order(lb, batch + inner + free_b), shapes[1]),
+        bool(inner),
+        tuple([sizes[c] for c in have]),
+        order("".join(have), list(right)),
+    )
+
+
+def _contracted(plan: Any, operands: Any) -> Any:
+    """What `_contraction` says, done."""
+    matrices = []
+    for x, (dropped, order, shape) in zip(operands, plan):
+        if dropped:
+            x = x.sum(dropped)
+        if order is not None:
+            x = x.permute(order)
+        matrices.append(x.reshape(shape))
+    _, _, contracts, shape, order = plan
+    left, right = matrices
+    if contracts:
+        product = bmm.function(left, right)
+    elif left.shape[0] == 1:
+        product = tensors.outer(left.reshape(-1), right.reshape(-1))
+    else:
+        product = left * right
+    product = product.reshape(shape)
+    return product if order is None else product.permute(order)
+
+
 @composite("torch.einsum")
 def einsum(*args: Any) -> Any:
     """Sums of products written as an equation: `einsum("bij,bjk->bik", a, b)`.
@@ -730,6 +797,10 @@ def einsum(*args: Any) -> Any:
         )
     if isinstance(args[0], str):
         equation = args[0]
+        if len(args) == 3 and type(args[1]) in PLAIN and type(args[2]) in PLAIN:
+            plan = _contraction(equation, args[1]._array.shape, args[2]._array.shape)
+            if plan is not None:
+                return _contracted(plan, args[1:])
         operands = list(args[1]) if len(args) == 2 and isinstance(args[1], (list, tuple)) else list(args[1:])
     else:  # einsum(x, [0, 1], y, [1, 2], [0, 2])
 

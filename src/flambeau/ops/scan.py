@@ -11,6 +11,7 @@ from ..core.number_info import finfo
 from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels import sorting as k
+from ..tensor import PLAIN, wrap
 from .creation import numpy_dtype
 from .definition import Array, composite, formula_function, operator, tensors, write_out
 from .running import refuse
@@ -208,6 +209,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     x = tensors.cat(parts, dim) if len(parts) > 1 else input
     if not x.shape[dim]:
         x = x.clone()
+    if n == 1 and out is None and type(x) in PLAIN and not x.requires_grad and x._array.size and x.dtype.name != "bool":
+        return wrap(k.differences(x._array, normalize_dim(dim, x.dim())))
     for _ in range(min(n, x.shape[dim])):
         size = x.shape[dim]
         after, before = x.narrow(dim, 1, size - 1), x.narrow(dim, 0, size - 1)

@@ -12,7 +12,7 @@ from ..core.layout import in_order_of, normalize_dim
 from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels import sorting as k
-from ..tensor import Tensor, wrap
+from ..tensor import PLAIN, Tensor, wrap
 from .definition import Array, composite, operator, tensors, write_out
 from .running import refuse
 
@@ -298,6 +298,9 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     """The number of the bucket, between 1-d sorted boundaries, that each element falls into."""
     if boundaries.dim() != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})")
+    if out is None and type(boundaries) in PLAIN and type(input) in PLAIN:
+        found = k.searchsorted(boundaries._array, input._array, right)
+        return wrap(found.astype(np.int32) if out_int32 else found)
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 

@@ -176,6 +176,17 @@ def _product_or_zero(x: Any, y: Any, log: Any) -> Any:
     return e.where(x.equals(0.0) & y.equals(y), e.constant(0.0, x.type), x * log)
 
 
+def _exact_log(x: Any) -> Any:
+    """The logarithm of float32 by that of float64: nearly always the nearest number, as from the C library, which PyTorch calls."""
+    return e.cast(e.log(e.cast(x, "f64")), x.type)
+
+
+def _entropy(x: Any) -> Any:
+    """-x log(x), 0 at 0 and minus infinity below."""
+    others = e.where(x.equals(0.0), e.constant(0.0, x.type), e.where(x.equals(x), -math.inf, x))
+    return e.where(x > 0.0, -x * _exact_log(x), others)
+
+
 def _next_after(x: Any, y: Any) -> Any:
     """The neighbour of x on the way to y: the next pattern of bits, away from 0 or towards it."""
     whole = "i32" if x.type == "f32" else "i64"
@@ -248,13 +259,15 @@ floor_divide = division("floor_divide", _whole_quotient)
 trunc_divide = rounding("trunc_divide", lambda x, y, rounded: _whole(rounded(x / y)))
 xlogy = rounding("xlogy", lambda x, y, rounded: _product_or_zero(x, y, rounded(e.log(y))), True, GRAIN)
 xlog1py = rounding("xlog1py", lambda x, y, rounded: _product_or_zero(x, y, rounded(e.log1p(y))), True, GRAIN)
+xlogy_single = binary("xlogy_single", lambda x, y: _product_or_zero(x, y, _exact_log(y)), grain=GRAIN)
 logaddexp = binary("logaddexp", _log_of_sum, grain=GRAIN)
 logaddexp2 = binary("logaddexp2", _log2_of_sum, grain=GRAIN)
 hypot = binary("hypot", _hypotenuse, grain=GRAIN)
 copysign = binary("copysign", e.copysign)
 
 nextafter = binary("nextafter", _next_after)
-for _kernel in nextafter:
+entr = unary("entr", _entropy)
+for _kernel in (*nextafter, *xlogy_single, entr):
     _kernel.halves = False  # their neighbours are others
 
 negative = unary("negative", lambda x: -x, LIGHT)

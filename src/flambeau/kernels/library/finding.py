@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any, Callable
 
 from ..compiler.code import Code, Value, kernel, share
+from .selection import while_
 
 GRAIN = 1 << 17
 """One thread's share of the bytes that are filled."""
@@ -137,6 +138,55 @@ def repeat(itemsize: int) -> Callable[..., Any]:
     count, number = (main.convert(main[k], "i64") for k in ("count", "times"))
     share(main, code, [*main.arguments[:2], number], count, GRAIN // itemsize // (number + 1) + 1)
     return kernel(f"flambeau_repeat_{itemsize}", main, code)
+
+
+TOGETHER = 8
+"""Values that are looked for at a time."""
+
+
+@cache
+def search(element: str, right: bool) -> Callable[..., Any]:
+    """`kernel(out, sequences, values, rows, n, count)`: for `count` values of each row where they go in its sorted sequence of n > 0
+    elements, before equal ones or (`right`) behind them."""
+    code = Code("search", "out sequences values n:i64 count:i64 begin:i64 end:i64")
+    out, sequences, values, n, count, begin, end = code.arguments
+
+    def after(other: Value, value: Value) -> Value:
+        """Whether values go behind elements; NaN goes to the end."""
+        return ~(other > value if right else other >= value)
+
+    def some(first: Value, number: int) -> None:
+        """As vectors: of a choice between scalars LLVM makes a branch, which no CPU foresees."""
+        vector, integers = f"<{number} x {element}>", f"<{number} x i64>"
+        wanted = code.load(vector, values, first)
+        rows = [code.at(sequences, (first + k) // count * n, element) for k in range(number)]
+        places = code.variable(integers, 0)
+        left = code.variable("i64", n)
+
+        def behind(offset: Value) -> Value:
+            """Where the values go behind the elements so far from their places, -1."""
+            found = Value(code, "poison", vector)
+            for k, row in enumerate(rows):
+                one = code.load(element, row, code.lane(places.value, k) + offset)
+                found = code.op(f"insertelement {vector} {found}, {element} {one}, i64 {k}", vector)
+            mask = after(found, wanted)
+            return code.op(f"sext {mask.type} {mask} to {integers}", integers)
+
+        with while_(code, lambda: left.value > 1):
+            half = left.value // 2
+            places.value = places.value + (behind(half - 1) & code.splat(half, integers))
+            left.value = left.value - half
+        code.store(places.value - behind(code.value(0)), out, first)
+
+    whole = begin + (end - begin) // TOGETHER * TOGETHER
+    with code.loop(begin, whole, TOGETHER, short=True) as i:
+        some(i, TOGETHER)
+    with code.loop(whole, end, short=True) as i:
+        some(i, 1)
+    main = Code("main", "out sequences values rows:double n:double count:double")
+    rows, length, number = (main.convert(main[k], "i64") for k in ("rows", "n", "count"))
+    share(main, code, [*main.arguments[:3], length, number], rows * number, main.value(1 << 13))
+    return kernel(f"flambeau_search_{element}{'_right' if right else ''}", main, code)
 
 
 def _quotients(name: str, finish: Callable[[Code, Value, Value, Value], Value]) -> Callable[..., Any]:

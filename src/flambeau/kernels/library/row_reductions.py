@@ -128,6 +128,41 @@ def products(kind: str) -> Callable[..., Any]:
 
 
 @cache
+def extremes(kind: str, largest: bool) -> Callable[..., Any]:
+    """`kernel(out, x, outer, n, inner)`, `inner` being 1: the largest (smallest) element of each row, NaN where there is one."""
+    element = ELEMENT[kind]
+    lanes = 64 // int(kind[1:]) * 8
+    vector, mask = f"<{lanes} x {element}>", f"<{lanes} x i1>"
+    code = Code("extremes", "out x n:i64 inner:i64 begin:i64 end:i64")
+    out, x, n, _, begin, end = code.arguments
+    worst = float("-inf" if largest else "inf")
+
+    def better(a: Value, b: Value) -> Value:
+        return code.where(a > b if largest else a < b, a, b)
+
+    with code.loop(begin, end, short=True) as o:
+        row = code.at(x, o * n, element)
+        bests = [code.variable(vector, worst) for _ in range(4)]
+        lost = code.variable(mask, code.value("zeroinitializer", mask))
+        whole = n // (4 * lanes) * (4 * lanes)
+        with code.loop(0, whole, 4 * lanes, short=True) as i:
+            for k, best in enumerate(bests):
+                value = code.load(vector, row, i + k * lanes)
+                best.value, lost.value = better(value, best.value), lost.value | value.is_nan()
+        a, b, c, d = (best.value for best in bests)
+        together = better(better(a, b), better(c, d))
+        result = code.variable(element, worst)
+        nan = code.variable("i1", code.call("i1", f"llvm.vector.reduce.or.v{lanes}i1", lost.value))
+        for k in range(lanes):
+            result.value = better(code.lane(together, k), result.value)
+        with code.loop(whole, n, short=True) as i:
+            value = code.load(element, row, i)
+            result.value, nan.value = better(value, result.value), nan.value | value.is_nan()
+        code.store(code.where(nan.value, code.value(float("nan"), element), result.value), out, o)
+    return _main(f"flambeau_row_{'largest' if largest else 'smallest'}_{kind}", code, "out x", "", False)
+
+
+@cache
 def integer_sums(itemsize: int, unsigned: bool) -> Callable[..., Any]:
     """`kernel(out, x, outer, n, inner)`, `inner` being 1: the sums of rows of integers in int64."""
     stored = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}[itemsize]

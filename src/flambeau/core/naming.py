@@ -6,6 +6,7 @@ finds the class by its public name in a table of ours, with or without a real Py
 """
 
 import importlib
+from types import FunctionType
 from typing import Any, Callable, TypeVar
 
 Class = TypeVar("Class", bound=type)
@@ -24,11 +25,25 @@ def public(module: str) -> Callable[[Class], Class]:
         _HOME[key] = cls.__module__
         cls.__module__ = module
         PUBLIC[key] = cls
+        owner = next(c for c in cls.__mro__ if "__init__" in c.__dict__)
+        if owner is not cls and owner is not object and owner not in PUBLIC.values():
+            own_constructor(cls)
         if cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__:
             cls.__reduce_ex__ = reduce_by_name  # type: ignore[assignment]
         return cls
 
     return name
+
+
+def own_constructor(cls: Class) -> Class:
+    """Class decorator: the inherited `__init__` is called after the class in Python's errors, as where it is written out for each."""
+    written: Any = cls.__init__  # type: ignore[misc]
+    if written.__class__ is FunctionType:
+        copy: Any = FunctionType(written.__code__, written.__globals__, "__init__", written.__defaults__, written.__closure__)
+        copy.__kwdefaults__, copy.__annotations__, copy.__doc__ = written.__kwdefaults__, written.__annotations__, written.__doc__
+        copy.__module__, copy.__qualname__ = written.__module__, f"{cls.__qualname__}.__init__"
+        cls.__init__ = copy  # type: ignore[misc]
+    return cls
 
 
 def reduce_by_name(self: Any, protocol: int) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..autograd.grad_mode import grad_mode
 from ..autograd.version import UNVERSIONED
 from ..core import promotion
@@ -352,10 +354,12 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
         result = handle_overrides(copy_, (self, src), {})
         if result is not NotImplemented:
             return result
-        if isinstance(src, (int, float, complex)):
+        if isinstance(src, (int, float, complex, np.number)):
             src = wrap(k.full((), src, self._array.dtype))
         if not isinstance(src, Tensor):
-            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+            from .arguments import type_name
+
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type_name(src)}")
     if grad_mode.enabled and (self._requires_grad or src._requires_grad or self._view is not None or src._view is not None):
         return apply_in_place(copy, self, (src,), "copy_")
     if self._counter is UNVERSIONED:

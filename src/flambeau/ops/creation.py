@@ -221,6 +221,13 @@ def array_of(data: Any, want: Any = None, copy: bool = True) -> Any:
         kind = array.dtype.kind
         if kind in "OUS" or (kind == "u" and array.dtype.itemsize == 8):
             if kind in "US":
+                first = data
+                while isinstance(first, (list, tuple)) and first:
+                    first = first[0]
+                if isinstance(first, str) and first:  # PyTorch takes a string for a sequence of strings
+                    raise ValueError("too many dimensions 'str'")
+                if target is not None:
+                    raise TypeError(f"must be real number, not {'str' if kind == 'U' else 'bytes'}")
                 raise TypeError(f"new(): invalid data type '{'str' if kind == 'U' else 'bytes'}'")
             if kind == "u":
                 if target is None or target.kind == "i":
@@ -299,9 +306,12 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             stacklevel=2,
         )
-    array = array_of(data, dtype)
-    if device is not None or DEFAULT_DEVICE.device is not CPU:
-        array = allocate(array.shape, array.dtype, device, lambda s, d: array)
+    try:
+        array = array_of(data, dtype)
+        if device is not None or DEFAULT_DEVICE.device is not CPU:
+            array = allocate(array.shape, array.dtype, device, lambda s, d: array)
+    except TypeError as error:
+        raise option_error("tensor", dtype, device, error)
     if requires_grad is not False and requires_grad is not True:
         raise TypeError(f"tensor(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
     return finish(array, requires_grad)
@@ -314,10 +324,24 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         if (dtype is None or data.dtype is dtype) and (device is None or as_device(device).type == data.device.type):
             return data
         return data.to(dtype=dtype or data.dtype, device=device)
-    if isinstance(data, ndarray) and of_array(data).numpy == data.dtype:
-        if dtype is None or numpy_dtype(dtype) == data.dtype:
-            return from_numpy(data)
-    return finish(allocate_like_data(array_of(data, dtype), device), False)
+    try:
+        if isinstance(data, ndarray) and of_array(data).numpy == data.dtype:
+            if dtype is None or numpy_dtype(dtype) == data.dtype:
+                return from_numpy(data)
+        return finish(allocate_like_data(array_of(data, dtype), device), False)
+    except TypeError as error:
+        raise option_error("as_tensor", dtype, device, error)
+
+
+def option_error(name: str, dtype: Any, device: Any, error: Exception) -> Exception:
+    """What to raise where a function that makes a tensor of data has failed: what is wrong with its options, or else `error`."""
+    from .arguments import instead, type_name
+
+    if dtype is not None and not isinstance(dtype, dt.dtype) and dtype not in (float, int, bool, complex):
+        return instead(TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type_name(dtype)}"), error)
+    if device is not None and not isinstance(device, (str, int)) and not hasattr(device, "index"):
+        return instead(TypeError(f"{name}(): argument 'device' must be torch.device, not {type_name(device)}"), error)
+    return error
 
 
 @composite("torch.asarray")
@@ -341,7 +365,10 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     else:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        return finish(allocate_like_data(array_of(obj, dtype), device), bool(requires_grad))
+        try:
+            return finish(allocate_like_data(array_of(obj, dtype), device), bool(requires_grad))
+        except TypeError as error:
+            raise option_error("asarray", dtype, device, error)
     found = _tensor_asarray(shared, dtype, device, copy, False)
     return found.requires_grad_() if requires_grad else found
 
@@ -551,12 +578,20 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
         shape = shape_of((size,), "full")
         if numpy_type.kind in "iu":
             fill_value = int(fill_value)
+            if numpy_type.kind == "u" and -(1 << 8 * numpy_type.itemsize) < fill_value < 0:  # wraps round, as in C
+                fill_value += 1 << 8 * numpy_type.itemsize
         if layout is not None and layout is not strided:
             check_layout(layout)
         if out is not None and device is None and DEFAULT_DEVICE.device is CPU:
             return _filled(out, shape, numpy_type, fill_value, "full")
         array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
         return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "full")
+    except OverflowError as error:
+        if not -(1 << 63) <= fill_value < 1 << 64:
+            raise explained_here(error, "torch.full")
+        bits, sign = 8 * numpy_type.itemsize, "u" * (numpy_type.kind == "u")
+        kind = "int" if bits == 32 and not sign else f"{sign}int{bits}_t"
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from error
     except Exception as error:
         raise explained_here(error, "torch.full")
 
@@ -853,7 +888,7 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
             if fill is None and (args or more):
                 raise TypeError(f"{name}() takes 1 positional argument")
             if array.__class__ is ndarray and fill is not None:
-                fill(array, *args, *more.values())
+                fill(array, *args, **more)
             return wrap(array) if requires_grad is False else finish(array, requires_grad)
         except Exception as error:
             options = dict(more, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad, memory_format=memory_format)
@@ -878,10 +913,19 @@ formula_function("empty_like", np.empty_like, empty_like)
 full_like = _like("full_like", _fill_value)
 
 
+def refuse_options(name: str, options: dict[str, Any]) -> None:
+    """Raises TypeError for a keyword that no function takes that makes a tensor. Layout and pinned memory are passed over."""
+    for key in options:
+        if key not in ("layout", "pin_memory"):
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+
+
 def _new(name: str, make: Any) -> Any:
     def create(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
-        if "size" in ignored:
-            size = (ignored["size"],)
+        if ignored:
+            if "size" in ignored:
+                size = (ignored.pop("size"),)
+            refuse_options(name, ignored)
         if modes.active or type(self) not in PLAIN:
             result = handle_overrides(create, (self, *size), dict(dtype=dtype, device=device, requires_grad=requires_grad))
             if result is not NotImplemented:
@@ -911,6 +955,7 @@ def new_full(
     self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any
 ) -> Tensor:
     """Like `torch.full`, with this tensor's dtype and device."""
+    refuse_options("new_full", ignored)
     if self._array.__class__ is not ndarray and hasattr(self._array, "layout"):
         return _of_layout("full", size, self.layout, dtype, requires_grad)
     return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
@@ -919,6 +964,7 @@ def new_full(
 @composite("Tensor.new_tensor")
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
     """Like `torch.tensor`, with this tensor's dtype and device."""
+    refuse_options("new_tensor", ignored)
     return finish(allocate_like_data(array_of(data, dtype or self.dtype), device or self.device), requires_grad)
 
 
@@ -949,9 +995,9 @@ def legacy(cls: type, numpy_type: Any, args: tuple[Any, ...]) -> Any:
             made = wrap_as(cls, array)
             made._node, made._requires_grad = args[0]._node, args[0].requires_grad
             return made
-    elif len(args) == 1 and isinstance(args[0], (list, tuple, ndarray)) and not isinstance(args[0], Size):
+    elif len(args) == 1 and isinstance(args[0], (list, tuple, ndarray, range)) and not isinstance(args[0], Size):
         array = array_of(args[0], OF_NUMPY[numpy_type])
-    elif isinstance(args[0], (int, Size)) and not isinstance(args[0], bool):
+    elif isinstance(args[0], (int, np.integer, Size)) and not isinstance(args[0], bool):
         array = memory.empty(shape_of(args, "new"), numpy_type)
     else:
         raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
@@ -963,6 +1009,10 @@ def _construct(cls: type, *args: Any, device: Any = None, dtype: Any = None, **n
         args = (named.pop("data"), *args)
     if "size" in named:
         args = (named.pop("size"), *args)
+    if named or dtype is not None:
+        given = dict(named, **({} if dtype is None else {"dtype": dtype}))
+        described = [type(v).__name__ for v in args] + [f"{key}={type(value).__name__}" for key, value in given.items()]
+        raise TypeError(f"new() received an invalid combination of arguments - got ({', '.join(described)})")
     if device is not None and as_device(device).type == "meta":
         return wrap_as(cls, allocate(shape_of(args), DEFAULT.dtype.numpy, device, memory.empty))
     return legacy(cls, DEFAULT.dtype.numpy, args)

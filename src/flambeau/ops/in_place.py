@@ -100,17 +100,19 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
         UNVERSIONED.check()
     target = input._array
     recording = grad_mode.enabled and _needs_history(op, input, args)
-    if recording:
-        check_in_place(input)
     may_overlap = op.overlap and not (args and isinstance(args[-1], Tensor))
     if target.__class__ is not ndarray and sparse_among((input,)) or sparse_among(args):
+        if recording:
+            check_in_place(input)
         return run_in_place(op, input, args, name, recording)
-    if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
-        raise_overlap()
     try:
         values = _arrays_of(op, input, args, name)
     except TypeError as error:
         raise explained(op, name, (input, *args), error) from None
+    if recording:
+        check_in_place(input)
+    if not target.flags.writeable and target.__class__ is ndarray and 0 in target.strides and not may_overlap:
+        raise_overlap()
     rounds = op.rounds_number or op.promote == "compare"
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
     final = _promote(op, values, positions, rounds)

@@ -28,7 +28,7 @@ def reduction_of(size_average: Any, reduce: Any, reduction: Any) -> str:
     if size_average is not None or reduce is not None:
         import warnings
 
-        mean, some = size_average in (None, True), reduce in (None, True)
+        mean, some = size_average is None or bool(size_average), reduce is None or bool(reduce)
         reduction = "mean" if mean and some else "sum" if some else "none"
         warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
     if reduction.__class__ is str and reduction in REDUCTIONS:

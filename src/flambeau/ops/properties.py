@@ -152,6 +152,11 @@ def _each(self: Tensor, name: str, function: Any, others: tuple[Tensor, ...]) ->
         raise TypeError(f"{name} is only implemented on CPU tensors")
     columns = [array]
     for i, other in enumerate(others, 1):
+        if not isinstance(other, Tensor):
+            from .arguments import type_name
+
+            word = "other" if len(others) == 1 else "xy"[i - 1]
+            raise TypeError(f"{name}(): argument '{word}' (position {i}) must be Tensor, not {type_name(other)}")
         parameter = "other" if len(others) == 1 else f"argument '{i}'"
         if other._array.dtype != array.dtype:
             expected, got = (f"torch.{SCALAR_NAMES[t.dtype]}Tensor" for t in (self, other))

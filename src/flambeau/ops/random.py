@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -153,18 +154,22 @@ def _bounds(low: Any, high: Any, size: Any) -> tuple[Any, Any, Any]:
 
 
 @composite("torch.randint", hot=True)
-def randint(low: Any, high: Any = None, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-            device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None,
+            layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """Integers uniform in [low, high): `randint(high, size)` or `randint(low, high, size)`; int64 unless a dtype is given."""
     try:
         if size is None:
-            if high is None or isinstance(high, int):
+            if low is None or high is None or isinstance(high, int):
                 raise TypeError(
                     "randint() received an invalid combination of arguments - got (int), but expected one of:\n"
                     " * (int high, tuple of ints size, *, torch.Generator generator = None)\n"
                     " * (int low, int high, tuple of ints size, *, torch.Generator generator = None)\n"
                 )
             low, high, size = 0, low, high
+        elif high is None and low is not None:
+            low, high = 0, low
+        elif low is None and high is not None:
+            low = 0
         if modes.active:
             result = handle_overrides(randint, (low, high, size), dict(generator=generator, dtype=dtype, device=device))
             if result is not NotImplemented:
@@ -287,11 +292,24 @@ _in_place(
 )
 _in_place("bernoulli_", _bernoulli, "Fills with ones with probability p (a number or a tensor), else zeros.", ("p",), (0.5,))
 _in_place(
-    "exponential_", lambda a, lambd, g: k.exponential_(a, lambd, g), "Fills with exponential numbers of rate `lambd`.", ("lambd",), (1.0,)
+    "exponential_",
+    lambda a, lambd, g: k.exponential_(a, float(lambd), g),
+    "Fills with exponential numbers of rate `lambd`.",
+    ("lambd",),
+    (1.0,),
 )
-_in_place("geometric_", lambda a, p, g: k.geometric_(a, p, g), "Fills with geometric numbers.", ("p",), (0.5,))
-_in_place("cauchy_", lambda a, m, s, g: k.cauchy_(a, m, s, g), "Fills with Cauchy numbers.", ("median", "sigma"), (0.0, 1.0))
-_in_place("log_normal_", lambda a, m, s, g: k.log_normal_(a, m, s, g), "Fills with log-normal numbers.", ("mean", "std"), (1.0, 2.0))
+_in_place("geometric_", lambda a, p, g: k.geometric_(a, float(p), g), "Fills with geometric numbers.", ("p",), (None,))
+_in_place("cauchy_", lambda a, m, s, g: k.cauchy_(a, float(m), float(s), g), "Fills with Cauchy numbers.", ("median", "sigma"), (0.0, 1.0))
+_in_place(
+    "log_normal_", lambda a, m, s, g: k.log_normal_(a, float(m), float(s), g), "Fills with log-normal numbers.", ("mean", "std"), (1.0, 2.0)
+)
+
+
+def integer(value: Any) -> int:
+    """A bound as an int. Raises TypeError for a boolean, and for what is no integer."""
+    if value.__class__ is bool:
+        raise TypeError("a bound is an integer")
+    return index(value)
 
 
 @composite("Tensor.random_", hot=True)
@@ -306,13 +324,19 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **named: Any) -> Te
             low, high = args
         elif len(args) == 1:
             low = args[0] if low is None else low
-        if low.__class__ is float or high.__class__ is float:
-            raise TypeError("random_() takes integers")
+        if low is None and high is not None:
+            low = 0
+        if len(args) > 2 or any(n not in ("from", "to") for n in named) or args and args[0] is None:
+            raise TypeError("random_() takes two integers")
+        low, high = (None if n is None else integer(n) for n in (low, high))
         k.random_(self._array, low, high, generator)
         bump_version(self)
         return self
     except Exception as error:
-        raise explained_here(error, "Tensor.random_")
+        from .arguments import instead, refusal
+
+        given = dict(named) if generator is None else dict(named, generator=generator)
+        raise instead(refusal("Tensor", "random_", args, given), error)
 
 
 # --- distributions -----------------------------------------------------------------------------------------------

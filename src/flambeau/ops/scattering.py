@@ -347,6 +347,11 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Any
         raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {scalar_name(index)}")
     if input.dtype != source.dtype:
         raise RuntimeError(f"index_add_(): self ({scalar_name(input)}) and source ({scalar_name(source)}) must have the same scalar type")
+    if (source.ndim == 0) is not (input.ndim == 0):
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(input.shape)} source.shape = {list(source.shape)}"
+        )
     if source.ndim == 0:
         if index.size != 1:
             raise RuntimeError(f"index_add_(): Number of indices ({index.size}) should be equal to source.numel() for a 0-dim source")
@@ -392,7 +397,7 @@ def index_copy(input: Array, dim: int, index: Array, source: Array, out: Any = N
             f"({source.ndim}), destination dimensionality ({input.ndim})"
         )
     if index.dtype != INT64:
-        raise IndexError(f"index_copy_(): Expected a long tensor for index, but got {scalar_name(index)}")
+        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {scalar_name(index)}")
     if input.dtype != source.dtype:
         raise RuntimeError(
             f"index_copy_(): self and source expected to have the same dtype, but got (self) {scalar_name(input)} "
@@ -553,7 +558,7 @@ def op_index_put() -> Any:
 @composite()
 def contains(self: Tensor, element: Any) -> bool:
     """Whether any element equals a number or tensor."""
-    if isinstance(element, (Tensor, int, float, complex)):
+    if isinstance(element, (Tensor, int, float, complex, np.number)):
         equal: Any = element == self
         return bool(equal.any().item())
     raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")

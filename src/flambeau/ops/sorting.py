@@ -317,6 +317,8 @@ def _quantile(name: str, skip_nan: bool) -> None:
         many = isinstance(q, Tensor)
         if many and q.dtype is not input.dtype:
             raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
+        if many and q.ndim > 1:
+            raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
         q_array = memory.asarray(q._array if many else q, input._array.dtype).reshape(-1)
         if ((q_array < 0) | (q_array > 1)).any():
             raise RuntimeError(f"{name}() q {'values ' if many else ''}must be in the range [0, 1]" + ("" if many else f" but got {q:g}"))

@@ -75,7 +75,7 @@ def _check_lr(lr: Any) -> None:
 
 
 def _check_positive(name: str, value: Any) -> None:
-    if not value >= 0.0:
+    if not 0.0 <= value:
         raise ValueError(f"Invalid {name}: {value}")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ...core.device import META
 from ...core.dtype import int64
-from ...core.naming import public
+from ...core.naming import own_constructor, public
 from ...ops.creation import empty, ones, tensor, zeros
 from ...ops.normalization import batch_norm_function
 from .. import init
@@ -97,6 +97,7 @@ class _NormBase(Module):
 
 
 @_here
+@own_constructor
 class _BatchNorm(_NormBase):
     """Normalises every channel over the batch; see `BatchNorm2d`."""
 

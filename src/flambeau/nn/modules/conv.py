@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ...core.naming import public
+from ...core.naming import own_constructor, public
 from ...ops.creation import empty
 from ...ops.definition import NAMES
 from .. import init
@@ -272,6 +272,7 @@ class _ConvTransposeNd(_ConvNd):
 
 
 @_here
+@own_constructor
 class ConvTranspose1d(_ConvTransposeNd):
     """The gradient of `Conv1d` as a layer: (N, C, L) to (N, out_channels, longer L).
 
@@ -282,6 +283,7 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 @_here
+@own_constructor
 class ConvTranspose2d(_ConvTransposeNd):
     """The gradient of `Conv2d` as a layer: it makes images larger. Weight: (in_channels, out_channels / groups, *kernel_size)."""
 
@@ -289,6 +291,7 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 @_here
+@own_constructor
 class ConvTranspose3d(_ConvTransposeNd):
     """The gradient of `Conv3d` as a layer: it makes volumes larger. Weight: (in_channels, out_channels / groups, *kernel_size)."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...core.naming import public
+from ...core.naming import own_constructor, public
 from ...ops.definition import NAMES
 from .conv import _each
 from .module import Module
@@ -82,6 +82,7 @@ class _ConstantPadNd(_Pad):
 
 
 @_here
+@own_constructor
 class CircularPad1d(_CircularPadNd):
     """Continues (N, C, L) or (C, L) in a circle; `padding` is a number or (left, right)."""
 
@@ -89,6 +90,7 @@ class CircularPad1d(_CircularPadNd):
 
 
 @_here
+@own_constructor
 class CircularPad2d(_CircularPadNd):
     """Continues (N, C, H, W) or (C, H, W) in a circle; `padding` is a number or (left, right, top, bottom)."""
 
@@ -96,6 +98,7 @@ class CircularPad2d(_CircularPadNd):
 
 
 @_here
+@own_constructor
 class CircularPad3d(_CircularPadNd):
     """Continues (N, C, D, H, W) or (C, D, H, W) in a circle; `padding` is a number or (left, right, top, bottom, front, back)."""
 
@@ -103,6 +106,7 @@ class CircularPad3d(_CircularPadNd):
 
 
 @_here
+@own_constructor
 class ConstantPad1d(_ConstantPadNd):
     """Pads the last dimension with `value`; `padding` is a number or (left, right)."""
 
@@ -110,6 +114,7 @@ class ConstantPad1d(_ConstantPadNd):
 
 
 @_here
+@own_constructor
 class ConstantPad2d(_ConstantPadNd):
     """Pads the last two dimensions with `value`; `padding` is a number or (left, right, top, bottom)."""
 
@@ -117,6 +122,7 @@ class ConstantPad2d(_ConstantPadNd):
 
 
 @_here
+@own_constructor
 class ConstantPad3d(_ConstantPadNd):
     """Pads the last three dimensions with `value`; `padding` is a number or (left, right, top, bottom, front, back)."""
 
@@ -124,6 +130,7 @@ class ConstantPad3d(_ConstantPadNd):
 
 
 @_here
+@own_constructor
 class ReflectionPad1d(_ReflectionPadNd):
     """Mirrors (N, C, L) or (C, L) at its edges; `padding` is a number or (left, right)."""
 
@@ -131,6 +138,7 @@ class ReflectionPad1d(_ReflectionPadNd):
 
 
 @_here
+@own_constructor
 class ReflectionPad2d(_ReflectionPadNd):
     """Mirrors (N, C, H, W) or (C, H, W) at its edges; `padding` is a number or (left, right, top, bottom)."""
 
@@ -138,6 +146,7 @@ class ReflectionPad2d(_ReflectionPadNd):
 
 
 @_here
+@own_constructor
 class ReflectionPad3d(_ReflectionPadNd):
     """Mirrors (N, C, D, H, W) or (C, D, H, W) at its edges; `padding` is a number or (left, right, top, bottom, front, back)."""
 
@@ -145,6 +154,7 @@ class ReflectionPad3d(_ReflectionPadNd):
 
 
 @_here
+@own_constructor
 class ReplicationPad1d(_ReplicationPadNd):
     """Repeats the edges of (N, C, L) or (C, L); `padding` is a number or (left, right)."""
 
@@ -152,6 +162,7 @@ class ReplicationPad1d(_ReplicationPadNd):
 
 
 @_here
+@own_constructor
 class ReplicationPad2d(_ReplicationPadNd):
     """Repeats the edges of (N, C, H, W) or (C, H, W); `padding` is a number or (left, right, top, bottom)."""
 
@@ -159,6 +170,7 @@ class ReplicationPad2d(_ReplicationPadNd):
 
 
 @_here
+@own_constructor
 class ReplicationPad3d(_ReplicationPadNd):
     """Repeats the edges of (N, C, D, H, W) or (C, D, H, W); `padding` is a number or (left, right, top, bottom, front, back)."""
 
@@ -166,6 +178,7 @@ class ReplicationPad3d(_ReplicationPadNd):
 
 
 @_here
+@own_constructor
 class ZeroPad1d(ConstantPad1d):
     """Pads the last dimension with zeros."""
 
@@ -177,6 +190,7 @@ class ZeroPad1d(ConstantPad1d):
 
 
 @_here
+@own_constructor
 class ZeroPad2d(ConstantPad2d):
     """Pads the last two dimensions with zeros."""
 
@@ -188,6 +202,7 @@ class ZeroPad2d(ConstantPad2d):
 
 
 @_here
+@own_constructor
 class ZeroPad3d(ConstantPad3d):
     """Pads the last three dimensions with zeros."""
 

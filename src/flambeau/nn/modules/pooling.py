@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...core.naming import public
+from ...core.naming import own_constructor, public
 from ...ops.definition import NAMES
 from .conv import _each
 from .module import Module
@@ -100,6 +100,7 @@ class _MaxUnpoolNd(Module):
 
 
 @_here
+@own_constructor
 class MaxUnpool1d(_MaxUnpoolNd):
     """Undoes `MaxPool1d` as far as can be, given its indices."""
 
@@ -107,6 +108,7 @@ class MaxUnpool1d(_MaxUnpoolNd):
 
 
 @_here
+@own_constructor
 class MaxUnpool2d(_MaxUnpoolNd):
     """Undoes `MaxPool2d` as far as can be, given its indices."""
 
@@ -114,6 +116,7 @@ class MaxUnpool2d(_MaxUnpoolNd):
 
 
 @_here
+@own_constructor
 class MaxUnpool3d(_MaxUnpoolNd):
     """Undoes `MaxPool3d` as far as can be, given its indices."""
 

@@ -329,6 +329,15 @@ def maker_error(where: str, name: str, args: tuple[Any, ...], options: dict[str,
     return instead(refusal(where, name, args, given), error)
 
 
+def option_error(name: str, dtype: Any, device: Any, error: Exception) -> Exception:
+    """What to raise where a function that makes a tensor of data has failed: what is wrong with its options, or else `error`."""
+    if dtype is not None and not isinstance(dtype, DType) and dtype not in (float, int, bool, complex):
+        return instead(TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type_name(dtype)}"), error)
+    if device is not None and not isinstance(device, (Device, str, int)):
+        return instead(TypeError(f"{name}(): argument 'device' must be torch.device, not {type_name(device)}"), error)
+    return error
+
+
 def size_refusal(name: str, size: tuple[Any, ...]) -> Exception:
     """The error of a function that makes tensors for a size it does not take."""
     where = "Tensor" if name.startswith("new_") else "torch"

@@ -23,6 +23,7 @@ from ..tensor import PLAIN, Tensor, wrap, wrap_as
 from .definition import attach, composite, explained_here, formula_function, handle_overrides, write_out
 from .modes import modes
 from .outputs import room
+from .running import refuse_options, unfit_number
 
 ndarray = np.ndarray
 
@@ -311,6 +312,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         if device is not None or DEFAULT_DEVICE.device is not CPU:
             array = allocate(array.shape, array.dtype, device, lambda s, d: array)
     except TypeError as error:
+        from .arguments import option_error
+
         raise option_error("tensor", dtype, device, error)
     if requires_grad is not False and requires_grad is not True:
         raise TypeError(f"tensor(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
@@ -330,18 +333,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
                 return from_numpy(data)
         return finish(allocate_like_data(array_of(data, dtype), device), False)
     except TypeError as error:
+        from .arguments import option_error
+
         raise option_error("as_tensor", dtype, device, error)
-
-
-def option_error(name: str, dtype: Any, device: Any, error: Exception) -> Exception:
-    """What to raise where a function that makes a tensor of data has failed: what is wrong with its options, or else `error`."""
-    from .arguments import instead, type_name
-
-    if dtype is not None and not isinstance(dtype, dt.dtype) and dtype not in (float, int, bool, complex):
-        return instead(TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type_name(dtype)}"), error)
-    if device is not None and not isinstance(device, (str, int)) and not hasattr(device, "index"):
-        return instead(TypeError(f"{name}(): argument 'device' must be torch.device, not {type_name(device)}"), error)
-    return error
 
 
 @composite("torch.asarray")
@@ -365,10 +359,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     else:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        try:
-            return finish(allocate_like_data(array_of(obj, dtype), device), bool(requires_grad))
-        except TypeError as error:
-            raise option_error("asarray", dtype, device, error)
+        return finish(allocate_like_data(array_of(obj, dtype), device), bool(requires_grad))
     found = _tensor_asarray(shared, dtype, device, copy, False)
     return found.requires_grad_() if requires_grad else found
 
@@ -587,11 +578,7 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
         array = allocate(shape, numpy_type, device, lambda s, d: memory.full(s, fill_value, d))
         return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "full")
     except OverflowError as error:
-        if not -(1 << 63) <= fill_value < 1 << 64:
-            raise explained_here(error, "torch.full")
-        bits, sign = 8 * numpy_type.itemsize, "u" * (numpy_type.kind == "u")
-        kind = "int" if bits == 32 and not sign else f"{sign}int{bits}_t"
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from error
+        raise unfit_number(fill_value, numpy_type) or explained_here(error, "torch.full")
     except Exception as error:
         raise explained_here(error, "torch.full")
 
@@ -913,18 +900,10 @@ formula_function("empty_like", np.empty_like, empty_like)
 full_like = _like("full_like", _fill_value)
 
 
-def refuse_options(name: str, options: dict[str, Any]) -> None:
-    """Raises TypeError for a keyword that no function takes that makes a tensor. Layout and pinned memory are passed over."""
-    for key in options:
-        if key not in ("layout", "pin_memory"):
-            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
-
-
 def _new(name: str, make: Any) -> Any:
     def create(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **ignored: Any) -> Tensor:
         if ignored:
-            if "size" in ignored:
-                size = (ignored.pop("size"),)
+            size = (ignored.pop("size"),) if "size" in ignored else size
             refuse_options(name, ignored)
         if modes.active or type(self) not in PLAIN:
             result = handle_overrides(create, (self, *size), dict(dtype=dtype, device=device, requires_grad=requires_grad))

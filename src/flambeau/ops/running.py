@@ -135,6 +135,21 @@ def number_for(value: Any) -> Any:
     return value
 
 
+def refuse_options(name: str, options: dict[str, Any]) -> None:
+    """Raises TypeError for a keyword that no function takes that makes a tensor. Layout and pinned memory are passed over."""
+    for key in options:
+        if key not in ("layout", "pin_memory"):
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+
+
+def unfit_number(value: Any, dtype: Any) -> Exception | None:
+    """The error for an integer of 64 bits that an array of this dtype does not hold; None for a longer one."""
+    if not -(1 << 63) <= value < 1 << 64:
+        return None
+    kind = "int" if dtype == np.int32 else f"{dtype.name}_t"
+    return RuntimeError(f"value cannot be converted to type {kind} without overflow")
+
+
 def in_own_words(op: Operator, error: Exception, values: tuple[Any, ...]) -> Exception:
     """The error for operands whose shapes do not broadcast, where NumPy has noticed it first, or the kernel has refused their dtype,
     which PyTorch asks for later; else `error`."""

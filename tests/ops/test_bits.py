@@ -104,6 +104,22 @@ def test_sums_over_dimensions_apart(torch, shape, dims):
 
 
 @compiled
+@pytest.mark.parametrize("sizes", [(5, 4, 6), (16, 16, 16), (40, 300, 24)], ids=str)
+@pytest.mark.skipif(machine.vector_bits() < 512, reason="PyTorch adds up in another order here")
+@parity(exact=True)
+def test_products_with_numbers(torch, sizes):
+    m, k, n = sizes
+    c, a, b = (tensors(torch, 1, shape)[0] for shape in ((3, m, n), (3, m, k), (3, k, n)))
+    made = []
+    for numbers in ({}, {"alpha": 0.3}, {"beta": 0.7}, {"alpha": 0.3, "beta": 0.7}):
+        made += [torch.baddbmm(c, a, b, **numbers), torch.baddbmm(c[0], a, b, **numbers)]
+        if m > 12:
+            made += [torch.addmm(summand, a[0], b[0], **numbers) for summand in (c[0], c[0, 0])]
+            made += [torch.addbmm(c[0], a, b, **numbers)]
+    return made
+
+
+@compiled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @parity(exact=True)
 def test_norms(torch, dtype):

@@ -8,6 +8,7 @@ import numpy as np
 from ..core.layout import place
 from .activation import relu
 from .blas import by_numpy, products
+from .elementwise import multiply
 from .memory import row_major
 from .quiet import SILENT, restore, silence
 
@@ -103,20 +104,37 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return by_numpy(np.dot, a, b, out)
 
 
-def added(summand: Any, a: Any, b: Any, into: Any = None) -> Any:
-    """`summand + a @ b` of matrices, in one pass; None where there is none of ours for them. `into` may be the summand."""
+def added(summand: Any, a: Any, b: Any, into: Any = None, beta: Any = 1, alpha: Any = 1) -> Any:
+    """`beta * summand + alpha * (a @ b)` of matrices, or of batches, in one pass; None where there is none of ours.
+
+    `into` may be the summand. PyTorch's library has the numbers in the summand and in the second factor; its own loops, which
+    serve batches of small matrices, multiply the product.
+    """
     own = products(a.dtype) if a.__class__ is ndarray else None
-    if own is None or summand.dtype is not a.dtype or not a.flags.forc or not b.flags.forc:
+    if own is None or summand.dtype is not a.dtype or a.ndim == 2 and not (a.flags.forc and b.flags.forc):
         return None
-    if a.shape[1] != b.shape[0]:
+    if a.shape[-1] != b.shape[-2]:
         return None
-    out = place(into, (a.shape[0], b.shape[1]), a.dtype)
+    if alpha != 1:
+        if a.ndim > 2 and _few(a, b):
+            return None
+        b = multiply(b, alpha)
+    if beta != 1:
+        summand = multiply(summand, beta)
+    out = place(into, a.shape[:-1] + b.shape[-1:], a.dtype)
     try:
         if out is not summand:
             out[...] = summand
     except ValueError:
         return None
     return out if own.matmul_add(out, a, b) is out else None
+
+
+def _few(a: Any, b: Any) -> bool:
+    """Whether the matrices of batches are so small that PyTorch multiplies them by loops of its own."""
+    from .library.products import FEW_PRODUCTS
+
+    return a.shape[-2] * a.shape[-1] * b.shape[-1] < FEW_PRODUCTS
 
 
 def linear(x: Any, weight: Any, bias: Any) -> Any:

@@ -375,10 +375,8 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any =
     if input.dtype is not mat2.dtype or mat1.dtype is not mat2.dtype:
         check_dtypes(input, mat2, "self and mat2 must have the same dtype, but got {} and {}")
         check_dtypes(mat1, mat2, "mat1 and mat2 must have the same dtype, but got {} and {}")
-    if beta == 1 == alpha and input.ndim < 3:
-        result = k.added(input, mat1, mat2, into)
-        if result is not None:
-            return result
+    if input.ndim < 3 and beta != 0 and (result := k.added(input, mat1, mat2, into, beta, alpha)) is not None:
+        return result
     return _combined(input, mm.forward, mat1, mat2, beta, alpha)
 
 
@@ -471,6 +469,10 @@ def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha:
     if not input.dtype == batch1.dtype == batch2.dtype:
         words = "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}"
         raise RuntimeError(words.format(*(C_NAMES[SCALAR_NAMES[OF_NUMPY[x.dtype]]] for x in (input, batch1, batch2))))
+    if batch1.ndim == 3 == batch2.ndim and batch1.shape[0] == batch2.shape[0] and input.ndim < 4 and beta != 0:
+        result = k.added(input, batch1, batch2, None, beta, alpha)
+        if result is not None:
+            return result
     return _combined(input, bmm.forward, batch1, batch2, beta, alpha)
 
 
@@ -487,9 +489,9 @@ def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: 
     if input.dtype != batch1.dtype:
         names = [SCALAR_NAMES[OF_NUMPY[x.dtype]] for x in (input, batch1)]
         raise RuntimeError("self and mat2 must have the same dtype, but got {} and {}".format(*names))
-    if input.dtype.char in LOW and (alpha != 1 or beta != 1) and len(batch1):
+    if len(batch1) == len(batch2) > 0 and input.ndim < 3 and input.dtype.kind in "fV":
         for a, b in zip(batch1, batch2):
-            input, beta = _combined(input, mm.forward, a, b, beta, alpha), 1
+            input, beta = addmm.forward(input, a, b, beta=beta, alpha=alpha), 1
         return input
     return _combined(input, lambda a, b: sum_kernel(bmm.forward(a, b), (0,)), batch1, batch2, beta, alpha)
 

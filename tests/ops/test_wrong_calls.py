@@ -359,7 +359,6 @@ test_data = rows(
     Row("torch.tensor(3, device=1.5)"),
     Row("torch.as_tensor([3, 2], dtype='float32')"),
     Row("torch.as_tensor(np.ones(2), dtype='float32')"),
-    Row("torch.asarray([3, 2], dtype='float32')"),
     Row("torch.tensor(['a'])"),
     Row("torch.tensor([None])"),
     Row("torch.tensor([1, 'a'], dtype=torch.float32)"),

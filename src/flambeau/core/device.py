@@ -10,6 +10,9 @@ TYPES = (
 )  # fmt: skip
 
 
+_ALONE = frozenset(TYPES)
+
+
 @public("torch")
 class device:
     """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`; also a context that sets the default.
@@ -21,6 +24,9 @@ class device:
     __slots__ = ("type", "index", "_entered")
 
     def __init__(self, device: Any = None, index: int | None = None, *, type: Any = None) -> None:
+        if index is None and device.__class__ is str and device in _ALONE:
+            self.type, self.index, self._entered = device, None, []
+            return
         device = type if device is None else device
         if index is not None and index.__class__ is not int:
             raise TypeError(f"device(): argument 'index' (position 2) must be int, not {index.__class__.__name__}")

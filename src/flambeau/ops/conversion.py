@@ -41,6 +41,10 @@ def _converted(input: Tensor, numpy_dtype: Any) -> Tensor:
 
 def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, bool, Any]:
     """(device, dtype, non_blocking, copy, memory_format) from the forms that `Tensor.to` takes. Raises TypeError for others."""
+    if not args:  # the forms that are used most
+        where, to = kwargs.get("device"), kwargs.get("dtype")
+        if len(kwargs) == (where is not None) + (to is not None) and where.__class__ in _PLACES and to.__class__ in _TYPES:
+            return where, to, False, False, None
     named = dict(kwargs)
     where, to, other = named.pop("device", None), named.pop("dtype", None), named.pop("tensor", None)
     non_blocking, copy, memory_format = named.pop("non_blocking", False), named.pop("copy", False), named.pop("memory_format", None)
@@ -83,6 +87,7 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
 
 
 _PYTHON_TYPES = (float, int, bool, complex)
+_PLACES, _TYPES = (device, str, type(None)), (dtype, type(None))
 
 
 def convert(self: Tensor, where: Any, to: Any, copy: bool, memory_format: Any = None) -> Tensor:
@@ -117,9 +122,13 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         result = handle_overrides(to, (self, *args), kwargs)
         if result is not NotImplemented:
             return result
-    if len(args) == 1 and not kwargs and type(args[0]) is dtype:
-        target = args[0].numpy
-        return self if self._array.dtype == target else _converted(self, target)
+    if len(args) == 1 and not kwargs:
+        cls = args[0].__class__
+        if cls is dtype:
+            target = args[0].numpy
+            return self if self._array.dtype == target else _converted(self, target)
+        if cls is device or cls is str:
+            return convert(self, args[0], None, False)
     where, d, _, copy, memory_format = _parse_to(args, kwargs)
     if memory_format is preserve_format:
         memory_format = None

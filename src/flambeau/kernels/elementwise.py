@@ -16,14 +16,15 @@ from ..core.promotion import as_element, result_dtype, rounded, wrap_integer
 from . import memory
 from .compiler import Kernel, in_numpy, mapped, usable
 from .library import elementwise as library
-from .library import finding
-from .pointwise import FEW, LARGE, LOW, arithmetic, binary_function, exact, function, fused, into, large, predicate
+from .pointwise import FEW, LARGE, LOW, arithmetic, binary_function, function, fused, into, large, predicate
 from .quiet import SILENT, quiet, quiet_binary, quiet_unary, restore, silence
 
 try:  # the ufunc alone, without what np.clip does around it
     from numpy._core.umath import clip as _clip  # type: ignore[attr-defined]  # not in NumPy's stubs
 except ImportError:
     _clip = np.clip
+
+_I64 = np.dtype(np.int64)
 
 add = arithmetic(np.add, library.add)
 subtract = arithmetic(np.subtract, library.subtract)
@@ -34,10 +35,6 @@ minimum = arithmetic(np.minimum, library.minimum)
 fmax = arithmetic(np.fmax, library.fmax)
 fmin = arithmetic(np.fmin, library.fmin)
 arctan2 = binary_function(np.arctan2, library.arctan2)
-_remainder = exact(arithmetic(lambda x, y, out: _put(_signed_remainder(x, y), out), library.remainder), library.remainder)
-_fmod = arithmetic(np.fmod, library.fmod)
-_floor_quotient = exact(arithmetic(lambda x, y, out: _floor_divide(x, y, out), library.floor_divide, steps=True), library.floor_divide)
-_trunc_quotient = arithmetic(lambda x, y, out: np.trunc(np.true_divide(x, y), out=out), library.trunc_divide, steps=True)
 _power = binary_function(np.power, library.power)
 hypot = binary_function(np.hypot, library.hypot)
 copysign = arithmetic(np.copysign, library.copysign)
@@ -138,7 +135,7 @@ def rounded_once(kernel: Callable[..., Any]) -> Callable[..., Any]:
                     return _in_chunks(kernel, x, flat, out)
             if x.dtype.char not in LOW:
                 return kernel(x, *others, out=out)
-            return _put(np.asarray(kernel(*_widened((x, *others)))), out, x.dtype)
+            return put(np.asarray(kernel(*_widened((x, *others)))), out, x.dtype)
         finally:
             restore(token)
 
@@ -302,107 +299,13 @@ def add_scaled(x: Any, y: Any, alpha: Any, out: Any = None) -> Any:
     try:
         if dtype.char in LOW:
             x, y = (z.astype(F32) if hasattr(z, "dtype") else z for z in (x, y))
-            return _put(np.asarray(x + y * alpha), out, dtype)
+            return put(np.asarray(x + y * alpha), out, dtype)
         if dtype.kind in "biu":
             alpha = np.asarray(alpha if dtype.kind == "b" else wrap_integer(int(alpha), dtype), dtype)
             y = np.asarray(y, dtype)
         return np.add(x, np.multiply(y, alpha), out=out)
     finally:
         restore(token)
-
-
-def _checked_divisor(x: Any, y: Any) -> bool:
-    """Whether the division is one of integers. Raises RuntimeError if the divisor has a 0."""
-    dtype = x.dtype if hasattr(x, "dtype") else y.dtype
-    if dtype.kind not in "biu":
-        return False
-    if not (y.all() if hasattr(y, "dtype") else y):
-        raise RuntimeError("ZeroDivisionError")
-    return True
-
-
-_I64 = np.dtype(np.int64)
-
-
-def _large_quotient(kind: str, x: Any, y: Any, out: Any) -> Any:
-    """A division of many int64 by as many, or by one number, compiled; None for others."""
-    if x.__class__ is not np.ndarray or x.size < memory.LARGE or x.dtype is not _I64 or not x.flags.carray or not usable():
-        return None
-    step = 1.0
-    if y.__class__ is not np.ndarray:
-        if y.__class__ is not int or not -(1 << 63) <= y < 1 << 63:
-            return None
-        y, step = np.array([y], _I64), 0.0
-    elif y.dtype is not _I64 or y.shape != x.shape or not y.flags.carray:
-        return None
-    if out is None:
-        out = np.empty(x.shape, _I64)
-    elif (
-        out.dtype is not _I64 or out.shape != x.shape or not out.flags.carray or np.may_share_memory(out, x) or np.may_share_memory(out, y)
-    ):
-        return None
-    return finding.quotients(kind)(out, x, y, float(x.size), step)
-
-
-def floor_divide(x: Any, y: Any, out: Any = None) -> Any:
-    """Division rounded down. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    if _checked_divisor(x, y):
-        found = _large_quotient("floor", x, y, out)
-        return _whole_floor(x, y, out) if found is None else found
-    return _floor_quotient(x, y, out)
-
-
-_whole_floor = quiet_binary(np.floor_divide)
-
-
-def _floor_divide(x: Any, y: Any, out: Any = None) -> Any:
-    zero = y == 0
-    if not np.any(zero):
-        return np.floor_divide(x, y, out=out)
-    result = np.floor_divide(x, y)
-    return _put(np.where(zero, np.true_divide(x, y), result).astype(result.dtype), out)  # of a zero divisor PyTorch has the plain quotient
-
-
-@quiet
-def trunc_divide(x: Any, y: Any, out: Any = None) -> Any:
-    """Division rounded towards zero. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    if _checked_divisor(x, y):
-        found = _large_quotient("trunc", x, y, out)
-        if found is not None:
-            return found
-        quotient = np.floor_divide(x, y)
-        inexact = np.multiply(quotient, y) != x
-        result = quotient + (inexact & (quotient < 0))
-        result = np.asarray(result).astype((x if hasattr(x, "dtype") else y).dtype)
-        if out is None:
-            return result
-        out[...] = result
-        return out
-    return _trunc_quotient(x, y, out)
-
-
-def _signed_remainder(x: Any, y: Any) -> Any:
-    """The remainder with the divisor's sign; 0 has the dividend's, unlike NumPy's."""
-    result = np.remainder(x, y)
-    if result.dtype.kind != "i" and result.dtype.kind != "u":
-        zero = result == 0
-        if zero.any():
-            return np.where(zero, np.copysign(result, x), result)
-    return result
-
-
-def remainder(x: Any, y: Any, out: Any = None) -> Any:
-    """The remainder with the divisor's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    if _checked_divisor(x, y) and (found := _large_quotient("remainder", x, y, out)) is not None:
-        return found
-    return _remainder(x, y, out)
-
-
-def fmod(x: Any, y: Any, out: Any = None) -> Any:
-    """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
-    if _checked_divisor(x, y) and (found := _large_quotient("fmod", x, y, out)) is not None:
-        return found
-    return _fmod(x, y, out)
 
 
 @quiet
@@ -412,14 +315,14 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
         kind = x.dtype.kind
         if kind in "biu":
             if kind == "b":
-                return _put(x.copy() if y else np.ones_like(x), out)
+                return put(x.copy() if y else np.ones_like(x), out)
             return np.power(x, np.asarray(y, x.dtype), out=out)
         if y == 2:
             return multiply(x, x, out)
         if y == 1:
-            return _put(x.copy(), out)
+            return put(x.copy(), out)
         if y == 0:
-            return _put(np.ones_like(x), out)
+            return put(np.ones_like(x), out)
         if x.dtype.char == "E":  # PyTorch has vectors of these: each step is rounded
             if y == 3:
                 return multiply(multiply(x, x), x, out)
@@ -449,13 +352,13 @@ def power(x: Any, y: Any, out: Any = None) -> Any:
         result = np.power(base, np.where(exponent < 0, 0, exponent).astype(y.dtype))
         unit = np.where(base == 1, 1, np.where(base == -1, np.where(exponent % 2 == 0, 1, -1), 0))
         result = np.where(exponent < 0, unit, result).astype(y.dtype)
-        return _put(result, out)
+        return put(result, out)
     if x.__class__ is not np.ndarray and y.dtype.kind in "iu":
         x = np.asarray(x, y.dtype)
     return _power(x, y, out)
 
 
-def _put(result: Any, out: Any, dtype: Any = None) -> Any:
+def put(result: Any, out: Any, dtype: Any = None) -> Any:
     """The result, cast if a dtype is given; written into `out` if that is given."""
     if out is not None:
         np.copyto(out, result, casting="unsafe")
@@ -466,7 +369,7 @@ def _put(result: Any, out: Any, dtype: Any = None) -> Any:
 def sign(x: Any, out: Any = None) -> Any:
     """-1, 0 or 1; booleans as they are, of complex numbers `x / |x|`, and 0 for NaN."""
     if x.dtype.kind == "b":
-        return _put(x.copy(), out)
+        return put(x.copy(), out)
     if x.size > LARGE:
         result = into(library.sign, out, x)
         if result is not None:
@@ -650,7 +553,7 @@ def complex_logaddexp(x: Any, y: Any, out: Any = None) -> Any:
     same = ~np.isfinite(larger.real) & (larger.real == smaller.real)
     result = np.where(same & (larger.real < 0), larger, larger + np.log1p(np.exp(smaller - larger)))
     result = np.where(same & (larger.real > 0), np.log(np.exp(larger) + np.exp(smaller)), result)
-    return _put(result.astype(x.dtype), out)
+    return put(result.astype(x.dtype), out)
 
 
 def scale(x: Any, factor: float, out: Any = None) -> Any:
@@ -663,7 +566,7 @@ def sinc(x: Any, out: Any = None) -> Any:
     """`sin(pi x) / (pi x)`, and 1 at 0."""
     t = np.multiply(x, np.pi)
     result = np.where(x == 0, 1, np.sin(t) / t).astype(x.dtype)
-    return _put(result, out)
+    return put(result, out)
 
 
 def logit(x: Any, eps: Any, out: Any = None) -> Any:
@@ -713,12 +616,12 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
     """NaN and the infinities replaced, in both parts of complex numbers."""
     kind = x.dtype.kind
     if kind in "biu":
-        return _put(x.copy(), out)
+        return put(x.copy(), out)
     if kind == "c":
         result = np.empty_like(x)
         result.real = nan_to_num(x.real, nan, posinf, neginf)
         result.imag = nan_to_num(x.imag, nan, posinf, neginf)
-        return _put(result, out)
+        return put(result, out)
     greatest = _greatest(x.dtype)
     token = silence(SILENT)
     try:
@@ -731,7 +634,7 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any, out: Any = None) -> A
         result = np.where(np.isnan(x), values[0], np.where(x == np.inf, values[1], np.where(x == -np.inf, values[2], x)))
     finally:
         restore(token)
-    return _put(result, out)
+    return put(result, out)
 
 
 def logical_not(x: Any, out: Any = None) -> Any:
@@ -772,7 +675,7 @@ def frexp(x: Any) -> tuple[Any, Any]:
 def heaviside(x: Any, at_zero: Any, out: Any = None) -> Any:
     """The step function."""
     result = np.where(x == 0, at_zero, (x > 0).astype(x.dtype))
-    return _put(result, out)
+    return put(result, out)
 
 
 # --- three operands --------------------------------------------------------------------------------------------
@@ -786,7 +689,7 @@ def lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
         result = fused(library.lerp, out, (x, end), weight)
     if result is None and x.dtype.char in LOW:  # in float64, which holds the product
         wide = [y.astype(np.float64) if hasattr(y, "dtype") else float(F32.type(y)) for y in (x, end, weight)]
-        return _put(np.asarray(_lerp(*wide)).astype(F32), out, x.dtype)
+        return put(np.asarray(_lerp(*wide)).astype(F32), out, x.dtype)
     return result if result is not None else _lerp(x, end, weight, out=out)
 
 
@@ -795,7 +698,7 @@ def _lerp(x: Any, end: Any, weight: Any, out: Any = None) -> Any:
     if hasattr(weight, "dtype"):
         near = np.abs(weight) < 0.5
         difference = end - x
-        return _put(np.where(near, x + weight * difference, end - difference * (1 - weight)), out)
+        return put(np.where(near, x + weight * difference, end - difference * (1 - weight)), out)
     difference = np.subtract(end, x)
     if abs(weight) < 0.5:
         return np.add(x, difference * weight, out=out)

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..core.dtype import SCALAR_NAMES, complex128, float64, int64
 from ..core.promotion import rounded
+from ..kernels import division, memory
 from ..kernels import elementwise as k
-from ..kernels import memory
 from ..kernels.compiler import expression as e
 from ..kernels.memory import sum_to
 from ..tensor import Tensor
@@ -190,7 +190,7 @@ def floor_divide(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The quotient rounded towards minus infinity. Raises RuntimeError (ZeroDivisionError) for an integer division by 0."""
     if input.dtype.kind in "bc":
         refuse(input, "div_floor_cpu")
-    return k.floor_divide(input, other, out)
+    return division.floor_divide(input, other, out)
 
 
 floor_divide.derivative(input=undefined("floor_divide"), other=undefined("floor_divide"))
@@ -202,9 +202,9 @@ def div_rounded(input: Array, other: Array | Number, rounding_mode: Any, out: An
     if input.dtype.kind in "bc" and rounding_mode in ("floor", "trunc"):
         refuse(input, f"div_{rounding_mode}_cpu")
     if rounding_mode == "floor":
-        return k.floor_divide(input, other, out)
+        return division.floor_divide(input, other, out)
     if rounding_mode == "trunc":
-        return k.trunc_divide(input, other, out)
+        return division.trunc_divide(input, other, out)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
@@ -259,7 +259,7 @@ def remainder(input: Array | Number, other: Array | Number, out: Any = None) -> 
     array: Any = other if input.__class__ in NUMBERS else input
     if array.dtype.kind in "bc":
         refuse(array, "remainder_cpu")
-    return k.remainder(input, other, out)
+    return division.remainder(input, other, out)
 
 
 remainder.derivative(
@@ -280,7 +280,7 @@ def fmod(input: Array, other: Array | Number, out: Any = None) -> Array:
     """The remainder with the dividend's sign. Raises RuntimeError (ZeroDivisionError) for integers and divisor 0."""
     if input.dtype.kind in "bc":
         refuse(input, "fmod_cpu")
-    return k.fmod(input, other, out)
+    return division.fmod(input, other, out)
 
 
 fmod.derivative(input=lambda F, grad: grad, other=lambda F, grad, input, other: -grad * F.div_rounded(input, other, "trunc"))

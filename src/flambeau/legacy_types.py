@@ -73,6 +73,8 @@ def by_name(name: str) -> Any:
 def type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
     """The name of the tensor's type (`'torch.FloatTensor'`), or the tensor as another type: a dtype, a tensor type or its name."""
     if dtype is None:
+        if hasattr(self._array, "compressed"):
+            raise RuntimeError("Unimplemented backend SparseCsrCPU")
         return f"torch.{'sparse.' if self.is_sparse else ''}{SCALAR_NAMES[self.dtype]}Tensor"
     if isinstance(dtype, tensortype):
         if dtype.is_cuda:

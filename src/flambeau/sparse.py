@@ -20,6 +20,7 @@ __all__ = [
     "check_sparse_tensor_invariants",
     "log_softmax",
     "mm",
+    "sampled_addmm",
     "softmax",
     "spdiags",
     "sum",
@@ -30,16 +31,22 @@ __getattr__ = missing_name(__name__)
 def mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
     """The product of two matrices of which one at least is sparse: sparse if both are.
 
-    The gradient of a sparse matrix keeps to its places. `reduce` is for matrices in CSR.
+    The gradient of a sparse matrix keeps to its places. reduce: "sum", "mean", "amax" or "amin" of the products that
+    make an element, for a matrix in CSR.
     Raises RuntimeError where the sizes do not fit.
     """
     if not isinstance(mat1, Tensor) or not isinstance(mat2, Tensor):
         raise TypeError("_sparse_mm() received an invalid combination of arguments")
     if reduce is not None:
         from .core.sparse import refusal
+        from .ops.compressed_forms import mm_reduced
 
-        raise refusal("_sparse_mm_reduce_impl", "SparseCPU" if is_sparse(mat1) else "CPU")
+        if not hasattr(mat1._array, "compressed"):
+            raise refusal("_sparse_mm_reduce_impl", "SparseCPU" if is_sparse(mat1) else "CPU")
+        return mm_reduced(mat1, mat2, reduce)
     if not (is_sparse(mat1) or is_sparse(mat2)):
+        return tensors.mm(mat1, mat2)
+    if any(t.layout.name not in ("strided", "sparse_coo") for t in (mat1, mat2)):
         return tensors.mm(mat1, mat2)
     return matrix_product(mat1, mat2, True)
 
@@ -79,6 +86,20 @@ def softmax(input: Any, dim: int, *, dtype: Any = None) -> Any:
 def log_softmax(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """The logarithm of `softmax`."""
     return _softmax("_sparse_log_softmax", input, dim, dtype, True)
+
+
+def sampled_addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1.0, alpha: Any = 1.0, out: Any = None) -> Any:
+    """`beta * input + alpha * (mat1 @ mat2)` at the places of `input`, in CSR; the matrices are dense.
+
+    Raises RuntimeError where the sizes do not fit.
+    """
+    from .ops.compressed_forms import sampled_addmm
+
+    result = sampled_addmm(input, mat1, mat2, beta, alpha)
+    if out is None:
+        return result
+    out._array = result._array
+    return out
 
 
 def spdiags(diagonals: Any, offsets: Any, shape: Any, layout: Any = None) -> Any:

@@ -39,6 +39,7 @@ AWARE = {f"{_ROOT}.{name}" for name in ("core.sparse", "core.sparse_printing", "
 AWARE |= {
     f"{_ROOT}.ops.sparse{name}" for name in ("", "_registry", "_forms", "_arithmetic", "_places", "_products", "_functions", "_embedding")
 }
+AWARE |= {f"{_ROOT}.{name}" for name in ("core.compressed", "ops.compressed", "ops.compressed_forms")}
 """The modules that know how sparse arrays are stored."""
 
 _TENSOR = f"{_ROOT}.tensor"

@@ -415,7 +415,12 @@ def fill_(input: Any, value: Any) -> Any:
             raise explained_here(error, "Tensor.fill_", "torch.fill_")
     if input._counter is UNVERSIONED:
         UNVERSIONED.check()
-    k.fill(input._array, value)
+    try:
+        k.fill(input._array, value)
+    except NotImplementedError:
+        if not sparse_among((input,)):
+            raise
+        return _fill_(input, value)
     counter = input._counter
     if counter is None:
         input._counter = [1]

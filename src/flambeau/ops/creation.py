@@ -834,8 +834,10 @@ def _unfilled(array: Any, numpy_type: Any) -> Any:
     return type(array)(array.shape, numpy_type)
 
 
-def _sparse_like(name: str, source: Any, numpy_type: Any, requires_grad: bool) -> Tensor:
+def _sparse_like(name: str, source: Any, numpy_type: Any, fill: Any, requires_grad: bool) -> Tensor:
     """What `zeros_like` or `empty_like` gives for a sparse tensor: one with nothing stored. Others are refused."""
+    if source.layout != "sparse_coo" and name in ("ones_like", "full_like"):
+        return finish(source.with_values(memory.full(source.values.shape, fill, numpy_type)), requires_grad)
     if name not in ("zeros_like", "empty_like"):
         from ..core.sparse import refusal
 
@@ -868,7 +870,7 @@ def _like(name: str, fill: Any, extra: bool = False) -> Any:
                     array = strided_empty(source.shape, preserved_strides(source.shape, strides_of(source)), numpy_type)
             else:
                 if hasattr(source, "layout"):
-                    return _sparse_like(name, source, numpy_type, requires_grad)
+                    return _sparse_like(name, source, numpy_type, next(iter((*args, *more.values())), 1), requires_grad)
                 array = type(source)(source.shape, numpy_type, preserved_strides(source.shape, strides_of(source)))
             if memory_format is not None and memory_format is not preserve_format:
                 array = _in_format(array, memory_format)

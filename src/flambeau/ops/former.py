@@ -248,18 +248,3 @@ def module_load(self: Any, other: Any, assign: bool = False) -> Any:
 
 
 attach("Tensor.const_data_ptr", const_data_ptr)
-
-
-def _refusing(name: str, kind: str) -> Any:
-    def refuse(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError(f"{name} expected {kind} tensor layout but got Strided")
-
-    refuse.__name__ = refuse.__qualname__ = name
-    refuse.__doc__ = "Raises RuntimeError: the tensor is not sparse."
-    return refuse
-
-
-attach("Tensor.crow_indices", _refusing("crow_indices", "sparse row compressed"))
-attach("Tensor.col_indices", _refusing("col_indices", "sparse row compressed"))
-attach("Tensor.ccol_indices", _refusing("ccol_indices", "sparse column compressed"))
-attach("Tensor.row_indices", _refusing("row_indices", "sparse column compressed"))

@@ -54,6 +54,8 @@ stored.derivative(input=lambda F, grad, input: F.gradient_at_places(grad, input)
 
 def _gradient_at_places(grad: Any, x: Any) -> Any:
     """The gradient of a sparse array, given that of its values. Those of one place count once: all are the gradient of their sum."""
+    if x.__class__ is not CooArray:
+        return x.with_values(grad)
     if x.coalesced:
         return CooArray(x.indices, grad, x.shape, True)
     places, first = k.first_of_places(x)
@@ -62,6 +64,8 @@ def _gradient_at_places(grad: Any, x: Any) -> Any:
 
 def _gradient_at_places_of_tensors(grad: Any, x: Any) -> Any:
     array = x._array
+    if array.__class__ is not CooArray:
+        return tensors.compressed_from_parts(wrap(array.compressed), wrap(array.plain), grad, array.shape, array.layout)
     if array.coalesced:
         return from_parts.function(wrap(array.indices), grad, array.shape, True)
     places, first = k.first_of_places(array)
@@ -259,25 +263,20 @@ def is_sparse(x: Any) -> bool:
     return isinstance(x, Tensor) and x._array.__class__ is CooArray
 
 
-def no_layout(name: str) -> Exception:
-    """The error for a layout that there are no tensors of."""
-    return NotImplementedError(f"tensors of the layout torch.{name} are not available here")
-
-
 class Invariants:
     """Whether every construction is checked: see `torch.sparse.check_sparse_tensor_invariants`."""
 
     enabled = False
 
 
-def _part(data: Any, dtype: Any) -> Any:
+def part(data: Any, dtype: Any) -> Any:
     """Indices or values as a tensor; a tensor of the dtype stays as it is."""
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype is dtype else data.to(dtype)
     return tensors.as_tensor(data, dtype=dtype) if dtype is not None else tensors.as_tensor(data)
 
 
-def _check_requires(requires_grad: Any, dtype: Any) -> None:
+def check_requires(requires_grad: Any, dtype: Any) -> None:
     if requires_grad and dtype.kind not in "fcV":
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
@@ -303,7 +302,7 @@ def sparse_coo_tensor(
         kind = wrap_dtype(dtype)
         return finish(empty_coo(shape, kind), requires_grad)
     check = Invariants.enabled if check_invariants is None else check_invariants
-    values_ = _part(values, dtype)
+    values_ = part(values, dtype)
     if not isinstance(indices, Tensor):
         indices = tensors.as_tensor(indices)
     places_ = cast(indices._array, I64) if indices._array.dtype != I64 else indices._array
@@ -344,7 +343,7 @@ def sparse_coo_tensor(
             raise RuntimeError("cannot set is_coalesced to true if indices correspond to uncoalesced COO tensor")
     result = from_parts.function(wrap(places_), values_, shape, bool(is_coalesced))
     if requires_grad and not result.requires_grad:
-        _check_requires(requires_grad, array.dtype)
+        check_requires(requires_grad, array.dtype)
         result._requires_grad = True
     return result
 
@@ -381,11 +380,11 @@ def empty_coo(shape: Any, numpy_type: Any, sparse_dim: int | None = None) -> Coo
 def _expect_coo(self: Any, name: str, kind: str = "sparse coordinate") -> Any:
     array = self._array
     if array.__class__ is not CooArray:
-        raise RuntimeError(f"{name} expected {kind} tensor layout but got {_LAYOUT_WORDS.get(getattr(array, 'layout', ''), 'Strided')}")
+        raise RuntimeError(f"{name} expected {kind} tensor layout but got {LAYOUT_WORDS.get(getattr(array, 'layout', ''), 'Strided')}")
     return array
 
 
-_LAYOUT_WORDS = {
+LAYOUT_WORDS = {
     "sparse_coo": "Sparse", "sparse_csr": "SparseCsr", "sparse_csc": "SparseCsc", "sparse_bsr": "SparseBsr", "sparse_bsc": "SparseBsc",
 }  # fmt: skip
 
@@ -497,7 +496,9 @@ def sparse_mask(self: Any, mask: Any) -> Any:
             f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but mask has size {list(mask.shape)}"
         )
     if mask._array.__class__ is not CooArray:
-        raise no_layout(mask.layout.name)
+        from .compressed import mask_compressed
+
+        return mask_compressed(self, mask)
     return mask_by.function(self, mask.detach())
 
 
@@ -558,6 +559,10 @@ def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -
         return self if dtype is None else self.to(dtype)
     if dtype is not None:
         raise RuntimeError("dtype argument is not supported by sparse_to_dense")
+    if array.__class__ is not CooArray:
+        from .compressed import compressed_to_dense
+
+        return compressed_to_dense.function(self, masked_grad is not False)
     return sparse_to_dense.function(self, masked_grad is not False)
 
 
@@ -569,17 +574,23 @@ def to_sparse(self: Any, sparse_dim: int | None = None, *, layout: Any = None, b
     if name == "strided":
         return self.to_dense() if isinstance(array, Sparse) else self
     if name != "sparse_coo":
-        raise no_layout(name)
+        from .compressed import to_compressed
+
+        return to_compressed(self, name, blocksize, dense_dim)
     if blocksize is not None:
         raise RuntimeError(
             "to_sparse: conversion from {} to Sparse does not use specified blocksize".format(
-                _LAYOUT_WORDS.get(getattr(array, "layout", ""), "Strided")
+                LAYOUT_WORDS.get(getattr(array, "layout", ""), "Strided")
             )
         )
     if array.__class__ is CooArray:
         if sparse_dim is not None and sparse_dim != array.sparse_dim:
             raise RuntimeError("to_sparse: conversion from Sparse to Sparse with sparse_dim argument !=self.sparse_dim() is not supported")
         return self
+    if isinstance(array, Sparse):
+        from .compressed import compressed_to_coo
+
+        return compressed_to_coo(self, sparse_dim)
     ndim = array.ndim
     if sparse_dim is not None:
         if not 0 <= sparse_dim <= ndim:
@@ -645,11 +656,17 @@ def sum_over(x: Any, dims: list[int], keepdim: bool, dtype: Any) -> Any:
 
 def empty_like_sparse(array: Any, numpy_type: Any) -> Any:
     """A sparse array of the same shape and layout, with nothing stored."""
-    return empty_coo(array.shape, numpy_type, array.sparse_dim)
+    if array.__class__ is CooArray:
+        return empty_coo(array.shape, numpy_type, array.sparse_dim)
+    from .compressed import empty_like_compressed
+
+    return empty_like_compressed(array, numpy_type)
 
 
 def empty_of_layout(name: str, shape: Any, numpy_type: Any) -> Any:
     """A sparse array of a layout, with nothing stored."""
     if name == "sparse_coo":
         return empty_coo(shape, numpy_type)
-    raise no_layout(name)
+    from .compressed import empty_compressed
+
+    return empty_compressed(name, shape, numpy_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ..core.layout import broadcast_shapes, normalize_dim
-from ..core.sparse import Sparse, add_to_dense, flat_places, merged, refusal
+from ..core.sparse import CooArray, add_to_dense, flat_places, merged, refusal
 from ..kernels import memory
 from ..kernels import sparse as k
 from ..tensor import Tensor, wrap
@@ -13,7 +13,7 @@ from .definition import operator, tensors
 from .sparse import coalesce, empty_coo, from_parts, is_sparse, rows_of_values, sparse_total, stored, sum_over
 from .sparse_registry import COMPOSITES, FORMS, IN_PLACE, call, form, moved, new_values, recorded_as
 
-_OF_VALUES = (
+OF_VALUES = (
     "abs asin asinh atan atanh ceil deg2rad erf erfinv expm1 floor frac isinf isnan isneginf isposinf log1p nan_to_num rad2deg relu round "
     "sgn sign signbit sin sinh sqrt square tan tanh trunc"
 )
@@ -27,7 +27,7 @@ def _of_values(name: str) -> Callable[..., Any]:
     return apply
 
 
-for _name in _OF_VALUES.split():
+for _name in OF_VALUES.split():
     FORMS[_name] = _of_values(_name)
 
 
@@ -52,7 +52,7 @@ def clone(input: Any, memory_format: Any = None) -> Any:
 def zero(input: Any) -> Any:
     """Nothing stored."""
     array = input._array
-    return wrap(empty_coo(array.shape, array.dtype, array.sparse_dim))  # type: ignore[arg-type]
+    return wrap(empty_coo(array.shape, array.dtype, array.sparse_dim))
 
 
 @form("pow")
@@ -99,7 +99,7 @@ def add(input: Any, other: Any, alpha: Any = 1) -> Any:
 
 
 def _sum_forward(input: Any, other: Any, alpha: Any) -> Any:
-    if isinstance(input, Sparse):
+    if isinstance(input, CooArray):
         return merged(input, other, alpha)
 
     return add_to_dense(input.copy(), other, alpha)

@@ -44,6 +44,10 @@ def run(op: Any, values: tuple[Any, ...], error: Exception) -> Any:
     """The result of an operator of which an argument is sparse. Raises NotImplementedError where it has no form for that."""
     if op.forward.__module__ in AWARE:
         raise error
+    if any(isinstance(t._array, Sparse) and t._array.layout != "sparse_coo" for t in tensors_among(values)):
+        from .compressed_forms import run as run_compressed
+
+        return run_compressed(op, values)
     found = FORMS.get(op.name)
     if found is None:
         raise refusal(_ATEN.get(op.name, op.name)) from None
@@ -86,8 +90,9 @@ def run_in_place(op: Any, input: Any, args: tuple[Any, ...], name: str, recordin
     from ..autograd.views import set_history
     from ..core.promotion import can_cast
 
-    result = IN_PLACE[op.name](input, *args) if op.name in IN_PLACE else call(op.name, input, *args)
-    array, target = result._array, input._array
+    own = IN_PLACE.get(op.name) if getattr(target := input._array, "layout", "sparse_coo") == "sparse_coo" else None
+    result = own(input, *args) if own is not None else call(op.name, input, *args)
+    array = result._array
     if array.shape != target.shape:
         raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(array.shape)}")
     if array.dtype != target.dtype:

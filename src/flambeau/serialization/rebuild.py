@@ -59,7 +59,10 @@ def _parts(self: Tensor) -> tuple[Callable, tuple]:
     array = self._array
     requires_grad = self.requires_grad
     if array.__class__ is not np.ndarray and hasattr(array, "layout"):
-        parts = (wrap(array.indices), wrap(array.values), Size(array.shape), array.coalesced)
+        if array.layout == "sparse_coo":
+            parts: tuple[Any, ...] = (wrap(array.indices), wrap(array.values), Size(array.shape), array.coalesced)
+        else:
+            parts = (wrap(array.compressed), wrap(array.plain), wrap(array.values), Size(array.shape))
         return _rebuild_sparse_tensor, (self.layout, parts)
     if array.__class__ is not np.ndarray:
         return _rebuild_meta_tensor_no_storage, (self.dtype, tuple(array.shape), self.stride(), requires_grad)
@@ -200,7 +203,11 @@ def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
 
         indices, values, size, *coalesced = data  # old files do not say whether it is coalesced
         return sparse_coo_tensor(indices, values, size, check_invariants=False, is_coalesced=coalesced[0] if coalesced else None)
-    raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
+    if not layout.name.startswith("sparse_"):
+        raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
+    from ..ops.compressed import sparse_compressed_tensor
+
+    return sparse_compressed_tensor(*data, layout=layout, check_invariants=False)
 
 
 def _unsupported(what: str) -> Callable:

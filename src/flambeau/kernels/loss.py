@@ -157,5 +157,8 @@ def nll_backward(grad: Any, target: Any, weight: Any, ignore_index: int, reducti
     if keep is not None:
         values = np.where(keep, values, grad.dtype.type(0))
     result = np.zeros(shape, grad.dtype)
+    if target.ndim == 1:
+        result[np.arange(len(safe)), safe] = values
+        return result
     np.put_along_axis(result, safe[:, None], np.broadcast_to(values, target.shape)[:, None], 1)
     return result

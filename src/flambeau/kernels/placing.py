@@ -12,7 +12,7 @@ from ..core.layout import place
 from .compiler import usable
 from .library import finding
 from .memory import fill
-from .places import reverse
+from .places import MANY, reverse
 from .places import triangle as compiled_triangle
 
 
@@ -105,7 +105,7 @@ def flip(x: Any, dims: Sequence[int]) -> Any:
     if len(dims) == 1 and dims[0] in (-1, x.ndim - 1) and x.ndim and (result := reverse(x)) is not None:
         return result
     first = x.ndim - len(dims)
-    if len(dims) > 1 and sorted([d % x.ndim for d in dims]) == list(range(first, x.ndim)) and x.flags.c_contiguous:
+    if len(dims) > 1 and x.size >= MANY and sorted([d % x.ndim for d in dims]) == list(range(first, x.ndim)) and x.flags.c_contiguous:
         result = reverse(x.reshape(*x.shape[:first], math.prod(x.shape[first:])))  # the last ones: as if they were one
         if result is not None:
             return result.reshape(x.shape)
@@ -165,6 +165,9 @@ def pad_constant(x: Any, pads: Sequence[tuple[int, int]], value: Any) -> Any:
     result = np.zeros(shape, x.dtype)
     if value:
         fill(result, value)
+    if not any(a < 0 or b < 0 for a, b in pads):
+        result[tuple([slice(a, a + n) for n, (a, _) in zip(x.shape, pads)])] = x
+        return result
     source = tuple([slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, pads)])
     target = tuple([slice(max(0, a), n - max(0, b)) for n, (a, b) in zip(shape, pads)])
     result[target] = x[source]

@@ -89,7 +89,6 @@ def _ready(*arrays: Any) -> tuple[Any, ...] | None:
     return tuple([a if a.flags.aligned and a.flags.c_contiguous else a.copy("C") for a in arrays])
 
 
-@quiet
 def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints) -> Any:
     """The largest element of each window; NaN where there is one."""
     ready = _ready(x)
@@ -97,6 +96,11 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
         result = np.empty((len(x), *out), x.dtype)
         table = _table(len(x), x.shape[1:], kernel, stride, padding, dilation, out, False, 0)
         return library.max_pool(_KINDS[x.dtype], False)(result, *ready, table)
+    return _max_pool(x, kernel, stride, padding, dilation, out)
+
+
+@quiet
+def _max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints) -> Any:
     for i in range(len(kernel)):
         x = _along(x, i + 1, kernel[i], stride[i], padding[i], dilation[i], out[i], np.maximum, _lowest(x.dtype))
     return x
@@ -222,13 +226,17 @@ def _divide(
     return np.divide(sums, counts if isinstance(counts, int) else counts.astype(sums.dtype), out=sums)
 
 
-@quiet
 def avg_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, out: Ints, include_padding: bool, divisor: int | None) -> Any:
     """The mean of each window: its sum over the number of its elements, or over `divisor`."""
     ready = _ready(x)
     if ready is not None:
         table = _table(len(x), x.shape[1:], kernel, stride, padding, (1,) * len(out), out, include_padding, divisor or 0)
         return library.avg_pool(_KINDS[x.dtype])(np.empty((len(x), *out), x.dtype), *ready, table)
+    return _avg_pool(x, kernel, stride, padding, out, include_padding, divisor)
+
+
+@quiet
+def _avg_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, out: Ints, include_padding: bool, divisor: int | None) -> Any:
     low, spatial = x.dtype, x.shape[1:]
     if low.itemsize == 2 and low.kind in "fV":
         x = x.astype(_F32)

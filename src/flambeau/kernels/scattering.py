@@ -27,7 +27,10 @@ _UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.int32): np.uint32}
 
 def out_of_range(index: Any, n: int) -> bool:
     """Whether any index lies outside [0, n). As unsigned numbers the negative ones are large, so one look will do."""
-    return bool(index.size) and int(np.maximum.reduce(index.view(_UNSIGNED[index.dtype]), axis=None)) >= n
+    unsigned = _UNSIGNED.get(index.dtype)
+    if unsigned is None:
+        return bool(index.size) and bool(index.min() < 0 or index.max() >= n)
+    return bool(index.size) and int(np.maximum.reduce(index.view(unsigned), axis=None)) >= n
 
 
 def places(index: Any, dim: int) -> tuple[Any, ...]:

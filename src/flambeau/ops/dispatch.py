@@ -51,13 +51,20 @@ def under_own_names(public: tuple[str, ...], function: Any, kwargs: dict[str, An
     return {next((own for own, also in given.items() if also == name), name): value for name, value in kwargs.items()}
 
 
+_VALUES = frozenset((int, float, bool, str, complex, type(None)))
+"""Classes that override nothing."""
+
+
 def overriding(values: Any) -> list[Any]:
     """The arguments whose classes override functions, subclasses before their bases."""
     found: list[Any] = []
     for value in values:
+        kind = type(value)
+        if kind in PLAIN or kind in _VALUES:
+            continue
         for v in value if isinstance(value, (list, tuple)) else (value,):
             cls = type(v)
-            if cls in PLAIN or not hasattr(cls, "__torch_function__") or isinstance(v, type):
+            if cls in PLAIN or cls in _VALUES or not hasattr(cls, "__torch_function__") or isinstance(v, type):
                 continue
             if any(type(f) is cls for f in found):
                 continue
@@ -210,7 +217,7 @@ def first_of_kind(
 ) -> Any:
     """Where a composite is called with types of arguments that it is not known to take: the result of what overrides it, or
     NotImplemented. Raises where PyTorch takes no such arguments; what it takes whatever the values are is known from then on."""
-    if modes.active or overriding((*args, *kwargs.values())):
+    if modes.active or overriding((*args, *kwargs.values()) if kwargs else args):
         result = handle_overrides(call, args, kwargs)
         if result is not NotImplemented:
             return result

@@ -12,6 +12,7 @@ from ..kernels import loss as k
 from ..kernels import memory
 from ..kernels.elementwise import divide
 from ..kernels.reduction import sum as sum_kernel
+from ..kernels.scattering import out_of_range
 from ..tensor import PLAIN
 from .activation import unimplemented
 from .definition import Array, composite, explained_here, formula_function, handle_overrides, operator, tensors
@@ -23,8 +24,7 @@ from .running import ndarray
 def check_targets(target: Array, classes: int, ignore_index: int) -> None:
     """Raises IndexError where a class index is out of range."""
     if target.size:
-        low, high = target.min(), target.max()
-        if low < 0 or high >= classes:
+        if out_of_range(target, classes):
             bad = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
             if bad.size:
                 raise IndexError(f"Target {int(bad[0])} is out of bounds.")
@@ -250,7 +250,13 @@ def nll_loss(
     input: (N, C), (C) or (N, C, d1, ...); target: class indices without the C dimension. Raises ValueError and RuntimeError
     where shapes or dtypes do not fit, IndexError for a class out of range.
     """
-    reduction = reduction_of(size_average, reduce, reduction)
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    shape, dtype = input._array.shape, target._array.dtype
+    if weight is None and len(shape) == 2 and target._array.shape == shape[:1] and dtype.kind == "i" and dtype.itemsize == 8:
+        if reduction in REDUCTIONS:
+            return nll.function(input, target, None, reduction, ignore_index)
+    reduction = reduction_of(None, None, reduction)
     ndim = input.dim()
     if ndim < 1:
         raise ValueError(f"Expected 1 or more dimensions (got {ndim})")

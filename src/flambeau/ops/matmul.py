@@ -331,7 +331,7 @@ def _matmul_input_gradient(F: Any, grad: Any, other: Any, input_shape: Any) -> A
     if len(other.shape) == 1:
         if dims == 1:
             return grad * F.conj(other)
-        return grad[..., None] * F.conj(other)
+        return F.outer(grad, F.conj(other)) if dims == 2 else grad[..., None] * F.conj(other)
     if dims == 1:
         result = F.matmul(grad[..., None, :], _transposed(F, other))
         return F.sum_to(result, (1, input_shape[0])).reshape(input_shape)
@@ -773,13 +773,13 @@ def _contracted(plan: Any, operands: Any) -> Any:
             x = x.sum(dropped)
         if order is not None:
             x = x.permute(order)
-        matrices.append(x.reshape(shape))
+        matrices.append(x if x.dim() == 1 and not plan[2] and shape[0] == 1 else x.reshape(shape))
     _, _, contracts, shape, order = plan
     left, right = matrices
     if contracts:
         product = bmm.function(left, right)
-    elif left.shape[0] == 1:
-        product = tensors.outer(left.reshape(-1), right.reshape(-1))
+    elif plan[0][2][0] == 1:
+        product = tensors.outer(left if left.dim() == 1 else left.reshape(-1), right if right.dim() == 1 else right.reshape(-1))
     else:
         product = left * right
     product = product.reshape(shape)

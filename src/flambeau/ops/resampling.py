@@ -34,7 +34,12 @@ def _node(input: Any, mode: str, out_size: Any, factors: Any, align_corners: Any
 def upsample(input: Array, mode: str, out_size: Any, factors: Any, align_corners: Any, antialias: Any) -> Array:
     """Interpolation over the last dimensions, one after the other."""
     result = input
-    for i, (n, f) in enumerate(zip(out_size, factors), input.ndim - len(out_size)):
+    steps = list(enumerate(zip(out_size, factors), input.ndim - len(out_size)))
+    if (
+        mode in ("nearest", "nearest-exact") and out_size[-1] > input.shape[-1]
+    ):  # nothing is added up: the costly dimension, the last one, while the array is small
+        steps.reverse()
+    for i, (n, f) in steps:
         result = k.resample(result, i, k.interpolation_table(mode, input.shape[i], n, f, align_corners, antialias))
     return in_format_of(input, result.astype(input.dtype, copy=False))
 

@@ -20,26 +20,40 @@ def resample(kind: str) -> Callable[..., Any]:
     out, x, index, weight, n, inner, count, taps, begin, end = code.arguments
     zero = code.value(0.0, element)
 
-    def numbers() -> None:
-        with code.loop(begin, end, short=True) as item:
-            i, source = item % count, code.at(x, item // count * n, element)
-            total = code.variable(element, zero)
+    def numbers() -> None:  # a tap of all elements of a row after the other: loops without divisions, which become vectors
+        with code.loop(begin // count, (end + count - 1) // count, short=True) as o:
+            source, target = code.at(x, o * n, element), code.at(out, o * count, element)
+            first, last = code.most(begin - o * count, 0), code.least(end - o * count, count)
+            with code.loop(first, last) as i:
+                code.store(zero, target, i)
             with code.loop(0, taps, short=True) as t:
-                w = code.load(element, weight, t * count + i)
-                product = code.load(element, source, code.load("i64", index, t * count + i)) * w
-                total.value = total.value + code.where(w.differs(0.0), product, zero)
-            code.store(total.value, out, item)
+                weights, places = code.at(weight, t * count, element), code.at(index, t * count, "i64")
+                with code.loop(first, last) as i:
+                    w = code.load(element, weights, i)
+                    product = code.load(element, source, code.load("i64", places, i)) * w
+                    code.store(code.load(element, target, i) + code.where(w.differs(0.0), product, zero), target, i)
 
     def rows() -> None:
-        with code.loop(begin, end) as item:
+        with code.loop(begin, end, short=True) as item:
             i, target = item % count, code.at(out, item * inner, element)
-            with code.loop(0, inner) as j:
-                code.store(zero, target, j)
-            with code.loop(0, taps, short=True) as t:
+
+            def tap(t: Any, already: Callable[[Value], Value]) -> None:
                 w = code.load(element, weight, t * count + i)
                 source = code.at(x, (item // count * n + code.load("i64", index, t * count + i)) * inner, element)
-                with code.when(w.differs(0.0)), code.loop(0, inner) as j:
-                    code.store(code.load(element, target, j) + code.load(element, source, j) * w, target, j)
+
+                def weighted() -> None:
+                    with code.loop(0, inner) as j:
+                        code.store(already(j) + code.load(element, source, j) * w, target, j)
+
+                def without() -> None:
+                    with code.loop(0, inner) as j:
+                        code.store(already(j), target, j)
+
+                code.either(w.differs(0.0), weighted, without)
+
+            tap(code.value(0), lambda j: zero)
+            with code.loop(1, taps, short=True) as t:
+                tap(t, lambda j: code.load(element, target, j))
 
     code.either(inner.equals(1), numbers, rows)
     main = Code("main", "out x index weight outer:double n:double inner:double count:double taps:double")

@@ -112,6 +112,9 @@ def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> 
 
     x: (N, C, ...), target: (N, ...). The mean is divided by the sum of the weights.
     """
+    if weight is None and reduction != "none" and (found := _reduced_rows(x, target, ignore_index)) is not None:
+        total, whole = found
+        return np.asarray(total / whole if reduction == "mean" else total), np.asarray(whole)
     keep, safe = _kept(target, ignore_index)
     losses = -_picked(x, safe)
     weights = None if weight is None else weight[safe]
@@ -132,6 +135,18 @@ def nll(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> 
         if reduction == "mean":
             losses = losses / wide.dtype.type(total)
     return np.asarray(losses, x.dtype), np.asarray(total, x.dtype)
+
+
+def _reduced_rows(x: Any, target: Any, ignore_index: int) -> Any:
+    """`_reduced` of the losses of rows without weights; None where that is not compiled."""
+    dtype, n = x.dtype, target.size
+    if x.ndim != 2 or not n or n > _EXACT or dtype.char not in "fd" or x.__class__ is not ndarray or not x.flags.carray or not usable():
+        return None
+    if target.dtype.char != "l" or not target.flags.carray or not -_EXACT <= ignore_index <= _EXACT:
+        return None
+    parts, kind = np.empty((2, n), dtype), "f32" if dtype.char == "f" else "f64"
+    library.picked(kind)(parts[0], parts[1], x, target, float(n), float(x.shape[1]), float(ignore_index))
+    return library.total_loss(kind)(np.empty(2, dtype), parts[0], parts[1], float(n))
 
 
 def _reduced(losses: Any, keep: Any, weights: Any) -> Any:

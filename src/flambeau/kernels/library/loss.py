@@ -98,3 +98,20 @@ def total_loss(kind: str, weighted: bool = False) -> Callable[..., Any]:
     code.store(total(sums[0]), out, 0)
     code.store(total(sums[1]) if weighted else count.value, out, 1)
     return kernel(f"flambeau_total_loss_{kind}{'_weighted' if weighted else ''}", code)
+
+
+@cache
+def picked(kind: str) -> Callable[..., Any]:
+    """`kernel(losses, state, x, target, rows, classes, ignored)`: of each row of x minus the element at its target and 1, or 0 and 0 where
+    that is `ignored`. Other targets must be in range."""
+    element = ELEMENT[kind]
+    code = Code("picked", "losses state x target rows:double classes:double ignored:double")
+    losses, state, x, target, *numbers = code.arguments
+    rows, classes, ignored = (code.convert(n, "i64") for n in numbers)
+    with code.loop(0, rows, short=True) as row:
+        place = code.load("i64", target, row)
+        counts = place.differs(ignored)
+        value = code.load(element, x, row * classes + code.where(counts, place, 0))
+        code.store(code.where(counts, code.op(f"fneg {element} {value}", element), code.value(0.0, element)), losses, row)
+        code.store(code.convert(counts, element), state, row)
+    return kernel(f"flambeau_picked_{kind}", code)

@@ -64,6 +64,12 @@ test_errors = rows(
     Row("F.log_softmax(x, 0)", x=randint(0, 3, (3,))),
     Row("F.softmax(x, 1)", x=randn(3)),
     Row("F.softshrink(x, -0.5)", x=randn(3)),
+    Row(
+        "[torch.signbit(F.softshrink(torch.full((n,), -0.1, dtype=x.dtype))).tolist() for n in (1, 7, 8, 16, 33, 100)]",
+        x=randn(1),
+        dtypes="float32 float64 float16 bfloat16",
+        name="zeros of softshrink",
+    ),
     Row("F.hardtanh(x, 1.0, -1.0)", x=randn(3)),
     *[
         Row(f"F.{name}(torch.ones(3, dtype=torch.{dtype}))")

@@ -23,6 +23,8 @@ class device:
 
     __slots__ = ("type", "index", "_entered")
 
+    _entered: list[Any]
+
     def __init__(self, device: Any = None, index: int | None = None, *, type: Any = None) -> None:
         if index is None and device.__class__ is str and device in _ALONE:
             self.type, self.index, self._entered = device, None, []
@@ -56,7 +58,7 @@ class device:
             )
         self.type = kind
         self.index = index
-        self._entered: list[Any] = []
+        self._entered = []
 
     def __repr__(self) -> str:
         return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"

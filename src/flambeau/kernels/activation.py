@@ -217,8 +217,19 @@ def _map_into(kernel: Any, out: Any, *arrays: Any) -> Any:
 
 
 def softshrink(x: Any, lambd: float) -> Any:
-    """x - lambd above lambd, x + lambd below -lambd, else zero (NaN stays NaN)."""
-    return applied(library.softshrink, x, float(lambd))
+    """x - lambd above lambd, x + lambd below -lambd, else zero (NaN stays NaN).
+
+    The zero has x's sign where PyTorch's loop is not in vectors: in less than two of 256 bits, and in what is left behind these.
+    """
+    if x.__class__ is not np.ndarray or not x.flags.c_contiguous:
+        return applied(library.softshrink, x, float(lambd))
+    behind = x.size % (64 // x.itemsize)
+    if behind == x.size:
+        return applied(library.softshrink_of_few, x, float(lambd))
+    result = applied(library.softshrink, x, float(lambd))
+    if behind:
+        result.reshape(-1)[-behind:] = applied(library.softshrink_of_few, x.reshape(-1)[-behind:], float(lambd))
+    return result
 
 
 def hardshrink(x: Any, lambd: float) -> Any:

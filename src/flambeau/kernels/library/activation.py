@@ -105,6 +105,12 @@ hardtanh_backward = _map("hardtanh_backward", lambda grad, x, low, high: where((
 hardshrink = _map("hardshrink", lambda x, bound: where(e.absolute(x) <= bound, 0.0, x), numbers=1, grain=LIGHT)
 softshrink = _map(
     "softshrink",
+    lambda x, bound: where(x > bound, x - bound, where(x < -bound, x + bound, where(x.equals(x), 0.0, x))),
+    numbers=1,
+    grain=LIGHT,
+)
+softshrink_of_few = _map(
+    "softshrink_of_few",
     lambda x, bound: where(x > bound, x - bound, where(x < -bound, x + bound, x * 0.0)),
     numbers=1,
     grain=LIGHT,

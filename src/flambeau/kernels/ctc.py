@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from .compiler import usable
 from .elementwise import logaddexp as _log_sum
+from .library import ctc as library
 from .quiet import quiet
 
 
@@ -16,6 +18,14 @@ def _extended(targets: Any, blank: int) -> tuple[Any, Any]:
     skip = np.zeros(labels.shape, bool)
     skip[:, 3::2] = targets[:, 1:] != targets[:, :-1]
     return labels, skip
+
+
+def _compiled(log_probs: Any, labels: Any, *more: Any) -> str:
+    """The dtype of the compiled kernel for these arrays; empty where there is none."""
+    kind = {"f": "f32", "d": "f64"}.get(log_probs.dtype.char, "")
+    if not kind or not log_probs.size or not all(x.__class__ is np.ndarray and x.flags.carray for x in (log_probs, *more)) or not usable():
+        return ""
+    return kind if labels.min() >= 0 and labels.max() < log_probs.shape[2] else ""
 
 
 def _shifted(rows: Any, by: int) -> Any:
@@ -38,7 +48,10 @@ def ctc(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, b
         alpha[0, :, 0] = log_probs[0, :, blank]
         if labels.shape[1] > 1:
             alpha[0, :, 1] = np.where(target_lengths > 0, log_probs[0, rows, labels[:, 1]], never)
-    for t in range(1, steps):
+    kind = _compiled(log_probs, labels)
+    if kind:
+        library.forward(kind)(alpha, log_probs, labels, skip, *map(float, (steps, *log_probs.shape[1:], labels.shape[1])))
+    for t in range(1, 0 if kind else steps):
         before = alpha[t - 1]
         total = _log_sum(before, _shifted(before, 1))
         total = np.where(skip, _log_sum(total, _shifted(before, 2)), total)
@@ -65,6 +78,13 @@ def ctc_backward(
     labels, skip = _extended(targets, blank)
     width = labels.shape[1]
     never = log_probs.dtype.type(-np.inf)
+    kind = _compiled(log_probs, labels, alpha)
+    if kind:
+        expected = np.full(log_probs.shape, never, log_probs.dtype)
+        lengths = [np.ascontiguousarray(n, np.int64) for n in (input_lengths, target_lengths)]
+        beta = np.empty((batch, width + 2), log_probs.dtype)
+        library.backward(kind)(expected, beta, alpha, log_probs, labels, skip, *lengths, *map(float, (steps, batch, classes, width)))
+        return _gradient(grad, log_probs, expected, input_lengths, losses, zero)
     rows = np.arange(batch)
     counted = np.arange(width) <= (2 * target_lengths)[:, None]
     ahead = np.zeros_like(skip)
@@ -90,11 +110,15 @@ def ctc_backward(
     for s in range(width):
         place = rows, labels[:, s]
         expected[place] = _log_sum(expected[place], both[:, s])
-    expected = expected.transpose(2, 0, 1)
+    return _gradient(grad, log_probs, expected.transpose(2, 0, 1), input_lengths, losses, zero)
+
+
+def _gradient(grad: Any, log_probs: Any, expected: Any, input_lengths: Any, losses: Any, zero: bool) -> Any:
+    """The difference of the probabilities and of what is expected by the labels."""
     result = (np.exp(log_probs) - np.exp(expected + losses[None, :, None] - log_probs)) * grad[None, :, None]
     if zero:
         result = np.where(np.isinf(losses)[None, :, None], log_probs.dtype.type(0), result)
-    result[np.arange(steps)[:, None] >= input_lengths[None, :]] = 0
+    result[np.arange(len(result))[:, None] >= input_lengths[None, :]] = 0
     return result
 
 

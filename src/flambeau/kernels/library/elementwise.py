@@ -197,7 +197,7 @@ def _next_after(x: Any, y: Any) -> Any:
     return e.where(x.equals(x) & y.equals(y), found, x + y)
 
 
-def _log_of_sum(x: Any, y: Any) -> Any:
+def log_of_sum(x: Any, y: Any) -> Any:
     """log(exp(x) + exp(y))."""
     larger, smaller = _larger(x, y), _smaller(x, y)
     rest = e.log1p(e.exp(smaller - larger))
@@ -260,7 +260,7 @@ trunc_divide = rounding("trunc_divide", lambda x, y, rounded: _whole(rounded(x /
 xlogy = rounding("xlogy", lambda x, y, rounded: _product_or_zero(x, y, rounded(e.log(y))), True, GRAIN)
 xlog1py = rounding("xlog1py", lambda x, y, rounded: _product_or_zero(x, y, rounded(e.log1p(y))), True, GRAIN)
 xlogy_single = binary("xlogy_single", lambda x, y: _product_or_zero(x, y, _exact_log(y)), grain=GRAIN)
-logaddexp = binary("logaddexp", _log_of_sum, grain=GRAIN)
+logaddexp = binary("logaddexp", log_of_sum, grain=GRAIN)
 logaddexp2 = binary("logaddexp2", _log2_of_sum, grain=GRAIN)
 hypot = binary("hypot", _hypotenuse, grain=GRAIN)
 copysign = binary("copysign", e.copysign)

@@ -5,7 +5,7 @@ from typing import Any
 from ..autograd.grad_mode import no_grad
 from ..core.naming import public
 from ..nn import functional as F
-from ..ops.creation import arange
+from ..ops.ranges import arange
 from . import constraints
 from .distribution import ProbsAndLogits
 from .exp_family import ExponentialFamily

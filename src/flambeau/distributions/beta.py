@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..core.naming import public
-from ..ops.creation import tensor
+from ..ops.from_data import tensor
 from . import constraints
 from .dirichlet import Dirichlet
 from .exp_family import ExponentialFamily

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..autograd.grad_mode import no_grad
 from ..core.naming import public
-from ..ops.creation import arange
+from ..ops.ranges import arange
 from . import constraints
 from .distribution import ProbsAndLogits
 from .utils import broadcast_all, torch

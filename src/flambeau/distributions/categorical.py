@@ -5,7 +5,8 @@ from typing import Any
 from ..core.naming import public
 from ..core.number_info import finfo
 from ..core.size import Size
-from ..ops.creation import arange, full
+from ..ops.creation import full
+from ..ops.ranges import arange
 from . import constraints
 from .distribution import ProbsAndLogits
 from .utils import torch

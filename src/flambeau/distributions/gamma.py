@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..core.naming import public
-from ..ops.creation import as_tensor
+from ..ops.from_data import as_tensor
 from . import constraints
 from .exp_family import ExponentialFamily
 from .utils import batch_shape_of, broadcast_all, tiny_of, torch

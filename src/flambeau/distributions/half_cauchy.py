@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ..core.naming import public
-from ..ops.creation import as_tensor
+from ..ops.from_data import as_tensor
 from . import constraints
 from .cauchy import Cauchy
 from .transformed_distribution import TransformedDistribution

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.naming import public
 from ..core.size import Size
-from ..ops.creation import arange
+from ..ops.ranges import arange
 from . import constraints
 from .beta import Beta
 from .distribution import Distribution

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..core.naming import public
 from ..core.size import Size
-from ..ops.creation import tensor
+from ..ops.from_data import tensor
 from . import constraints
 from .binomial import Binomial
 from .categorical import Categorical

@@ -8,8 +8,10 @@ from ..core.dtype import get_default_dtype
 from ..core.layout import broadcast_shapes
 from ..core.number_info import finfo
 from ..core.size import Size
-from ..ops.creation import arange, empty, tensor
+from ..ops.creation import empty
 from ..ops.definition import NAMES
+from ..ops.from_data import tensor
+from ..ops.ranges import arange
 from ..tensor import Tensor
 
 __all__ = [

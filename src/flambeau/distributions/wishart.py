@@ -6,8 +6,10 @@ from typing import Any
 
 from ..core.naming import public
 from ..core.size import Size
-from ..ops.creation import arange, eye, tensor
+from ..ops.creation import eye
 from ..ops.definition import NAMES
+from ..ops.from_data import tensor
+from ..ops.ranges import arange
 from . import constraints
 from .chi2 import Chi2
 from .exp_family import ExponentialFamily

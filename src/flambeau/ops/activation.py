@@ -10,8 +10,8 @@ from ..core.number_info import finfo
 from ..kernels import activation as k
 from ..kernels import elementwise as e
 from ..kernels.compiler.expression import where
-from .creation import numpy_dtype
 from .definition import Array, composite, explained_here, formula_function, operator, tensors, write_out
+from .making import numpy_dtype
 
 # Gradients: one fused kernel over arrays; over Tensors the same formula in operators that can be differentiated again.
 

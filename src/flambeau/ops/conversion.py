@@ -12,8 +12,8 @@ from ..core.dtype import dtype
 from ..core.layout import in_order_of, preserve_format, preserved_strides, strides_of
 from ..kernels import elementwise as k
 from ..tensor import PLAIN, Tensor, wrap
-from .creation import numpy_dtype
 from .definition import Array, attach, composite, handle_overrides, operator
+from .making import numpy_dtype
 from .modes import modes
 
 

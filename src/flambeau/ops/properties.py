@@ -235,7 +235,7 @@ def __dlpack__(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_
 
 def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
     """What NumPy makes of its result where a tensor went in: a tensor; truth values become uint8 or bool as PyTorch has them."""
-    from .creation import from_numpy
+    from .from_data import from_numpy
 
     return from_numpy(as_array(array))
 

@@ -17,8 +17,9 @@ from ..core.layout import broadcast_shapes, strided
 from ..kernels import memory, sampling
 from ..kernels import random as k
 from ..tensor import PLAIN, Tensor, guard_in_place, wrap
-from .creation import allocate, check_layout, finish, like_array, maker_error, numpy_dtype, shape_of
+from .creation import like_array
 from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, write_out
+from .making import allocate, check_layout, finish, maker_error, numpy_dtype, shape_of
 from .modes import modes
 from .outputs import room
 

@@ -16,7 +16,6 @@ from ..kernels.elementwise import exact_sqrt, subtract
 from ..kernels.halves import Half, bare, seen
 from ..kernels.memory import broadcast
 from ..tensor import PLAIN, Tensor
-from .creation import numpy_dtype
 from .definition import (
     NAMES,
     Array,
@@ -31,6 +30,7 @@ from .definition import (
     tensors,
     write_out,
 )
+from .making import numpy_dtype
 from .modes import modes
 from .pointwise import check_subtraction
 from .running import refuse

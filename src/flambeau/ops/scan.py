@@ -12,8 +12,8 @@ from ..core.return_types import return_type
 from ..kernels import memory
 from ..kernels import sorting as k
 from ..tensor import PLAIN, wrap
-from .creation import numpy_dtype
 from .definition import Array, composite, formula_function, operator, tensors, write_out
+from .making import numpy_dtype
 from .running import refuse
 
 _INT64 = np.dtype(np.int64)

@@ -14,8 +14,8 @@ from ..core.sparse import CooArray, Sparse, check_places
 from ..kernels import sparse as k
 from ..kernels.elementwise import cast
 from ..tensor import Tensor, wrap
-from .creation import finish, numpy_dtype
 from .definition import Array, composite, formula_function, ndarray, operator, tensors
+from .making import finish, numpy_dtype
 from .reduction import sum
 from .running import I64
 

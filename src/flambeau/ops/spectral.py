@@ -11,8 +11,8 @@ import numpy as np
 from ..core.dtype import DEFAULT, OF_NUMPY, SCALAR_NAMES
 from ..core.layout import normalize_dim
 from ..kernels import spectral as k
-from .creation import allocate_like_data, finish, numpy_dtype
 from .definition import Array, attach, composite, formula_function, operator, tensors, write_out
+from .making import allocate_like_data, finish, numpy_dtype
 
 # --- transforms over arrays, with their derivatives ------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ def _tensor_like(a: Any, b: Any, options: _Options) -> bool:
 def _as_tensor(value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
-    from ..ops.creation import from_numpy
+    from ..ops.from_data import from_numpy
 
     return from_numpy(value)
 
@@ -239,11 +239,11 @@ def assert_allclose(
         stacklevel=2,
     )
     if not isinstance(actual, Tensor):
-        from ..ops.creation import tensor
+        from ..ops.from_data import tensor
 
         actual = tensor(actual)
     if not isinstance(expected, Tensor):
-        from ..ops.creation import tensor
+        from ..ops.from_data import tensor
 
         expected = tensor(expected, dtype=actual.dtype)
     if rtol is None and atol is None:

@@ -11,7 +11,7 @@ from ..nn.modules.linear import Linear
 from ..nn.modules.module import Module
 from ..nn.modules.normalization import LayerNorm
 from ..nn.modules.sparse import Embedding
-from ..ops.creation import arange
+from ..ops.ranges import arange
 from .generation import KeyValueCache, attend
 
 __all__ = ["GPT2"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.creation import from_numpy
+from ..ops.from_data import from_numpy
 from ..tensor import Tensor
 
 __all__ = ["DLDeviceType", "from_dlpack"]

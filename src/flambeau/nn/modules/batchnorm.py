@@ -5,7 +5,8 @@ from typing import Any
 from ...core.device import META
 from ...core.dtype import int64
 from ...core.naming import own_constructor, public
-from ...ops.creation import empty, ones, tensor, zeros
+from ...ops.creation import empty, ones, zeros
+from ...ops.from_data import tensor
 from ...ops.normalization import batch_norm_function
 from .. import init
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter

@@ -8,8 +8,9 @@ import numpy as np
 from ...autograd.node import tensors
 from ...core.dtype import int64
 from ...core.naming import PUBLIC, public, rebuild
-from ...ops.creation import arange, as_tensor
+from ...ops.from_data import as_tensor
 from ...ops.packing import pack_rows, unpack_rows
+from ...ops.ranges import arange
 from ...tensor import Tensor, wrap
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any, Generic, Iterable, Iterator, Sequence, TypeVar
 from ...core.dtype import float64
 from ...core.generator import Generator
 from ...core.naming import public
-from ...ops.creation import as_tensor
+from ...ops.from_data import as_tensor
 from ._utils.random import draw_seed, multinomial, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)

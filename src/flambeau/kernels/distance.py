@@ -1,10 +1,12 @@
 """Distances between all pairs of rows."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .matmul import matmul
+from .places import add_rows
 from .quiet import quiet
 
 
@@ -76,6 +78,7 @@ def cdist_backward(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:
     return np.add.reduce(slope, -2)
 
 
+@lru_cache(16)
 def pairs(n: int) -> tuple[Any, Any]:
     """The numbers i < j of all pairs of n rows."""
     return np.triu_indices(n, 1)
@@ -91,7 +94,8 @@ def pdist_backward(grad: Any, x: Any, p: float, result: Any) -> Any:
     """The gradient of x."""
     i, j = pairs(x.shape[0])
     slope = p_norm_slope(x[i] - x[j], result, p) * grad[:, None]
-    total = np.zeros_like(x)
-    np.add.at(total, i, slope)
-    np.subtract.at(total, j, slope)
+    total = np.zeros(x.shape, x.dtype)
+    for places, rows in ((i, slope), (j, -slope)):
+        if not add_rows(total, 0, places, rows, False):
+            np.add.at(total, places, rows)
     return total

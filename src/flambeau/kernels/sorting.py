@@ -451,14 +451,17 @@ def median(x: Any, axis: int, skip_nan: bool) -> tuple[Any, Any]:
 
 def mode(x: Any, axis: int) -> tuple[Any, Any]:
     """The most frequent value along the axis, kept with size 1 (the smallest of several), and an index of it."""
-    values, indices = sort(x, axis, False)
-    values, indices = np.moveaxis(values, axis, -1), np.moveaxis(indices, axis, -1)
-    starts = np.concatenate([np.ones_like(values[..., :1], np.bool_), values[..., 1:] != values[..., :-1]], -1)
+    if _compiles(x):
+        values, indices = _sorted_rows(x, axis)
+    else:
+        values, indices = (np.moveaxis(part, axis, -1) for part in sort(x, axis, False))
+    starts = np.ones(values.shape, np.bool_)
+    np.not_equal(values[..., 1:], values[..., :-1], starts[..., 1:])
     positions = np.arange(values.shape[-1])
-    begin = np.maximum.accumulate(np.where(starts, positions, 0), -1)
-    best = np.argmax(positions - begin, -1)[..., None]
-    values, indices = take_along(values, best, -1), take_along(indices, best, -1)
-    return np.moveaxis(values, -1, axis), np.moveaxis(indices, -1, axis)
+    begin = np.maximum.accumulate(np.multiply(starts, positions), -1)
+    best = (positions - begin).argmax(-1)[..., None]
+    kept = *x.shape[:axis], 1, *x.shape[axis + 1 :]
+    return take_along(values, best, -1).reshape(kept), take_along(indices, best, -1).reshape(kept)
 
 
 def unique_consecutive(x: Any, dim: int | None, inverse: bool, counts: bool) -> tuple[Any, Any, Any]:

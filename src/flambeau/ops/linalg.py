@@ -193,12 +193,12 @@ def linalg_cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     same_scalar_type(input, other)
     if input.dtype.kind == "b":
         refuse(input, "cross")
-    a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
     result = k.empty(a.shape, a.dtype)
-    for i in range(3):
-        j, m = (i + 1) % 3, (i + 2) % 3
-        result[i] = a[j] * b[m] - a[m] * b[j]
-    return k.ascontiguousarray(np.moveaxis(result, 0, axis))
+    lead = (slice(None),) * axis
+    x, y, target = ([v[(*lead, i, ...)] for i in range(3)] for v in (a, b, result))
+    for i, j, m in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        target[i][...] = x[j] * y[m] - x[m] * y[j]
+    return result
 
 
 linalg_cross.derivative(

@@ -8,7 +8,7 @@ from .core.storage import UntypedStorage, strided_array
 from .core.typed_storage import LEGACY, TypedStorage, _LegacyStorage, is_storage, warn_deprecated
 from .serialization import _load_from_bytes
 from .serialization.rebuild import storage_of
-from .tensor import Tensor
+from .tensor import Tensor, guard_in_place
 
 __all__ = ["TypedStorage", "UntypedStorage", "_LegacyStorage", "_load_from_bytes"]
 
@@ -43,6 +43,7 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         from .core.sparse import refusal
 
         raise refusal("set_", self._array.backend)
+    guard_in_place(self)
     dtype = self.dtype
     if source is None:
         source = UntypedStorage(0)

@@ -383,3 +383,36 @@ test_data = rows(
     Row("torch.as_tensor(['a'])"),
     Row("torch.FloatTensor(['a'])"),
 )
+
+test_flags_and_windows = rows(
+    Row("F.unfold(torch.ones(1, 2, 4, 4), 1.5)"),
+    Row("F.unfold(torch.ones(1, 2, 4, 4), [1])"),
+    Row("F.unfold(torch.ones(1, 2, 4, 4), 2, dilation=1.5)"),
+    Row("F.unfold(torch.ones(1, 2, 4, 4), 2, stride=[1])"),
+    Row("F.unfold(torch.ones(1, 2, 4, 4), 2, padding=True)"),
+    Row("F.unfold(torch.ones(1, 2, 4, 4), (2, 2)).shape"),
+    Row("F.fold(torch.ones(1, 8, 9), (4, 4), 2, dilation=1.5)"),
+    Row("F.fold(torch.ones(1, 8, 9), (4, 4), 2, stride=[1])"),
+    Row("F.fold(torch.ones(1, 8, 9), [4], 2)"),
+    Row("F.fold(torch.ones(1, 8, 9), 4, 2).shape"),
+    Row("F.smooth_l1_loss(torch.ones(3), torch.ones(3), beta=float('nan'))"),
+    Row("F.huber_loss(torch.ones(3), torch.ones(3), delta=float('nan'))"),
+    Row("torch.ones(6).dist(torch.ones(6).bool())"),
+    Row("torch.ones(6).bool().dist(torch.ones(6))"),
+    Row("F.embedding_bag(torch.tensor([0, 1]), torch.ones(4, 3), torch.tensor([0]), sparse='a')"),
+    Row("F.embedding_bag(torch.tensor([0, 1]), torch.ones(4, 3), torch.tensor([0]), include_last_offset=0)"),
+    Row("F.embedding_bag(torch.tensor([0, 1]), torch.ones(4, 3), torch.tensor([0]), scale_grad_by_freq=1)"),
+    Row(
+        "F.multi_head_attention_forward(torch.ones(3, 2, 4), torch.ones(3, 2, 4), torch.ones(3, 2, 4), 4, 2, "
+        "torch.ones(12, 4), torch.ones(12), torch.ones(1, 1, 4), None, False, 0.0, torch.ones(4, 4), torch.ones(4))"
+    ),
+    Row("torch.ones(6).put_(torch.tensor([0]), torch.tensor([1.]), 'a')"),
+    Row("torch.ones(6).put_(torch.tensor([0]), torch.tensor([1.]), accumulate=1)"),
+    Row("torch.ones(6).put_(torch.tensor([0]), torch.tensor([1.]), True)"),
+    Row("torch.ones(6, requires_grad=True).set_(torch.ones(3))"),
+    Row("torch.ones(3, 2)[['a']]"),
+    Row("torch.ones(3, 2)[[0, 'a']]"),
+    Row("F.cross_entropy(torch.ones(2, 3), torch.tensor([0, 2]), weight=torch.ones(3), ignore_index=torch.tensor(2))"),
+    Row("F.cross_entropy(torch.ones(2, 3), torch.tensor([0, 2]), weight=torch.ones(3), ignore_index=np.int64(2))"),
+    Row("torch.ones(3, 3).index_reduce_(0, torch.tensor([0]), torch.ones(1, 3), 'mean', include_self=1)"),
+)

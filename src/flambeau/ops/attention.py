@@ -333,6 +333,8 @@ def multi_head_attention_forward(
     def lengthen(mask: Any) -> Any:
         return None if mask is None else F["pad"](mask, (0, 1))
 
+    assert bias_v is None or bias_k is not None, "bias_v is set but bias_k is None"
+    assert bias_k is None or bias_v is not None, "bias_k is set but bias_v is None"
     if bias_k is not None and bias_v is not None:
         assert static_k is None and static_v is None, "bias cannot be added to static key and value."
         kk = tensors.cat([kk, bias_k.repeat(1, batch, 1)], 0)

@@ -371,6 +371,8 @@ class Operator:
             }.get(self.kinds[n])
             if test:
                 tests.append(test)
+            elif n in self.flags:
+                tests.append(f"{n} is not False and {n} is not True")
         if self.legacy:
             tests.append("legacy is not None")
         arguments = f"({''.join(f'{n}, ' for n in rest)})"

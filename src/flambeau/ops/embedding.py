@@ -233,6 +233,10 @@ def embedding_bag(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape as the "
             f"input ({input.shape})"
         )
+    flags = (("scale_grad_by_freq", 4, scale_grad_by_freq), ("sparse", 6, sparse), ("include_last_offset", 8, include_last_offset))
+    for name, place, flag in flags:
+        if flag is not True and flag is not False:
+            raise TypeError(f"embedding_bag(): argument '{name}' (position {place}) must be bool, not {type(flag).__name__}")
     if weight.dim() != 2:
         raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}")
     if input.dim() == 2:

@@ -33,14 +33,22 @@ im2col.derivative(
 col2im.derivative(input=lambda F, grad, kernel_size, dilation, padding, stride: F.im2col(grad, kernel_size, dilation, padding, stride))
 
 
-def _pair(value: Any, name: str) -> tuple[int, int]:
-    if isinstance(value, (tuple, list)):
-        if len(value) == 1:
-            return (int(value[0]),) * 2
-        if len(value) != 2:
-            raise RuntimeError(f"It is expected {name} equals to 2, but got size {len(value)}")
-        return int(value[0]), int(value[1])
-    return (int(value),) * 2
+_PLACES = {"kernel_size": 2, "dilation": 3, "padding": 4, "stride": 5, "output_size": 1}
+
+
+def _pair(value: Any, name: str, kernel: str = "im2col") -> tuple[int, int]:
+    """Two integers, or one for both. Raises TypeError for what is none, as the kernel does, and RuntimeError for another number."""
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    for i, n in enumerate(pair):
+        if n.__class__ is bool or not hasattr(n, "__index__"):
+            place = _PLACES[name] + (kernel == "col2im")
+            raise TypeError(
+                f"{kernel}(): argument '{name}' (position {place}) must be tuple of ints, but found element of type {type(n).__name__} at "
+                f"pos {i}"
+            )
+    if len(pair) != 2:
+        raise RuntimeError(f"It is expected {name} equals to 2, but got size {len(pair)}")
+    return pair[0].__index__(), pair[1].__index__()
 
 
 def _blocks(spatial: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> tuple[int, ...]:
@@ -84,8 +92,16 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
 @composite("F.fold")
 def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Adds up columns (N, C * kh * kw, blocks) or (C * kh * kw, blocks) as blocks of an image of `output_size`."""
-    size, kernel, dilation = _pair(output_size, "output_size"), _pair(kernel_size, "kernel_size"), _pair(dilation, "dilation")
-    padding, stride = _pair(padding, "padding"), _pair(stride, "stride")
+    size, kernel, dilation, padding, stride = (
+        _pair(value, name, "col2im")
+        for value, name in (
+            (output_size, "output_size"),
+            (kernel_size, "kernel_size"),
+            (dilation, "dilation"),
+            (padding, "padding"),
+            (stride, "stride"),
+        )
+    )
     shape = list(input.shape)
     if len(shape) not in (2, 3) or 0 in shape[-2:]:
         raise RuntimeError(

@@ -47,6 +47,12 @@ def slow_in_place(op: Operator, function: Callable[..., Any], args: tuple[Any, .
         result = handle_overrides(function, given, kwargs)
         if result is not NotImplemented:
             return result
+    for name, value in zip(op.params, args):
+        if name in op.flags and value is not True and value is not False:
+            from .arguments import better_error_in_place
+
+            message = f"{function.__name__}(): argument '{name}' must be bool, not {type(value).__name__}"
+            raise better_error_in_place(op, function.__name__, args, sys._getframe(1), TypeError(message))
     return apply_in_place(op, input, args[1:], function.__name__)
 
 

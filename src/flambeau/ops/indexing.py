@@ -114,7 +114,10 @@ def _as_index_tensor(sequence: Any) -> Any:
         return sequence._array
     if isinstance(sequence, str):
         raise TypeError("new(): invalid data type 'str'")
-    array = sequence if isinstance(sequence, ndarray) else tensors.tensor(sequence)._array
+    try:
+        array = sequence if isinstance(sequence, ndarray) else tensors.tensor(sequence)._array
+    except ValueError as error:
+        raise TypeError("new(): invalid data type 'str'") if "'str'" in str(error) else error
     if not array.size and array.dtype.kind == "f" and not isinstance(sequence, ndarray):
         array = array.astype(np.int64)
     return array

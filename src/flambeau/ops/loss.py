@@ -117,7 +117,9 @@ def _cross_entropy_general(input: Any, target: Any, weight: Any, ignore_index: i
     """Every form of cross entropy but the plain one, by log_softmax."""
     reduction = reduction_of(None, None, reduction)
     if ignore_index.__class__ is not int:
-        raise TypeError(f"cross_entropy_loss(): argument 'ignore_index' (position 5) must be int, not {type(ignore_index).__name__}")
+        if ignore_index.__class__ is bool or not hasattr(ignore_index, "__index__"):
+            raise TypeError(f"cross_entropy_loss(): argument 'ignore_index' (position 5) must be int, not {type(ignore_index).__name__}")
+        ignore_index = ignore_index.__index__()
     class_dim = 0 if input.dim() == 1 else 1
     if not input.dim():
         raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")

@@ -193,7 +193,7 @@ def smooth_l1_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if beta == 0.0:
         return reduced((input - target).abs(), reduction)
-    if beta < 0:
+    if not beta >= 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     return smooth_l1.function(input, target, reduction, beta)
 
@@ -238,7 +238,7 @@ def huber_loss_function(input: Any, target: Any, reduction: str = "mean", delta:
     """0.5 d^2 where d = |input - target| <= delta, else delta (d - 0.5 delta). Raises RuntimeError for a delta that is not positive."""
     _check_sizes(input, target)
     mode = reduction_of(None, None, reduction) if weight is None else "none"
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     loss = huber_loss.function(input, target, mode, delta)
     return loss if weight is None else _weighted(loss, input, weight, reduction, plain_mean=True)

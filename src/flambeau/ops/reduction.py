@@ -648,7 +648,7 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return result if out is None else write_out(result, out)
 
 
-@operator("torch.dist", "Tensor.dist", promote="arithmetic", out=False)
+@operator("torch.dist", "Tensor.dist", promote="arithmetic", out=False, check=check_subtraction)
 def dist(input: Array, other: Array, p: Any = 2) -> Array:
     """The p-norm of `input - other`."""
     if input.dtype.kind == "b":

@@ -391,10 +391,7 @@ def legacy(cls: type, numpy_type: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _construct(cls: type, *args: Any, device: Any = None, dtype: Any = None, **named: Any) -> Any:
-    if "data" in named:
-        args = (named.pop("data"), *args)
-    if "size" in named:
-        args = (named.pop("size"), *args)
+    args = (*(named.pop(key) for key in ("size", "data") if key in named), *args)
     if named or dtype is not None:
         given = dict(named, **({} if dtype is None else {"dtype": dtype}))
         described = [type(v).__name__ for v in args] + [f"{key}={type(value).__name__}" for key, value in given.items()]

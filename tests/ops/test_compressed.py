@@ -273,7 +273,11 @@ def test_every_conversion_keeps_the_elements(n, m, seed):
             for second in converted(first):
                 np.testing.assert_array_equal(second.to_dense().numpy(), whole.numpy())
                 if second.layout is not torch.sparse_coo:
-                    names = ("crow_indices", "col_indices") if second.layout in (torch.sparse_csr, torch.sparse_bsr) else ("ccol_indices", "row_indices")
+                    names = (
+                        ("crow_indices", "col_indices")
+                        if second.layout in (torch.sparse_csr, torch.sparse_bsr)
+                        else ("ccol_indices", "row_indices")
+                    )
                     parts = [getattr(second, name)() for name in names]
                     torch.sparse_compressed_tensor(*parts, second.values(), second.shape, layout=second.layout)
 

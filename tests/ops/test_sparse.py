@@ -554,6 +554,18 @@ def test_gradients_of_sparse_leaves(torch):
     return found
 
 
+@parity
+def test_gradients_of_sparse_results(torch):
+    x = torch.tensor([[1.0, 0, 2], [0, 3, 0]], requires_grad=True)
+    found = list(torch.autograd.grad(x.to_sparse() * 2, x, torch.tensor([[1.0, 0, 2], [0, 3, 0]]).to_sparse()))
+    (x.to_sparse() * 3).backward(torch.tensor([[1.0, 0, 2], [0, 3, 0]]).to_sparse())
+    found += [x.grad, *torch.autograd.grad(x.to_sparse_csr(), x, torch.ones(2, 3))]
+    values = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = torch.sparse_coo_tensor([[0, 2]], values, (3,))
+    y.backward(torch.tensor([4.0, 5.0, 6.0]))
+    return [*found, values.grad, str(x.grad.device)]
+
+
 def test_what_no_form_is_there_for():
     import flambeau as torch
 

@@ -523,7 +523,7 @@ def run_backward(
     starts = start_gradients(outputs, gradients)
     keep = create_graph if retain_graph is None else retain_graph
     first = outputs[0]
-    if not create_graph and first.__class__ is not GradientEdge and first._array.__class__ is not ndarray:
+    if not create_graph and first.__class__ is not GradientEdge and first._array.__class__ is not ndarray and first.is_meta:
         only = None if inputs is None else {id(t) for t in inputs}
         without_memory().accumulate([edge for edge, _ in starts], keep, only)
         return
@@ -598,7 +598,7 @@ def gradients_of(
     keep = create_graph if retain_graph is None else retain_graph
     targets = [target_of(t) for t in inputs]
     first = outputs[0]
-    if not create_graph and first.__class__ is not GradientEdge and first._array.__class__ is not ndarray:
+    if not create_graph and first.__class__ is not GradientEdge and first._array.__class__ is not ndarray and first.is_meta:
         return without_memory().gradients([edge for edge, _ in starts], inputs, targets, keep)
     walk = walk_back(starts, keep, create_graph, targets)
     results: list[Any] = []

@@ -82,7 +82,7 @@ class CompressedArray(Sparse):
     def major(self) -> ndarray:
         """The row (or column) of each stored element or block."""
         lines = np.arange(self.compressed.shape[-1] - 1)
-        counts = np.diff(self.compressed).reshape(-1, len(lines))
+        counts = np.diff(self.compressed).reshape(math.prod(self.batch), len(lines))
         found = [np.repeat(lines, n) for n in counts]
         if any(len(f) != self.nnz for f in found):
             raise RuntimeError(f"`{self.names[0]}_indices[..., -1] == nnz` is not satisfied.")

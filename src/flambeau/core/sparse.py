@@ -26,6 +26,14 @@ class NoSparseForm(NotImplementedError, AttributeError):
     nameless = False
 
 
+class NoSuchPart(NoSparseForm, IndexError):
+    """The same where an ndarray would have looked for a part."""
+
+
+class NoSlice(NoSparseForm, TypeError):
+    """The same where an ndarray would have been sliced."""
+
+
 def refusal(name: str, backend: str = "SparseCPU", kind: type[NotImplementedError] = NotImplementedError) -> NotImplementedError:
     """The error for an operator that does not take sparse tensors."""
     return kind(
@@ -144,7 +152,10 @@ class Sparse(OtherArray):
 
     def __getitem__(self, index: Any) -> Any:
         # Integers and slices are told that NumPy does not take them, so that the operators are asked.
-        raise IndexError if index.__class__ is tuple else TypeError if index.__class__ is slice else self.refuse("index.Tensor")
+        kind = NoSuchPart if index.__class__ is tuple else NoSlice if index.__class__ is slice else NoSparseForm
+        error = refusal("index.Tensor", self.backend, kind)
+        error.nameless = True  # type: ignore[attr-defined]
+        raise error
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise self.refuse("copy_")

@@ -7,11 +7,13 @@ from typing import Any
 from ..core.compressed import CompressedArray, check, compress_dense, reformat
 from ..core.compressed import empty as empty_array
 from ..core.sparse import CooArray, Sparse
+from ..kernels import sparse as k
 from ..kernels.elementwise import cast
+from ..kernels.memory import contiguous
 from ..tensor import Tensor, wrap
 from .definition import Array, composite, formula_function, ndarray, operator, tensors
 from .running import I64
-from .sparse import LAYOUT_WORDS, Invariants, check_requires, from_parts, part, stored, to_sparse
+from .sparse import LAYOUT_WORDS, Invariants, check_requires, from_parts, part, sparse_times_dense, stored, to_sparse
 
 BLOCKS = ("sparse_bsr", "sparse_bsc")
 
@@ -105,6 +107,39 @@ def with_new_values(x: Any, values: Any) -> Any:
     """The tensor with other values at the same places."""
     array = x._array
     return compressed_from_parts.function(wrap(array.compressed), wrap(array.plain), values, array.shape, array.layout)
+
+
+@operator(node="SparseSampledAddmmBackward0", out=False)
+def sampled_products(input: Array, mat1: Array, mat2: Array, beta: Any, alpha: Any) -> Array:
+    """`beta * input + alpha * (mat1 @ mat2)` at the places of a matrix in CSR."""
+    values = k.products_at(mat1, contiguous(mat2.T), input.coo().indices)
+    if alpha != 1:
+        values = (values * alpha).astype(values.dtype, copy=False)
+    return input.with_values(values if beta == 0 else values + (input.values * beta).astype(values.dtype, copy=False))
+
+
+sampled_products.derivative(
+    input=lambda F, grad, beta: grad * beta,
+    mat1=lambda F, grad, input, mat2, alpha: F.sampled_times(F.compressed_at(grad, input), F.conj(F.t(mat2)), False) * alpha,
+    mat2=lambda F, grad, input, mat1, alpha: F.t(F.sampled_times(F.compressed_at(grad, input), F.conj(mat1), True)) * alpha,
+)
+
+
+def _sampled_times(x: Any, dense: Any, turned: bool) -> Any:
+    """A matrix in CSR, or `dense.T @ x` turned, times a dense one."""
+    coo = x.coo()
+    if turned:
+        return k.times_dense(coo.indices[::-1], coo.values, dense, coo.shape[1])
+    return k.times_dense(coo.indices, coo.values, dense, coo.shape[0])
+
+
+def _sampled_times_of_tensors(x: Any, dense: Any, turned: bool) -> Any:
+    indices = x._array.coo().indices
+    rows = x._array.shape[1 if turned else 0]
+    return sparse_times_dense.function(wrap(indices[::-1] if turned else indices), stored.function(x), dense, rows)
+
+
+formula_function("sampled_times", _sampled_times, _sampled_times_of_tensors)
 
 
 # --- making them -----------------------------------------------------------------------------------------------------

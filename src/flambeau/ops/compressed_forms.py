@@ -11,11 +11,11 @@ from ..core.layout import normalize_dim
 from ..core.sparse import CooArray, Sparse, refusal
 from ..kernels import sparse as k
 from ..tensor import Tensor, wrap
-from .compressed import compressed_from_parts, compressed_to_coo, reformatted, with_new_values
+from .compressed import compressed_from_parts, compressed_to_coo, reformatted, sampled_products, with_new_values
 from .definition import ndarray, tensors
-from .sparse import LAYOUT_WORDS, products_at, sparse_times_dense, stored
+from .sparse import LAYOUT_WORDS, sparse_times_dense, stored
 from .sparse_arithmetic import OF_VALUES
-from .sparse_registry import Form, call
+from .sparse_registry import Form, call, recorded_as
 
 FORMS: dict[str, Form] = {}
 """By the name of the operator: its result for arguments of which one at least is compressed."""
@@ -39,7 +39,10 @@ def run(op: Any, values: tuple[Any, ...]) -> Any:
         raise RuntimeError(f"unsupported tensor layout: {LAYOUT_WORDS[array.layout]}")
     if found is None:
         raise refusal(op.name, "SparseCsrCPU")
-    return found(*values)
+    result = found(*values)
+    if result._node is not None and not any(result is v for v in values):
+        recorded_as(result, op.node_name)
+    return result
 
 
 def _layout(x: Any) -> str:
@@ -212,6 +215,8 @@ def select(input: Any, dim: Any, index: Any) -> Any:
 def _times(a: Any, b: Any) -> Any:
     """A compressed matrix times a dense one."""
     array = a._array
+    if not isinstance(array, CompressedArray):
+        raise refusal("addmm", "SparseCsrCPU")
     if array.batch or array.dense_dim:
         raise refusal("bmm.out", "SparseCsrCPU")
     if b._array.shape[0] != array.shape[1]:
@@ -269,6 +274,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 @form("addmm")
 def addmm(input: Any, mat1: Any, mat2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
     """`beta * input + alpha * (mat1 @ mat2)`."""
+    if not isinstance(mat1._array, Sparse) and not isinstance(mat2._array, Sparse) or _layout(input):
+        words = [LAYOUT_WORDS.get(_layout(x), "Strided") for x in (input, mat1, mat2)]
+        raise RuntimeError("addmm: computation on CPU is not implemented for {} + {} @ {}".format(*words))
     product = mm(mat1, mat2)
     if alpha != 1:
         product = tensors.mul(product, alpha)
@@ -295,11 +303,7 @@ def sampled_addmm(input: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> An
         other = mat1 if d == -2 else mat2
         if array.shape[d] != other.shape[d]:
             raise RuntimeError(f"sampled_addmm: self.shape[{d}] must match {'mat1' if d == -2 else 'mat2'}.shape[{d}]")
-    found = products_at.function(mat1, tensors.t(mat2).contiguous(), wrap(array.coo().indices))
-    values = found if alpha == 1 else tensors.mul(found, alpha)
-    if beta != 0:
-        values = tensors.add(values, tensors.mul(stored.function(input), beta))
-    return with_new_values(input, values)
+    return sampled_products.function(input, mat1, mat2, beta, alpha)
 
 
 def mm_reduced(mat1: Any, mat2: Any, reduce: str) -> Any:

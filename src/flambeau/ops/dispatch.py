@@ -320,7 +320,7 @@ def on_stand_ins(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], e
 
 def explained_here(error: Exception, *public: str) -> Exception:
     """The same for the composite that calls it, under its public names."""
-    if error.__class__.__name__ == "NoSparseForm":
+    if hasattr(error, "nameless"):
         from .sparse_forms import named
 
         return named(error, public)

@@ -21,7 +21,7 @@ _ATEN = {
     "vector_norm": "linalg_vector_norm", "nonzero_rows": "nonzero", "index": "index.Tensor", "softmax": "_softmax",
     "take": "index.Tensor", "eq": "eq.Scalar", "ne": "ne.Scalar", "gt": "gt.Scalar", "ge": "ge.Scalar", "lt": "lt.Scalar",
     "le": "le.Scalar",     "isclose": "eq.Tensor", "isfinite": "ne.Scalar", "remainder": "remainder.Tensor", "__getitem__": "index.Tensor",
-    "diag": "diagonal_copy", "sort_op": "sort.stable", "unique": "_unique2", "log_softmax": "_log_softmax",
+    "diag": "diagonal_copy", "diff": "as_strided", "sort_op": "sort.stable", "unique": "_unique2", "log_softmax": "_log_softmax",
     "squeeze_all": "as_strided", "squeeze_dim": "as_strided", "squeeze_dims": "as_strided",
     "diagonal": "as_strided", "split_equal": "as_strided", "split_sized": "as_strided", "clamp_numbers": "clamp",
 }  # fmt: skip

@@ -36,7 +36,8 @@ def form(*names: str) -> Callable[[Form], Form]:
 
 
 _TAKEN_APART = frozenset(
-    "SparseCooTensorWithDimsAndTensorsBackward0 SqueezeBackward1 ViewBackward0 CoalesceBackward0 AddBackward0 TBackward0 "
+    "SparseCooTensorWithDimsAndTensorsBackward0 SparseCompressedTensorBackward0 "
+    "SqueezeBackward1 ViewBackward0 CoalesceBackward0 AddBackward0 TBackward0 "
     "LinalgVectorNormBackward0".split()
 )
 """The last nodes of forms that take a tensor apart and put it together again."""

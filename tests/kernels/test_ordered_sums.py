@@ -94,3 +94,34 @@ def test_threads_do_not_matter():
     finally:
         threads.set_count(count)
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("size", [32_769, 50_000, 70_001, 300_003])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_all_of_a_large_array_is_added_up_in_parts_for_threads(size, dtype):
+    x = np.random.RandomState(0).standard_normal(size).astype(dtype)
+    count = threads.count()
+    try:
+        for n in (1, 2, 3, 8):
+            threads.set_count(n)
+            parts = min(n, -(-size // 32_768))
+            each = -(-size // parts)
+            sums = [of_row(x[start : start + each], 32 // x.itemsize) for start in range(0, size, each)]
+            expected = of_row(np.array(sums + [0] * (n - len(sums)), dtype), 32 // x.itemsize)
+            found = [reduction.sum(x), reduction.sum(x.reshape(1, -1), (0, 1)), reduction.sum(x.reshape(-1, 1, 1))]
+            assert [total.tobytes() for total in found] == [expected.tobytes()] * 3
+    finally:
+        threads.set_count(count)
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits"])
+@parity(exact=True)
+def test_means_of_many(torch, name):
+    x = (torch.arange(60_000) * 0.37).remainder(2.9).sub(1.4)
+    y = (torch.arange(60_000) * 0.73).remainder(1.0)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        return getattr(torch.nn.functional, name)(x, y), x.sum(), x.mean(), x.view(300, 200).t().sum(), x.double().sum()
+    finally:
+        torch.set_num_threads(before)

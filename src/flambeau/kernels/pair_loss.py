@@ -12,9 +12,9 @@ from ..core.promotion import result_dtype, rounded
 from .compiler import in_numpy, mapped, usable
 from .elementwise import divide, multiply
 from .library import pair_loss as library
-from .pointwise import LARGE, LOW, applied
+from .pointwise import LOW, applied
 from .quiet import quiet
-from .reduction import ORDERED, square_sum
+from .reduction import ORDERED
 from .reduction import mean as mean_over
 from .reduction import sum as sum_over
 
@@ -55,7 +55,7 @@ def reduce(values: Any, reduction: str) -> Any:
     if values.dtype.char in LOW:  # added in float32, rounded once
         total = mean_over(values, None, False, values.size) if reduction == "mean" else sum_over(values)
         return np.asarray(total, values.dtype)
-    total = sum_over(values) if values.size > LARGE or values.size <= ORDERED else np.add.reduce(values, None)
+    total = sum_over(values)
     return np.asarray(total if reduction == "sum" else total / values.dtype.type(values.size), values.dtype)
 
 
@@ -76,16 +76,13 @@ def _norm(numerator: float, count: int, dtype: Any) -> float:
 @quiet
 def mse(x: Any, target: Any, reduction: str) -> Any:
     """(x - target)^2."""
-    if x.size > LARGE or x.dtype.char in LOW:
+    if x.size > ORDERED or x.dtype.char in LOW:
         return reduced(squared_error, x, target, reduction)
     d = np.asarray(np.subtract(x, target))
     if reduction == "none":
         return np.multiply(d, d, d)
     flat = d.ravel("K")
-    if flat.size <= ORDERED:
-        total = sum_over(np.multiply(flat, flat))
-    else:
-        total = d.dtype.type(square_sum([flat]))
+    total = sum_over(np.multiply(flat, flat))
     return np.asarray(total / d.dtype.type(d.size) if reduction == "mean" else total, x.dtype)
 
 

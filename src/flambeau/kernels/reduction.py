@@ -8,6 +8,7 @@ import numpy as np
 
 from .compiler import compiled_for, usable
 from .compiler.launch import takes_float
+from .compiler.threads import count as thread_count
 from .library import norms
 from .library import ordered_sums as sums
 from .library import reduction as library
@@ -21,7 +22,7 @@ LARGE = 1 << 16
 SHORT = 8192
 """Elements of a product with a vector that BLAS computes without threads of its own: those would spin beside ours afterwards."""
 ORDERED = 1 << 15
-"""Up to so many elements side by side are added up in PyTorch's order; it takes more in several threads."""
+"""Elements of one sum that PyTorch gives a thread at least."""
 add_reduce: Any = np.add.reduce
 multiply_reduce: Any = np.multiply.reduce
 maximum_reduce: Any = np.maximum.reduce
@@ -130,9 +131,9 @@ def sum(x: Any, axes: Any = None, keepdims: bool = False, dtype: Any = None) -> 
 
 
 def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
-    """The sum over neighbouring dimensions of a row-major array, in PyTorch's order; None for others.
+    """The sum over neighbouring dimensions of a row-major array, or over all of one without gaps, in PyTorch's order; None for others.
 
-    All of a large array are for others, too: PyTorch's order depends on the number of threads there.
+    That of all of a large array depends on the number of threads.
     """
     if axes is None:
         axes = _DIMS[: x.ndim]
@@ -145,6 +146,8 @@ def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
     ):
         return None
     first = axes[0]
+    if len(axes) == x.ndim > 1 and x.flags.farray:
+        x = x.T
     if not x.flags.carray or not x.size or not usable():
         return None
     if axes != _DIMS[first : first + len(axes)]:
@@ -153,7 +156,7 @@ def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
     kept = shape[:first] + shape[first + len(axes) :]
     out = np.empty(shape[:first] + (1,) * len(axes) + shape[first + len(axes) :] if keepdims else kept, x.dtype)
     if out.size == 1 and x.size > ORDERED:
-        return None
+        return _sum_of_all(x, out)
     inner = math.prod(shape[first + len(axes) :])
     outer = out.size // inner
     n = x.size // out.size
@@ -161,6 +164,19 @@ def sums_in_order(x: Any, axes: Any, keepdims: bool) -> Any:
         return sums.along_rows(x.itemsize)(out, x, _row_plan(outer, n))
     kernel, wide = sums.along_columns(x.itemsize)
     return kernel(out, x, _column_plan(outer, n, inner, sums.register(x.itemsize), wide))
+
+
+def _sum_of_all(x: Any, out: Any) -> Any:
+    """The sum of all of a large array: as many parts as there are threads are added up, and their sums."""
+    kernel, threads = sums.along_rows(x.itemsize), thread_count()
+    parts = min(threads, -(-x.size // ORDERED))
+    if parts == 1:
+        return kernel(out, x, _row_plan(1, x.size))
+    n = -(-x.size // parts)
+    totals = np.zeros(threads, x.dtype)
+    grain = 1 if x.size > LARGE else parts
+    kernel(totals, x, np.array([-(-x.size // n), grain, n, x.size], np.int64))
+    return kernel(out, totals, _row_plan(1, threads))
 
 
 def _sums_of_sums(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -188,7 +204,7 @@ _SHARE = 1 << 15
 
 @lru_cache(256)
 def _row_plan(rows: int, n: int) -> Any:
-    return np.array([rows, _SHARE // n + 1, n], np.int64)
+    return np.array([rows, _SHARE // n + 1, n, rows * n], np.int64)
 
 
 @lru_cache(256)

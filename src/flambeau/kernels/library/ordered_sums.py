@@ -235,13 +235,15 @@ def row_sum(w: Writer, n: Value, term: Callable[[Value | int, bool], Value]) -> 
 
 
 def _rows_body(s: Shape) -> Code:
-    """Rows [begin, end); the vectors of the shape are AVX2 registers."""
+    """Rows [begin, end), of which the last may be shorter; the vectors of the shape are AVX2 registers."""
     w = Writer(s, "body", "out x sizes begin:i64 end:i64")
-    n = w.field(w["sizes"], 16, "i64")
+    n, elements = w.field(w["sizes"], 16, "i64"), w.field(w["sizes"], 24, "i64")
     with w.loop(w["end"] - w["begin"]) as count:
         row = w["begin"] + count
         x = w.at(w["x"], row * n)
-        w.store(row_sum(w, n, lambda i, whole: w.load(s.vector if whole else s.element, x, i)).value, w["out"], row)
+        w.store(
+            row_sum(w, w.least(n, elements - row * n), lambda i, whole: w.load(s.vector if whole else s.element, x, i)).value, w["out"], row
+        )
     return w
 
 
@@ -276,6 +278,6 @@ def along_columns(itemsize: int, terms: Terms = MATRIX) -> tuple[Callable[..., A
 
 @cache
 def along_rows(itemsize: int) -> Callable[..., Any]:
-    """`kernel(out, x, [rows, grain, n])`."""
+    """`kernel(out, x, [rows, grain, n, elements of all rows])`."""
     s = Shape(_element(itemsize), 256)
     return _module(s, "sums_of_rows", ["x"], [_rows_body(s)])

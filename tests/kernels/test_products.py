@@ -51,9 +51,9 @@ def test_small_products(torch, rows):
     for columns in COLUMNS:
         for k in (1, 3, 4, 7, 16, 17, 30, 64, 129, 200):
             x, w, bias = numbers(torch, rows, k), numbers(torch, columns, k), numbers(torch, columns)
-            given = [torch.nn.functional.linear(x, w, bias), turned(x) @ w.t()]
-            if columns % 4 == 0 or columns < 4:
-                given += [x @ w.t().contiguous(), turned(x) @ w.t().contiguous()]
+            given = [torch.nn.functional.linear(x, w, bias), turned(x) @ w.t(), x @ w.t().contiguous(), turned(x) @ w.t().contiguous()]
+            if columns < 12:
+                given += [torch.addmm(bias, x, w.t().contiguous()), torch.nn.functional.linear(x, turned(w), bias)]
             found.append(bits(torch, torch.cat(given)).sum(0))
     return found
 

@@ -157,3 +157,29 @@ def test_small_batches_of_matrices(torch, sizes):
     m, k, n = sizes
     x, y = tensors(torch, 1, (3, m, k))[0], tensors(torch, 1, (3, k, n))[0]
     return x @ y, torch.bmm(x, y.transpose(1, 2).contiguous().transpose(1, 2)), x.transpose(1, 2).contiguous().transpose(1, 2) @ y[:1]
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@parity(exact=True)
+def test_gradients_of_what_was_broadcast(torch, dtype):
+    """Their sums have one order, before and after the operators are compiled for small arrays."""
+    random = np.random.RandomState(0)
+    found = []
+    for shape, small in (
+        ((8, 5), (5,)),
+        ((8, 5), (8, 1)),
+        ((8, 5), ()),
+        ((64, 17), (17,)),
+        ((2, 3, 4), (3, 1)),
+        ((2, 3, 4), (2, 1, 1)),
+        ((33,), (1,)),
+    ):
+        x, y = (torch.tensor(random.standard_normal(s), dtype=getattr(torch, dtype)) for s in (shape, small))
+        for operation in (torch.add, torch.sub, torch.mul, torch.div):
+            y = y.abs().add(0.5).requires_grad_()
+            for turn in range(230):
+                (grad,) = torch.autograd.grad(operation(x, y), y, x)
+                if turn in (0, 229):
+                    found.append(grad)
+    return found

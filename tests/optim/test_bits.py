@@ -39,6 +39,9 @@ FUSED = [
 compiled = pytest.mark.skipif(not (usable() and "fma" in machine.features()), reason="products are not fused with sums")
 
 
+LINE_SEARCHES = [{}, {"lr": 0.01, "history_size": 3}, {"line_search_fn": "strong_wolfe"}]
+
+
 def trajectory(torch, name, options):
     """Parameters after the first and the thirtieth step."""
     random = np.random.RandomState(0)
@@ -67,3 +70,31 @@ def test_updates(torch, name, options):
 @parity(exact=True)
 def test_updates_with_a_square_root(torch, name, options):
     return trajectory(torch, name, options)
+
+
+@compiled
+@pytest.mark.parametrize("options", LINE_SEARCHES, ids=str)
+@parity(exact=True)
+def test_lbfgs(torch, options):
+    """Four steps of two layers by hand: products, sums over what was broadcast, dot products and the search of a step length."""
+    random = np.random.RandomState(0)
+
+    def numbers(*shape, scale=1.0):
+        return torch.tensor((random.standard_normal(shape) * scale).tolist())
+
+    x, y = numbers(8, 4), numbers(8, 3)
+    params = [torch.nn.Parameter(p) for p in (numbers(4, 5, scale=0.5), numbers(5, scale=0.1), numbers(5, 3, scale=0.5))]
+    optimizer = torch.optim.LBFGS(params, **options)
+    losses = []
+
+    def closure():
+        optimizer.zero_grad()
+        hidden = x @ params[0] + params[1]
+        loss = ((hidden * hidden @ params[2] - y) ** 2).mean()
+        loss.backward()
+        losses.append(loss.detach().clone())
+        return loss
+
+    for _ in range(4):
+        optimizer.step(closure)
+    return losses, [p.detach() for p in params]

@@ -8,11 +8,14 @@ import numpy as np
 from ..core.layout import place
 from .activation import relu
 from .blas import by_numpy, products
+from .compiler import usable
 from .elementwise import multiply
+from .library.dot import dot as dot_kernel
 from .memory import row_major
 from .quiet import SILENT, restore, silence
+from .reduction import ORDERED
 
-_F32 = np.dtype(np.float32)
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _BOOL = np.dtype(np.bool_)
 _empty = np.empty
 ndarray = np.ndarray
@@ -38,6 +41,49 @@ def matmul(a: Any, b: Any, into: Any = None) -> Any:
         return by_numpy(np.matmul, a, b)
     finally:
         restore(token)
+
+
+def inner(a: Any, b: Any) -> Any:
+    """The dot product of two vectors of one dtype and length; of float32 and float64 in PyTorch's order (see `library/dot.py`)."""
+    dtype = a.dtype
+    if dtype is not _F32 and dtype is not _F64 or a.__class__ is not ndarray or b.__class__ is not ndarray:
+        return inner(a.astype(_F32), b.astype(_F32)).astype(dtype) if _low(a) else matmul(a, b)
+    if usable() and a.flags.aligned and b.flags.aligned:
+        size = dtype.itemsize
+        return dot_kernel(size)(_empty((), dtype), a, b, float(a.size), a.strides[0] / size, b.strides[0] / size)
+    token = silence(SILENT)
+    try:
+        if a.size > ORDERED:
+            return np.asarray(by_numpy(np.dot, a, b))
+        return np.asarray(_inner(a, b, 16 // dtype.itemsize))
+    finally:
+        restore(token)
+
+
+def _inner(a: Any, b: Any, lanes: int) -> Any:
+    """The same in NumPy; `lanes`: elements in a register of 16 bytes."""
+    n, size, products = len(a), a.itemsize, a * b
+    if n > 1 and (a.strides[0] != size or b.strides[0] != size):
+        return _chain(products) if lanes == 4 else _chain(products[::2]) + _chain(products[1::2])
+    head = min(n, -b.ctypes.data % 16 // size)
+    sums = np.zeros((4, lanes), a.dtype)
+    sums[0, 0] = _chain(products[:head])
+    level = lanes == 2 or (a.ctypes.data + head * size) % 16 == 0
+    done = head
+    for registers in (4, 2, 1) if lanes == 4 and level else (4, 1) if level else (1,):
+        turns = (n - done) // (registers * lanes) if level else min((n - done) // lanes, 1)
+        end = done + turns * registers * lanes
+        groups = products[done:end].reshape(turns, registers, lanes)
+        sums[:registers] = np.add.reduce(np.concatenate([sums[None, :registers], groups]), 0)
+        done = end
+    sums[0, 0] = _chain(np.concatenate([sums[0, :1], products[done:]]))
+    total = sums[0] + sums[1] + sums[2] + sums[3]
+    return (total[0] + total[2]) + (total[1] + total[3]) if lanes == 4 else total[0] + total[1]
+
+
+def _chain(terms: Any) -> Any:
+    """Their sum, one after the other."""
+    return np.add.accumulate(terms)[-1] + terms.dtype.type(0) if len(terms) else terms.dtype.type(0)
 
 
 def _in_parts(a: Any, b: Any, bias: Any) -> Any:

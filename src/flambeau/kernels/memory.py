@@ -145,7 +145,7 @@ def sum_to(x: Any, shape: Sequence[int]) -> Any:
     """Adds up what was broadcast: the sum of `x` over the dimensions that `shape` lacks or has as 1."""
     axes = summed_dims(x.shape, shape)
     if axes:
-        x = np.asarray(sum_over(x, axes) if x.size > 4096 or x.dtype.itemsize == 2 else np.add.reduce(x, axes, x.dtype))
+        x = np.asarray(sum_over(x, axes))
     return x.reshape(shape)
 
 

@@ -218,7 +218,7 @@ def dot(input: Array, tensor: Array) -> Array:
             f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the same number of "
             f"elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively"
         )
-    return k.matmul(input, tensor)
+    return k.inner(input, tensor)
 
 
 dot.derivative(input=lambda F, grad, tensor: grad * F.conj(tensor), tensor=lambda F, grad, input: grad * F.conj(input))
@@ -231,7 +231,7 @@ def vdot(input: Array, other: Array) -> Array:
         check_dtypes(input, other, "dot : expected both vectors to have same dtype, but found {} and {}")
     if input.ndim != 1 or other.ndim != 1 or input.shape != other.shape:
         return dot.forward(input, other)
-    return k.matmul(input.conj(), other)
+    return k.inner(input.conj() if input.dtype.kind == "c" else input, other)
 
 
 vdot.derivative(input=lambda F, grad, other: F.conj(grad) * other, other=lambda F, grad, input: grad * input)
@@ -286,6 +286,8 @@ def matmul(input: Array, other: Array, into: Any = None) -> Array:
         _dtypes_differ(input, other)
     if input.shape[-1] != other.shape[-2 if b > 1 else 0]:
         _shapes_differ(input.shape, other.shape)
+    if a == 1 and b == 1:
+        return k.inner(input, other)
     try:
         return k.matmul(input, other, into)
     except ValueError:

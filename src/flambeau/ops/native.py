@@ -18,7 +18,7 @@ from ..autograd import plain
 from ..kernels.compiler.code import Code, Value, Variable
 from ..kernels.compiler.expression import Expression
 from ..tensor import Tensor
-from .native_objects import COLUMN, DECLINED, FULL, ONE, ROW, Fields, Table, Writer, common_table, fields
+from .native_objects import DECLINED, FULL, ONE, ROW, Fields, Table, Writer, common_table, fields
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -160,8 +160,7 @@ class _OperatorWriter(Writer):
     ) -> None:
         """`void name(ptr o, (ptr x, i64 row step, i64 step)..., i64 rows, i64 columns, i64 target)`.
 
-        target: FULL writes every element; ROW sums over rows, COLUMN over columns, ONE over both. The result may be one of the
-        operands.
+        target: FULL writes every element, ONE the sum of all. The result may be one of the operands.
         """
         type_ = _FLOATS[kind]
         compares = self.native.kind == "compare"
@@ -175,35 +174,24 @@ class _OperatorWriter(Writer):
 
         def loops(steps: list[Any], target: int) -> None:
             """The loops over all elements; a step is 0, 1 or the name of one that is known when the kernel runs."""
-            total, whole = code.variable(type_, 0.0), code.variable(type_, 0.0)
+            total = code.variable(type_, 0.0)
             with code.loop(code["rows"], short=True) as r:
                 pointers = [code.at(code[n], r * code[f"{n}_row"], type_) for n in names]
                 base = code.at(code["o"], r * code["columns"], result_type)
-                if target == ONE:
-                    total.value = 0.0
                 with code.loop(code["columns"], elements=True) as j:
                     value = element(pointers, steps, j)
                     if target == FULL:
                         if compares:
                             value = code.convert(value, "i8")
                         code.store(value, code.at(base, j, result_type))
-                    elif target == ROW:
-                        at = code.at(code["o"], j, type_)
-                        code.store(code.load(type_, at) + value, at)
                     else:
                         total.value = total.value.plus(value)
-                if target == ONE:
-                    of_row = total.value
-                    with code.when(code["target"].equals(COLUMN)):
-                        code.store(of_row, code.at(code["o"], r, type_))
-                    whole.value = whole.value + of_row
             if target == ONE:
-                with code.when(code["target"].equals(ONE)):
-                    value = whole.value
-                    if mean:
-                        count = code.convert(code["rows"] * code["columns"], type_)
-                        value = value / count
-                    code.store(value, code["o"])
+                value = total.value
+                if mean:
+                    count = code.convert(code["rows"] * code["columns"], type_)
+                    value = value / count
+                code.store(value, code["o"])
             code.back()
 
         # What comes in from behind, `grad`, has every element; of the others at most one repeats its elements.
@@ -215,11 +203,6 @@ class _OperatorWriter(Writer):
                         loops([int(n != zero) for n in names], FULL)
                 loops([1] * len(names), FULL)
         steps = [code[f"{n}_step"] if n in repeating and len(names) > 1 else 1 for n in names]
-        if ROW in targets:
-            with code.when(code["target"].equals(ROW)):
-                with code.loop(code["columns"], elements=True) as j:
-                    code.store(code.value(0.0, type_), code.at(code["o"], j, type_))
-                loops(steps, ROW)
         if ONE in targets and self.native.reduces and len(names) == 1:
             dense = code["rows"].equals(1) | code[f"{names[0]}_row"].equals(code["columns"])
             with code.when(dense & code["target"].equals(ONE)):
@@ -542,7 +525,10 @@ class _OperatorWriter(Writer):
         return leaves == ["grad"] and function(grad=grad) is grad
 
     def apply(self) -> None:
-        """`ptr apply_core(ptr node, ptr F, ptr grad, ptr saved)`: the gradients as a tuple, or `DECLINED`."""
+        """`ptr apply_core(ptr node, ptr F, ptr grad, ptr saved)`: the gradients as a tuple, or `DECLINED`.
+
+        What was broadcast as a row or a column is left to be added up by who takes the gradients; one element gets its sum here.
+        """
         op, table, node_at = self.op, self.table, self.places.node
         code = self.function("apply_core", "node F grad saved", "ptr")
         code.leave(self.isnt(code, code["F"], "arrays"), "decline")
@@ -629,20 +615,24 @@ class _OperatorWriter(Writer):
             skip, compute, after = (code.fresh(x) for x in ("skip", "compute", "after"))
             code.branch(wanted[p], compute, skip)
             code.mark(compute)
+            result.value = code["grad"]
             if self.passes(p):
-                here = code.fresh("pass")
-                fresh = code.fresh("fresh")
-                code.branch(form.equals(FULL), here, fresh)
-                code.mark(here)
-                result.value = code["grad"]
-                code.jump(skip)
-                code.mark(fresh)
-            made = code.call("ptr", "new_array", dtype, at, rank_)
-            with code.when(made.equals(None)):
+                code.leave(form.differs(ONE), skip)
+                code.call("void", "Py_IncRef", code["grad"])
+            else:
+                made = code.call("ptr", "new_array", dtype, sizes, rank)
+                with code.when(made.equals(None)):
+                    code.back(None)
+                result.value = made
+                operands = [self._steps(code, *values[n], columns) for n in traced[p][1]]
+                self._run(code, f"back{i}", code.field(made, 16), operands, dtype, rows, columns, FULL)
+                code.leave(form.differs(ONE), after)
+            terms = result.value
+            total = self._total(code, terms, count, dtype, at, rank_)
+            code.call("void", "Py_DecRef", terms)
+            with code.when(total.equals(None)):
                 code.back(None)
-            result.value = made
-            operands = [self._steps(code, *values[n], columns) for n in traced[p][1]]
-            self._run(code, f"back{i}", code.field(made, 16), operands, dtype, rows, columns, form)
+            result.value = total
             code.jump(after)
             code.mark(skip)
             code.call("void", "Py_IncRef", result.value)
@@ -653,6 +643,21 @@ class _OperatorWriter(Writer):
         code.back(self.tuple_of(code, results))
         code.mark("decline")
         code.back(DECLINED)
+
+    def _total(self, code: Code, terms: Value, count: Value, dtype: Value, sizes: Value, rank: Value) -> Value:
+        """The sum of an array's elements, in an array of a shape with one; null without memory."""
+        made = code.call("ptr", "new_array", dtype, sizes, rank)
+        with code.when(made.differs(None)):
+            for kind in _FLOATS:
+                with code.when(self.is_(code, dtype, kind)):
+                    code.call("void", f"total_{kind}", code.field(made, 16), code.field(terms, 16), count)
+        return made
+
+    def total(self, kind: str) -> None:
+        """`void total_<kind>(ptr o, ptr x, i64 count)`: the sum of x in `o[0]`."""
+        code = self.function(f"total_{kind}", "o x count:i64")
+        code.store(ordered_sum(code, code["x"], code["count"], _FLOATS[kind]), code["o"])
+        code.back()
 
     def _edge_shape(self, code: Code, edge: Value, dtype: Value, at: Variable, rank: Variable) -> None:
         """Where the shape lies that a gradient must have to go along an edge: to a leaf or to a node with one output."""
@@ -769,8 +774,13 @@ def _module(native: Native, table: Table, places: Fields) -> tuple[str, list[str
         for i, p in enumerate(native.way_back):
             function, leaves = ((lambda grad: grad), ["grad"]) if native.reduces else w.traced(p)
             for kind in _FLOATS:
-                w.kernel(f"back{i}_{kind}", function, leaves, kind, (FULL,) if native.reduces else (FULL, ONE, ROW, COLUMN))
-        w.spread() if native.reduces else w.apply()
+                w.kernel(f"back{i}_{kind}", function, leaves, kind, (FULL,))
+        if native.reduces:
+            w.spread()
+        else:
+            for kind in _FLOATS:
+                w.total(kind)
+            w.apply()
         w.entry("apply", "apply_core", 4, True, "apply")
         offered.append("apply")
     return w.text(), offered

@@ -5,7 +5,7 @@ The cells themselves are in `products.py`.
 
 from ..compiler.code import Code, Value
 from ..compiler.code import module as code_module
-from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, FAR, FEW_PRODUCTS, LATE_BIAS, PLAIN, RELU, buffers, cells
+from .products import ACCUMULATE, CELL_COLUMNS, CELL_ROWS, FAR, FEW_PRODUCTS, INSIDE, LATE_BIAS, PLAIN, RELU, buffers, cells
 from .short_products import FEW_COLUMNS, FEW_ROWS, short_cells
 from .vectors import Shape, Writer
 
@@ -64,7 +64,7 @@ def _body(s: Shape) -> Code:
         bias = w.where(has_bias, w.at(v["bias"], j), None)
         whole = w.where(v["route"].equals(SPLIT), rows & -FEW_ROWS, rows)
         sizes = rows, columns, v["k"]
-        result = c, v["ldc"], bias, v["flags"]
+        result = c, v["ldc"], bias, v["flags"] | w.where(j > 0, INSIDE, 0)
         with w.when(v["route"].equals(DOTS)):
             w.call("void", "dot_cell", *sizes, a, v["lda"], b, v["ldb"], *result)
         with w.when(v["route"].equals(LOOPS)):

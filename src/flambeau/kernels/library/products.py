@@ -31,9 +31,9 @@ PARAMETERS = "k:i64 a lda:i64 b ldb:i64 c ldc:i64 columns:i64 bias flags:i64"
 AHEAD = 5
 """Numbers that say what is fetched from memory while tiles are computed: where it lies, the bytes from row to row, how many rows at
 each tile, the bytes of a row, how many rows are left. There are two of them, for the next panel of B and the next part of A."""
-ACCUMULATE, RELU, CONTINUE, LATE_BIAS, PLAIN, FAR = 1, 2, 4, 8, 16, 32
+ACCUMULATE, RELU, CONTINUE, LATE_BIAS, PLAIN, FAR, INSIDE = 1, 2, 4, 8, 16, 32, 64
 """Flags: the sum is added to C; ReLU; the sum begins with C, as the chain of a longer k whose first products are there; the bias is added
-at the end, not to the first part; `plain_cell` serves; B comes from memory, and few rows meet it."""
+at the end, not to the first part; `plain_cell` serves; B comes from memory, and few rows meet it; columns of C come before the cell's."""
 
 FEW_PRODUCTS = 400
 """Batches of matrices with fewer products each PyTorch multiplies by loops of its own, one element after the other, nothing fused."""

@@ -6,7 +6,9 @@ multiply-adds. Both were found by comparing bits (2 to 5,000 rows, 2 to 2,000 co
 - where the rows of A and the columns of B are contiguous (`x @ W.T`), partial sums go along k: `LANES` of them for columns in fours, twice
   as many for the columns that are left. A row of A that does not begin at a multiple of 16 bytes has its first elements added up
   before, into the first partial sum; what is left at the end of k is added after the partial sums are, pairwise.
-- else one product after the other is added.
+- else one product after the other is added; where the rows of B are contiguous, to what is added to the product. There a row of C that
+  does not begin at a multiple of 16 bytes, and has four columns behind the first such multiple, is another matter up to it: of each
+  eight products the first four are added one after the other, the others as the sum of four.
 
 Of 5 to 11 rows, those beyond the last four go so as well (`product_entries.py`; PyTorch does it with two threads, not with one).
 One row, or one column, goes so with k up to 4; beyond that the library has other ways for them, which are not known.
@@ -16,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator
 
 from ..compiler.code import Code, Value
-from .products import ACCUMULATE, RELU
+from .products import ACCUMULATE, INSIDE, LATE_BIAS, RELU
 from .vectors import Shape, Writer
 
 LANES = 4
@@ -48,10 +50,15 @@ def _added(w: Writer, total: Value, x: Value, y: Value, begin: Value, end: Value
     return slot.value
 
 
-def _head(w: Writer, x: Value) -> Value:
-    """How many elements of a row lie before the first multiple of 16 bytes; at most k."""
+def _before_multiple(w: Writer, x: Value) -> Value:
+    """How many elements lie before the first multiple of 16 bytes."""
     past = w.op(f"sub i64 0, {w.convert(x, 'i64')}", "i64")
-    return w.least((past & 15) // w.shape.size, w["k"])
+    return (past & 15) // w.shape.size
+
+
+def _head(w: Writer, x: Value) -> Value:
+    """How many elements of a row of length k lie there."""
+    return w.least(_before_multiple(w, x), w["k"])
 
 
 def _fours(s: Shape, rows: int) -> Code:
@@ -150,15 +157,41 @@ def _one_by_one(s: Shape) -> Code:
     def factor(i: Value, k: Value) -> Value:
         return w.load(s.element, w.at(w["a"], i * down + k * along))
 
+    is_late = w.flag(LATE_BIAS)
+
+    def early(j: Value) -> Value:
+        return w.where(has_bias & ~is_late, w.at(w["bias"], j), None)
+
+    def late(j: Value) -> Value:
+        return w.where(has_bias & is_late, w.at(w["bias"], j), None)
+
+    def product(i: Value, j: Value, k: Value) -> Value:
+        return factor(i, k) * w.load(s.element, w.at(w.at(w["b"], k * w["ldb"]), j))
+
     with w.loop(w["rows"]) as i:
         row = w.at(w["c"], i * w["ldc"])
         with w.when(w["kind_b"].equals(0)):
-            with w.loop(0, w["columns"], s.width) as j:
+            head = _before_multiple(w, row)
+            head = w.where((w["columns"] - head >= LANES) & ~w.flag(INSIDE), head, 0)
+            with w.loop(head) as j:
+                one = _begun(w, s.element, w.at(row, j), early(j))
+                eights = w["k"] & -8
+                with w.loop(0, eights, 8, short=True) as k:
+                    for n in range(4):
+                        one.value = one.value + product(i, j, k + n)
+                    four = product(i, j, k + 4)
+                    for n in range(5, 8):
+                        four = four + product(i, j, k + n)
+                    one.value = one.value + four
+                with w.loop(eights, w["k"], short=True) as k:
+                    one.value = one.value + product(i, j, k)
+                _ended(w, one, w.at(row, j), late(j))
+            with w.loop(head, w["columns"], s.width) as j:
                 mask = w.first_lanes(w["columns"] - j)
-                total = w.variable(s.vector, 0.0)
+                total = _begun(w, s.vector, w.at(row, j), early(j), mask)
                 with w.loop(w["k"]) as k:
                     total.value = total.value + w.everywhere(factor(i, k)) * w.vector_at(w.at(w.at(w["b"], k * w["ldb"]), j), mask)
-                _finish_vector(w, total.value, w.at(row, j), w.where(has_bias, w.at(w["bias"], j), None), mask)
+                _ended(w, total, w.at(row, j), late(j), mask)
         with w.when(w["kind_b"].equals(1)):
             with w.loop(w["columns"]) as j:
                 one = w.variable(s.element, 0.0)
@@ -168,17 +201,31 @@ def _one_by_one(s: Shape) -> Code:
     return w
 
 
-def _finish_vector(w: Writer, total: Value, place: Value, bias: Any, mask: Value) -> None:
-    """`_finish` for the lanes of a mask."""
-    slot = w.variable(total.type, total)
+def _loaded(w: Writer, type_: str, place: Value, mask: Value | None) -> Value:
+    return w.load(type_, place) if mask is None else w.vector_at(place, mask)
+
+
+def _begun(w: Writer, type_: str, place: Value, bias: Value, mask: Value | None = None) -> Any:
+    """A variable for a sum, or for the lanes of a mask, with what is there before the first product."""
+    slot = w.variable(type_, 0.0)
     with w.when(w.flag(ACCUMULATE)):
-        slot.value = slot.value + w.vector_at(place, mask)
+        slot.value = _loaded(w, type_, place, mask)
     with w.when(bias.differs(None)):
-        slot.value = slot.value + w.vector_at(bias, mask)
+        slot.value = slot.value + _loaded(w, type_, bias, mask)
+    return slot
+
+
+def _ended(w: Writer, slot: Any, place: Value, bias: Value, mask: Value | None = None) -> None:
+    """Stores such a sum, with what the flags and a bias that comes late say."""
+    with w.when(bias.differs(None)):
+        slot.value = slot.value + _loaded(w, slot.type, bias, mask)
     with w.when(w.flag(RELU)):
         value = slot.value
         slot.value = w.where(value < 0.0, 0.0, value)
-    w.set_vector(place, slot.value, mask)
+    if mask is None:
+        w.store(slot.value, place)
+    else:
+        w.set_vector(place, slot.value, mask)
 
 
 def _cell(s: Shape) -> Code:

@@ -5,7 +5,7 @@ from typing import Any
 from .core import dtype as dt
 from .core.device import device as Device
 from .core.dtype import SCALAR_NAMES, dtype
-from .core.layout import strided
+from .core.layout import LAYOUTS, strided
 from .ops.creation import legacy
 from .tensor import Tensor
 
@@ -22,7 +22,13 @@ class tensortype(type):
     layout = strided
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and not cls.is_cuda and instance.dtype is cls.dtype and instance.is_cpu
+        return (
+            isinstance(instance, Tensor)
+            and not cls.is_cuda
+            and instance.dtype is cls.dtype
+            and instance.is_cpu
+            and instance.layout is cls.layout
+        )
 
     def __call__(cls, *args: Any, device: Any = None, **named: Any) -> Tensor:
         if cls.is_cuda:
@@ -51,6 +57,32 @@ def _options(d: dtype) -> str:
     )
 
 
+class sparsetensortype(tensortype):
+    """The class of `torch.sparse.FloatTensor` and its like, which make sparse tensors: deprecated in favour of `sparse_coo_tensor`."""
+
+    __module__ = "torch"
+    is_sparse = True
+    layout = LAYOUTS["sparse_coo"]
+
+    def __call__(cls, *args: Any, device: Any = None, **named: Any) -> Tensor:
+        import warnings
+
+        from .ops.sparse import sparse_coo_tensor
+
+        if args and all(isinstance(a, int) for a in args):
+            args = (args,)
+        parts = ("indices, values", "indices, values, shape")[len(args) - 2] if len(args) in (2, 3) else "shape" if args else ""
+        new = "(0,), dtype=" if not parts else f"{parts}, dtype=, device="
+        warnings.warn(
+            f"torch.sparse.SparseTensor({parts}{', *, device=' if parts else ''}) is deprecated. {' ' if parts else ''}Please use "
+            f"torch.sparse_coo_tensor({new}).",
+            stacklevel=2,
+        )
+        if len(args) < 2:
+            return sparse_coo_tensor(tuple(args[0]) if args else (0,), dtype=cls.dtype, device=device)
+        return sparse_coo_tensor(*args, device=device, **named)
+
+
 def _make(name: str, d: dtype, cuda: bool) -> tensortype:
     module = "torch.cuda" if cuda else "torch"
     return tensortype(f"{name}Tensor", (), {"dtype": d, "is_cuda": cuda, "__module__": module, "__slots__": ()})
@@ -58,13 +90,19 @@ def _make(name: str, d: dtype, cuda: bool) -> tensortype:
 
 TYPES = {f"{name}Tensor": _make(name, d, False) for name, d in _NAMES.items()}
 CUDA_TYPES = {f"{name}Tensor": _make(name, d, True) for name, d in _NAMES.items()}
+SPARSE_TYPES = {
+    name: sparsetensortype(name, (), {"dtype": t.dtype, "is_cuda": False, "__module__": "torch.sparse", "__slots__": ()})
+    for name, t in TYPES.items()
+    if t.dtype is not dt.bool
+}
 globals().update(TYPES)
 
 
 def by_name(name: str) -> Any:
     """The tensor type called `torch.FloatTensor` or `torch.cuda.FloatTensor`. Raises AttributeError where there is none."""
     module, _, last = name.rpartition(".")
-    found = (CUDA_TYPES if module == "torch.cuda" else TYPES).get(last)
+    types: dict[str, Any] = CUDA_TYPES if module == "torch.cuda" else TYPES
+    found = (SPARSE_TYPES if module == "torch.sparse" else types).get(last)
     if found is None:
         raise AttributeError(f"module '{module or 'torch'}' has no attribute '{last}'")
     return found
@@ -84,7 +122,11 @@ def type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False, **k
         name = dtype if isinstance(dtype, str) else dtype.__name__
         module, _, last = name.rpartition(".")
         scalar = last.removesuffix("Tensor")
-        found = next((d for d, n in SCALAR_NAMES.items() if n == scalar), None) if module == "torch" and last.endswith("Tensor") else None
+        found = (
+            next((d for d, n in SCALAR_NAMES.items() if n == scalar), None)
+            if module in ("torch", "torch.sparse") and last.endswith("Tensor")
+            else None
+        )
         if name == "torch.Tensor":
             found = dt.get_default_dtype()
         if found is None:

@@ -25,7 +25,16 @@ __all__ = [
     "spdiags",
     "sum",
 ]
-__getattr__ = missing_name(__name__)
+_missing = missing_name(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    if name.endswith("Tensor"):
+        from .legacy_types import SPARSE_TYPES
+
+        if name in SPARSE_TYPES:
+            return SPARSE_TYPES[name]
+    return _missing(name)
 
 
 def mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Row, parity, randn, rows
@@ -256,6 +256,7 @@ test_gradients = rows(
 )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 2**32 - 1))
 def test_every_conversion_keeps_the_elements(n, m, seed):
     import flambeau as torch

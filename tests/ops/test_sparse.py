@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Row, parity, randn, rows, value
@@ -566,6 +566,16 @@ def test_gradients_of_sparse_results(torch):
     return [*found, values.grad, str(x.grad.device)]
 
 
+@pytest.mark.filterwarnings("ignore")
+@parity
+def test_the_types_from_before_layouts(torch):
+    i, v = torch.tensor([[0, 1], [1, 0]]), torch.tensor([1.0, 2.0])
+    kind = torch.sparse.FloatTensor
+    made = [kind(i, v), kind(i, v, torch.Size([2, 3])), kind(2, 3), kind(), torch.sparse.DoubleTensor(i, v.double())]
+    asked = [isinstance(x, t) for x in (made[0], v) for t in (kind, torch.FloatTensor, torch.sparse.DoubleTensor)]
+    return [repr(x) for x in made], asked, repr(kind), made[0].type(), made[0].type(torch.sparse.DoubleTensor).type(), kind.is_sparse
+
+
 def test_what_no_form_is_there_for():
     import flambeau as torch
 
@@ -622,6 +632,7 @@ def test_memory_is_shared_with_the_parts():
     assert x.to_dense().tolist() == [5, 7, 0] and values.tolist() == [5, 7] and type(x) is torch.Tensor
 
 
+@settings(deadline=None)
 @given(st.integers(0, 12), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_sums_and_products_are_those_of_the_whole(count, n, m, seed):
     import flambeau as torch

@@ -44,6 +44,17 @@ test_comparison = rows(
     Row(f"{T}(torch.ones(2), torch.ones(2) + 1e-7)"),
 )
 
+test_sparse = rows(
+    Row(f"{T}(torch.eye(3).to_sparse(), torch.eye(3).to_sparse())"),
+    Row(f"{T}(torch.eye(3).to_sparse(), torch.eye(3).to_sparse() * 2)"),
+    Row(f"{T}(torch.eye(3).to_sparse(), torch.zeros(3, 3).to_sparse())"),
+    Row(f"{T}(torch.eye(3).to_sparse(), torch.eye(3).flip(0).to_sparse())"),
+    Row(f"{T}(torch.eye(3).to_sparse(), torch.eye(3))"),
+    Row(f"{T}(torch.eye(3).to_sparse(), torch.eye(3), check_layout=False)"),
+    Row(f"{T}(torch.eye(3).to_sparse_csr(), torch.eye(3).flip(0).to_sparse_csr())"),
+    Row(f"{T}(torch.eye(3).to_sparse_csr(), torch.eye(3).to_sparse_csr() * 2)"),
+)
+
 M = "torch.testing.make_tensor"
 test_make_tensor = rows(
     Row(f"{M}(3, 2, dtype=torch.float32, device='cpu')", exact=True),

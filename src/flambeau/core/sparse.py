@@ -198,6 +198,11 @@ class Sparse(OtherArray):
     def __eq__(self, other: Any) -> Any:
         raise self.refuse("eq")
 
+    def __lt__(self, other: Any) -> Any:
+        raise self.refuse("lt")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
     def __bool__(self) -> bool:
         return True
 

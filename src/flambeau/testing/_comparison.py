@@ -9,7 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.dtype import dtype
 from ..core.promotion import promote_types
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 
 TOLERANCES = {
     dt.float16: (1e-3, 1e-5), dt.bfloat16: (1.6e-2, 1e-5), dt.float32: (1.3e-6, 1e-5), dt.float64: (1e-7, 1e-7),
@@ -140,6 +140,8 @@ def _compare_tensors(a: Tensor, b: Tensor, path: tuple[Any, ...], options: _Opti
         raise differ("device", a.device, b.device)
     if options.check_dtype and a.dtype is not b.dtype:
         raise differ("dtype", a.dtype, b.dtype)
+    if hasattr(a._array, "layout") or hasattr(b._array, "layout"):
+        return _compare_sparse(a, b, path, options)
     if options.check_stride and a.stride() != b.stride():
         raise differ("stride()", a.stride(), b.stride())
     if a.is_meta or b.is_meta:
@@ -161,6 +163,28 @@ def _compare_tensors(a: Tensor, b: Tensor, path: tuple[Any, ...], options: _Opti
         if close.all():
             return
         raise _Failure(AssertionError, _tensor_mismatch(x, y, close, rtol, atol, common.numpy), path)
+
+
+def _compare_sparse(a: Tensor, b: Tensor, path: tuple[Any, ...], options: _Options) -> None:
+    """Compares the places and the values of two sparse tensors of one layout; of two layouts, all elements."""
+    if a.layout is not b.layout:
+        x, y = (t if t.layout.name == "strided" else t.to_dense() for t in (a, b))
+        return _compare_tensors(x, y, path, options)
+    x, y = a._array, b._array
+    if a.is_sparse:
+        kind = "COO"
+        parts = [("indices", x.indices, y.indices)]
+    else:
+        kind = x.layout[7:].upper()
+        parts = [(f"{x.names[0]}_indices", x.compressed, y.compressed), (f"{x.names[1]}_indices", x.plain, y.plain)]
+    if x.nnz != y.nnz:
+        said = f"The number of specified values in sparse {kind} tensors does not match: {x.nnz} != {y.nnz}"
+        raise _Failure(AssertionError, said, path)
+    for name, mine, theirs in (*parts, ("values", x.values, y.values)):
+        try:
+            _compare_tensors(wrap(mine), wrap(theirs), path, options)
+        except _Failure as failure:
+            raise _Failure(AssertionError, failure.text.replace("Tensor-likes", f"Sparse {kind} {name}"), path) from None
 
 
 def _tensor_mismatch(x: Any, y: Any, close: Any, rtol: float, atol: float, element: Any) -> str:

@@ -14,7 +14,7 @@ from ..kernels import sorting as k
 from ..tensor import PLAIN, wrap
 from .definition import Array, composite, formula_function, operator, tensors, write_out
 from .making import numpy_dtype
-from .running import refuse
+from .running import ndarray, refuse
 
 _INT64 = np.dtype(np.int64)
 
@@ -209,7 +209,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     x = tensors.cat(parts, dim) if len(parts) > 1 else input
     if not x.shape[dim]:
         x = x.clone()
-    if n == 1 and out is None and type(x) in PLAIN and not x.requires_grad and x._array.size and x.dtype.name != "bool":
+    plain = type(x) in PLAIN and not x.requires_grad and x._array.__class__ is ndarray and x._array.size
+    if n == 1 and out is None and plain and x.dtype.name != "bool":
         return wrap(k.differences(x._array, normalize_dim(dim, x.dim())))
     for _ in range(min(n, x.shape[dim])):
         size = x.shape[dim]

@@ -151,17 +151,20 @@ def compress(array: CooArray, layout: str, block: tuple[int, ...]) -> Compressed
         whole = np.zeros((len(blocks), *block, *values.shape[1:]), values.dtype)
         whole[which.reshape(-1), rows % block[0], columns % block[1]] = values
         rows, columns, values, (n, m) = blocks // max(grid[1], 1), blocks % max(grid[1], 1), whole, grid
-    return compress_places(rows, columns, values, (n, m), shape, layout, by_row)
+    return compress_places(rows, columns, values, (n, m), shape, layout, by_row, by_row)
 
 
 def compress_places(
-    rows: ndarray, columns: ndarray, values: ndarray, grid: tuple[int, int], shape: Sequence[int], layout: str, by_row: bool
-) -> CompressedArray:
-    """The elements, or blocks, at rows and columns of a grid, which come in any order."""
+    rows: ndarray, columns: ndarray, values: ndarray, grid: tuple[int, int], shape: Sequence[int], layout: str, by_row: bool,
+    ordered: bool = False,
+) -> CompressedArray:  # fmt: skip
+    """The elements, or blocks, at rows and columns of a grid, which come in any order unless they are `ordered`."""
     major, minor, count = (rows, columns, grid[0]) if by_row else (columns, rows, grid[1])
-    order = np.lexsort((minor, major))
     starts = np.zeros(count + 1, I64)
     np.cumsum(np.bincount(major, minlength=count), out=starts[1:])
+    if ordered:
+        return CompressedArray(starts, minor.copy(), values.copy(), shape, layout)
+    order = np.lexsort((minor, major))
     return CompressedArray(starts, minor[order], values[order], shape, layout)
 
 

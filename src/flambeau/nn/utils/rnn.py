@@ -9,9 +9,10 @@ from ...autograd.node import tensors
 from ...core.dtype import int64
 from ...core.naming import PUBLIC, public, rebuild
 from ...ops.from_data import as_tensor
-from ...ops.packing import pack_rows, unpack_rows
+from ...ops.modes import modes
+from ...ops.packing import pack_rows, side_by_side, unpack_rows
 from ...ops.ranges import arange
-from ...tensor import Tensor, wrap
+from ...tensor import PLAIN, Tensor, wrap
 
 __all__ = [
     "PackedSequence",
@@ -243,6 +244,9 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
     first = sequences[0]
     if first.dim() == 0:
         raise RuntimeError("ArrayRef: invalid slice, N = 1; size = 0")
+    if not modes.active and all(_is_plain(sequence, first) for sequence in sequences):
+        parts = [sequence._array for sequence in sequences]
+        return wrap(side_by_side(parts, max(map(len, parts)), batch_first, padding_side == "left", padding_value))
     lengths = np.array([sequence.size(0) for sequence in sequences])
     batch, longest = len(sequences), int(lengths.max())
     sequence_number = np.repeat(np.arange(batch), lengths)
@@ -252,6 +256,14 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
     index = sequence_number * longest + step if batch_first else step * batch + sequence_number
     rows: Any = tensors.cat([_like(first, sequence) for sequence in sequences])
     return unpack_rows.function(rows, index, (batch, longest) if batch_first else (longest, batch), padding_value)
+
+
+def _is_plain(sequence: Any, first: Any) -> bool:
+    """Whether a sequence has memory, no gradient, and the dtype and trailing dimensions of the first one."""
+    array, other = sequence._array, first._array
+    if type(sequence) not in PLAIN or sequence.requires_grad or array.__class__ is not np.ndarray:
+        return False
+    return array.dtype is other.dtype and array.ndim == other.ndim and array.shape[1:] == other.shape[1:]
 
 
 def _like(first: Any, sequence: Any) -> Any:

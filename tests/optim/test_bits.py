@@ -23,6 +23,8 @@ ROOTED = [
     ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
     ("RAdam", {"weight_decay": 0.1}),
     ("Adadelta", {"weight_decay": 0.1}),
+    ("Adafactor", {}),
+    ("Adafactor", {"weight_decay": 0.1, "maximize": True, "d": 0.5}),
 ]
 """With a square root in them, which is MKL's: what it gives depends on who made the CPU."""
 
@@ -98,3 +100,18 @@ def test_lbfgs(torch, options):
     for _ in range(4):
         optimizer.step(closure)
     return losses, [p.detach() for p in params]
+
+
+@compiled
+@pytest.mark.skipif(not square_root.estimated(), reason="PyTorch's square root is another one here")
+@pytest.mark.parametrize("shape", [(40, 30), (3, 200), (200, 3), (2, 3, 4)], ids=str)
+@parity(exact=True)
+def test_adafactor_of_larger_matrices(torch, shape):
+    random = np.random.RandomState(0)
+    p = torch.nn.Parameter(torch.tensor(random.standard_normal(shape).tolist()))
+    optimizer = torch.optim.Adafactor([p], lr=0.1, weight_decay=0.1)
+    for _ in range(12):
+        p.grad = torch.tensor((random.standard_normal(shape) * 0.01).tolist())
+        optimizer.step()
+    state = optimizer.state[p]
+    return p.detach(), state["row_var"], state["col_var"]

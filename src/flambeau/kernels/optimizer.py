@@ -423,10 +423,10 @@ def adafactor_step(
     operands: Any
     if len(variances) > 1:
         rows, columns = variances
-        for variance, axis in ((rows, -1), (columns, -2)):
+        for variance, axis in ((rows, g.ndim - 1), (columns, g.ndim - 2)):
             sizes = reduction.norm(g, 2, (axis,), True)
             _update(library.mean_square, ([variance], [sizes]), [(float(g.shape[axis]), weight)])
-        mean = reduction.mean(rows, (-2,), True, rows.shape[-2])
+        mean = reduction.mean(rows, (g.ndim - 2,), True, rows.shape[-2])
         kernel, operands = library.scaled_by_factors, (g, rows, columns, mean, float(eps1), least, sign)
     else:
         _update(library.mean_square, (variances, [g]), [(1.0, weight)])

@@ -149,6 +149,18 @@ def _outside(rows: int, columns: int, diagonal: int, lower: bool) -> Any:
     return ~inside if lower else inside
 
 
+def triangle_places(rows: int, columns: int, diagonal: int, lower: bool) -> Any:
+    """The rows and the columns (2, count) of the elements on one side of a diagonal, row by row."""
+    edge = np.arange(diagonal + int(lower), diagonal + int(lower) + rows).clip(0, columns)
+    counts = edge if lower else columns - edge
+    total = int(np.add.reduce(counts))
+    result = np.empty((2, total), np.int64)
+    result[0] = np.repeat(np.arange(rows), counts)
+    before = np.add.accumulate(counts) - counts
+    np.subtract(np.arange(total), np.repeat(before if lower else before - edge, counts), result[1])
+    return result
+
+
 def block_diagonal(blocks: Sequence[Any], dtype: Any) -> Any:
     """Matrices along the diagonal of a larger one, zeros elsewhere."""
     result = np.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)), dtype)

@@ -16,6 +16,7 @@ from ..core.layout import contiguous_format, format_strides, preserve_format, pr
 from ..core.layout import empty_strided as strided_empty
 from ..core.size import Size
 from ..kernels import memory
+from ..kernels.placing import triangle_places
 from ..tensor import PLAIN, Tensor, wrap, wrap_as
 from .definition import attach, composite, explained_here, formula_function, handle_overrides, write_out
 from .from_data import array_of
@@ -205,18 +206,18 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
     return finish(array, requires_grad) if out is None else write_out(wrap(array), out, "eye")
 
 
-def _triangle(name: str, keep: Any) -> None:
+def _triangle(name: str, lower: bool) -> None:
     def indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **ignored: Any) -> Tensor:
-        mask = keep(memory.ones((row, col), np.bool_), offset)
-        return finish(allocate_like_data(memory.stack(mask.nonzero()).astype(numpy_dtype(dtype or dt.int64)), device))
+        places = triangle_places(row, col, offset, lower)
+        return finish(allocate_like_data(places.astype(numpy_dtype(dtype or dt.int64), copy=False), device))
 
     indices.__name__ = name
     indices.__doc__ = f"A (2, count) tensor: rows and columns of the {name[:4]} part of a row x col matrix."
     attach(f"torch.{name}", indices)
 
 
-_triangle("tril_indices", np.tril)
-_triangle("triu_indices", np.triu)
+_triangle("tril_indices", True)
+_triangle("triu_indices", False)
 
 
 # --- like another tensor -------------------------------------------------------------------------------------------

@@ -594,6 +594,11 @@ def test_what_no_form_is_there_for():
 def test_places_out_of_range_are_found():
     import flambeau as torch
 
+    for outside, said in ([0, -1], "negative index -1"), ([0, 5], "index 5"):
+        y = torch.sparse_coo_tensor([outside, [0, 1]], [1.0, 2.0], (3, 2))
+        for function in (lambda y: y @ torch.ones(2, 2), lambda y: y.t() @ torch.ones(3), lambda y: torch.sparse.softmax(y, 0)):
+            with pytest.raises(RuntimeError, match=said):
+                function(y)
     x = torch.sparse_coo_tensor([[0, 5]], [1.0, 2.0], (3,))
     for function in (torch.Tensor.to_dense, torch.Tensor.coalesce, lambda t: t + t, lambda t: torch.zeros(3) + t):
         with pytest.raises(RuntimeError, match="index 5"):

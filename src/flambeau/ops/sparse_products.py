@@ -42,6 +42,7 @@ def matrix_product(a: Any, b: Any, masked: bool) -> Any:
     if a._array.shape[1] != b._array.shape[0]:
         raise RuntimeError(f"addmm: Argument #3 (dense): Expected dim 0 size {a._array.shape[1]}, got {b._array.shape[0]}")
     _same_dtype(a, b)
+    flat_places(a._array.indices, a._array.shape)  # raises where a place lies outside
     if not masked:
         return sparse_mm.function(a, b)
     return sparse_times_dense.function(wrap(a._array.indices), stored.function(a), b, a._array.shape[0])

@@ -167,6 +167,8 @@ def added(summand: Any, a: Any, b: Any, into: Any = None, beta: Any = 1, alpha: 
         b = multiply(b, alpha)
     if beta != 1:
         summand = multiply(summand, beta)
+        if summand.dtype is not a.dtype:
+            return None
     out = place(into, a.shape[:-1] + b.shape[-1:], a.dtype)
     try:
         if out is not summand:

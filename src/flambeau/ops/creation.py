@@ -23,7 +23,7 @@ from .from_data import array_of
 from .making import allocate, allocate_like_data, check_layout, finish, maker_error, number_of, numpy_dtype, shape_of
 from .modes import modes
 from .outputs import room
-from .running import refuse_options, unfit_number
+from .running import no_such_number, refuse_options, unfit_number
 
 ndarray = np.ndarray
 
@@ -144,6 +144,8 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
             fill_value = int(fill_value)
             if numpy_type.kind == "u" and -(1 << 8 * numpy_type.itemsize) < fill_value < 0:  # wraps round, as in C
                 fill_value += 1 << 8 * numpy_type.itemsize
+        elif fill_value.__class__ is complex and fill_value.imag and numpy_type.kind in "fV":
+            raise no_such_number(numpy_type)
         if layout is not None and layout is not strided:
             check_layout(layout)
         if out is not None and device is None and DEFAULT_DEVICE.device is CPU:

@@ -22,6 +22,8 @@ def hinge_embedding_loss(
     """input where the target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     zero = tensors.zeros_like(input)
+    if not (input.is_floating_point() or input.is_complex()):
+        margin = int(margin)
     apart = tensors.where(target != 1, (margin - input).clamp_min(0), zero)
     return reduced(apart + tensors.where(target != -1, input, zero), reduction)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..core.layout import broadcast_shapes, normalize_dim
-from ..core.promotion import rounded
+from ..core.promotion import promote_types, rounded
 from ..kernels import matmul as k
 from ..kernels.elementwise import F32, add, cast, multiply, scaled_sum
 from ..kernels.elementwise import outer as outer_kernel
@@ -18,7 +18,7 @@ from ..tensor import PLAIN, Tensor
 from .definition import Array, composite, operator, tensors, write_out
 from .halves import halves
 from .outputs import C_NAMES
-from .running import same_scalar_type
+from .running import no_such_number, same_scalar_type
 
 
 def check_dtypes(a: Array, b: Array, words: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> None:
@@ -384,6 +384,8 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any =
 
 def _combined(input: Array, factor: Any, a: Array, b: Array, beta: Any, alpha: Any) -> Array:
     """`beta * input + alpha * factor(a, b)`; in half precision the product and the sum are rounded together."""
+    if alpha.__class__ is not int or beta.__class__ is not int:
+        _check_scales(input.dtype, beta, alpha)
     low = input.dtype.char in LOW and (alpha != 1 or beta != 1)
     product = factor(cast(a, F32), cast(b, F32)) if low else factor(a, b)
     broadcast_to_product(input, product)
@@ -396,6 +398,13 @@ def _combined(input: Array, factor: Any, a: Array, b: Array, beta: Any, alpha: A
     if beta == 0:
         return product
     return (product + (input if beta == 1 else input * beta)).astype(product.dtype, copy=False)
+
+
+def _check_scales(dtype: Any, *scales: Any) -> None:
+    """Raises RuntimeError for a complex number where the product is real."""
+    for scale in scales:
+        if scale.__class__ is complex and scale.imag and dtype.kind not in "cb":
+            raise no_such_number(dtype)
 
 
 def broadcast_to_product(input: Array, product: Array) -> None:
@@ -451,6 +460,14 @@ addmv.derivative(
 @operator("torch.addr", "Tensor.addr", "Tensor.addr_")
 def addr(input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """`beta * input + alpha * outer(vec1, vec2)`."""
+    if not input.dtype is vec1.dtype is vec2.dtype:
+        common = promote_types(promote_types(OF_NUMPY[input.dtype], OF_NUMPY[vec1.dtype]), OF_NUMPY[vec2.dtype]).numpy
+        input, vec1, vec2 = (cast(x, common) for x in (input, vec1, vec2))
+    for name, number in (("beta", beta), ("alpha", alpha)):
+        if number.__class__ is bool and input.dtype.kind != "b":
+            raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
+        if number.__class__ is float and input.dtype.kind in "iub":
+            raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
     if input.dtype.char in LOW and (alpha != 1 or beta != 1):
         product = outer.forward(multiply(vec1, rounded(alpha, input.dtype)), vec2)
         broadcast_to_product(input, product)
@@ -589,9 +606,10 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Any:
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """`input1 @ weight_k @ input2` for each k: inputs (..., in1) and (..., in2), weight (out, in1, in2)."""
     _check_bilinear(input1.shape, input2.shape, weight.shape, None if bias is None else bias.shape)
-    if input1.dtype is not weight.dtype or input2.dtype is not weight.dtype:
-        names = [C_NAMES[SCALAR_NAMES[x.dtype]] for x in (input1, input2, weight)]
-        raise RuntimeError("All tensors must have the same dtype, got input1: {}, input2: {}, weight: {}".format(*names))
+    if input1.dtype is not weight.dtype or input2.dtype is not weight.dtype or (bias is not None and bias.dtype is not weight.dtype):
+        given = {"input1": input1, "input2": input2, "weight": weight, **({} if bias is None else {"bias": bias})}
+        names = (f"{name}: {C_NAMES[SCALAR_NAMES[x.dtype]]}" for name, x in given.items())
+        raise RuntimeError(f"All tensors must have the same dtype, got {', '.join(names)}")
     flat1, flat2 = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
     out = einsum("bi,oij,bj->bo", flat1, weight, flat2).reshape(*input1.shape[:-1], weight.shape[0])
     return out if bias is None else out + bias

@@ -312,13 +312,17 @@ def _truth(input: Array, result: Any) -> Any:
 
 @operator("torch.any", "Tensor.any", differentiable=False)
 def any(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
-    """Whether any element is true (not zero), of all or along `dim`."""
+    """Whether any element is true (not zero), of all or along `dim`. No dimension (`()`): each by itself."""
+    if (dim.__class__ is tuple or dim.__class__ is list) and not dim:
+        input, dim, keepdim = input[..., None], -1, False
     return row_major(input, _truth(input, k.any_true(input, axes_of(dim, input.ndim), keepdim)))
 
 
 @operator("torch.all", "Tensor.all", differentiable=False)
 def all(input: Array, dim: Any = None, keepdim: Any = False) -> Array:
-    """Whether every element is true (not zero), of all or along `dim`."""
+    """Whether every element is true (not zero), of all or along `dim`. No dimension (`()`): each by itself."""
+    if (dim.__class__ is tuple or dim.__class__ is list) and not dim:
+        input, dim, keepdim = input[..., None], -1, False
     return row_major(input, _truth(input, k.all_true(input, axes_of(dim, input.ndim), keepdim)))
 
 

@@ -146,8 +146,13 @@ def unfit_number(value: Any, dtype: Any) -> Exception | None:
     """The error for an integer of 64 bits that an array of this dtype does not hold; None for a longer one."""
     if not -(1 << 63) <= value < 1 << 64:
         return None
-    kind = "int" if dtype == np.int32 else f"{dtype.name}_t"
-    return RuntimeError(f"value cannot be converted to type {kind} without overflow")
+    return no_such_number(dtype)
+
+
+def no_such_number(dtype: Any) -> Exception:
+    """The error for a number, an integer too long or a complex one, that an array of this dtype does not hold."""
+    kind = "double" if dtype == np.float64 else f"{dtype.name}_t" if dtype.kind in "iu" and dtype != np.int32 else ""
+    return RuntimeError(f"value cannot be converted to type {kind or ('int' if dtype == np.int32 else 'float')} without overflow")
 
 
 def in_own_words(op: Operator, error: Exception, values: tuple[Any, ...]) -> Exception:

@@ -36,6 +36,7 @@ def _layer(name: str, doc: str) -> type:
     def forward(self: Any, input: Any) -> Any:
         return function(input, self.p, self.training, self.inplace) if inplace else function(input, self.p, self.training)
 
+    forward.__qualname__ = f"{name}.forward"
     cls = type(name, (_DropoutNd,), {"forward": forward, "__doc__": doc, "__module__": __name__, "__qualname__": name})
     return public("torch.nn.modules.dropout")(cls)
 

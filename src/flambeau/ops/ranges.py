@@ -126,15 +126,18 @@ def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
     a, b = numpy_type.type(start), numpy_type.type(end)
     step = (b - a) / numpy_type.type(steps - 1)
     half = steps // 2
-    ahead, back = memory.arange(half), memory.arange(steps - half - 1, -1, -1)
     wide = {"f4": np.float64, "f8": np.longdouble}.get(numpy_type.str[1:])  # PyTorch's vector code fuses the product and the sum
-    if wide is None and numpy_type.kind == "c":
-        ahead, back = ahead.astype(numpy_type), back.astype(numpy_type)
-        return memory.concatenate([a + step * ahead, b - step * back])
     if wide is None:
-        wide = np.float32
+        wide = numpy_type.type if numpy_type.kind == "c" else np.float32
     a, b, step = wide(a), wide(b), wide(step)
-    return memory.concatenate([a + step * ahead.astype(wide), b - step * back.astype(wide)]).astype(numpy_type)
+    result = memory.empty(steps, numpy_type)
+    ahead, back = memory.arange(half, dtype=wide), memory.arange(steps - half - 1, -1, -1, dtype=wide)
+    ahead *= step
+    ahead += a
+    back *= -step
+    back += b
+    result[:half], result[half:] = ahead, back
+    return result
 
 
 def _integer_linspace(start: int, end: int, steps: int) -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flambeau
-from flambeau.kernels import elementwise, embedding, memory, placing, reduction, scattering, sorting, special
+from flambeau.kernels import division, embedding, memory, placing, reduction, scattering, sorting, special
 from flambeau.kernels.compiler import usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="no compiler here")
@@ -67,18 +67,18 @@ def test_quotients_of_integers(far, divisor):
     pairs = list(zip(x.tolist(), y.tolist() if divisor is None else [y] * size))
     wrapped = [(a // b + 2**63) % 2**64 - 2**63 for a, b in pairs]
     cut = [(abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1) + 2**63) % 2**64 - 2**63 for a, b in pairs]
-    assert elementwise.floor_divide(x, y).tolist() == wrapped
-    assert elementwise.trunc_divide(x, y).tolist() == cut
-    assert elementwise.remainder(x, y).tolist() == [a % b for a, b in pairs]
-    assert elementwise.fmod(x, y).tolist() == [(abs(a) % abs(b)) * (-1 if a < 0 else 1) for a, b in pairs]
+    assert division.floor_divide(x, y).tolist() == wrapped
+    assert division.trunc_divide(x, y).tolist() == cut
+    assert division.remainder(x, y).tolist() == [a % b for a, b in pairs]
+    assert division.fmod(x, y).tolist() == [(abs(a) % abs(b)) * (-1 if a < 0 else 1) for a, b in pairs]
 
 
 def test_division_by_zero_is_refused():
     x = np.ones(memory.LARGE, np.int64)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        elementwise.remainder(x, 0)
+        division.remainder(x, 0)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        elementwise.floor_divide(x, np.zeros_like(x))
+        division.floor_divide(x, np.zeros_like(x))
 
 
 def test_equal_of_large_tensors():

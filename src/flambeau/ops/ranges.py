@@ -126,7 +126,7 @@ def _linspace(start: Any, end: Any, steps: int, numpy_type: Any) -> Any:
     a, b = numpy_type.type(start), numpy_type.type(end)
     step = (b - a) / numpy_type.type(steps - 1)
     half = steps // 2
-    wide = {"f4": np.float64, "f8": np.longdouble}.get(numpy_type.str[1:])  # PyTorch's vector code fuses the product and the sum
+    wide: Any = {"f4": np.float64, "f8": np.longdouble}.get(numpy_type.str[1:])  # PyTorch's vector code fuses the product and the sum
     if wide is None:
         wide = numpy_type.type if numpy_type.kind == "c" else np.float32
     a, b, step = wide(a), wide(b), wide(step)

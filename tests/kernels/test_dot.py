@@ -47,6 +47,26 @@ def test_zeros_and_odd_numbers(torch):
     return (1 / zero.dot(-zero)), odd[:3].dot(odd[:3]), odd.dot(odd), odd[1:2].dot(zero[:1])
 
 
+@parity(exact=True)
+def test_tensors_contracted_to_a_number(torch):
+    a, b = (x[:48] for x in vectors(torch, "float32", 48))
+    found = [torch.tensordot(a.view(4, 12), b.view(4, 12)), torch.tensordot(a.view(2, 3, 8), b.view(2, 3, 8), 3), torch.inner(a, b)]
+    return found, torch.tensordot(a[0], b[0], 0)
+
+
+@parity
+def test_gradients_of_tensors_contracted_to_a_number(torch):
+    """In other memory orders than row-major the products are summed."""
+    a, b = (x[:48].clone().requires_grad_() for x in vectors(torch, "float32", 48))
+    results = [
+        torch.tensordot(a.view(4, 12), b.view(4, 12), 2),
+        torch.tensordot(a.view(6, 8).T, b.view(8, 6), 2),
+        torch.tensordot(a[::2], b[:24], 1),
+        torch.inner(a, b),
+    ]
+    return results, [torch.autograd.grad(r, [a, b]) for r in results]
+
+
 @pytest.mark.skipif(not usable(), reason="kernels are not compiled here")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_both_lowerings_agree(dtype):

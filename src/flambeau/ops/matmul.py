@@ -569,6 +569,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
             )
     free_a = [d for d in range(a.dim()) if d not in dims_a]
     free_b = [d for d in range(b.dim()) if d not in dims_b]
+    if not free_a and not free_b and a.dtype is b.dtype:
+        result = _whole_product(a.permute(dims_a), b.permute(dims_b)).reshape([])
+        return result if out is None else write_out(result, out)
     size = 1
     for d in dims_a:
         size *= a.shape[d]
@@ -576,6 +579,13 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     right = b.permute(*dims_b, *free_b).reshape(size, -1) if size else b.permute(*dims_b, *free_b).reshape(0, _product(b, free_b))
     result = mm.function(left, right).reshape([a.shape[d] for d in free_a] + [b.shape[d] for d in free_b])
     return result if out is None else write_out(result, out)
+
+
+def _whole_product(a: Any, b: Any) -> Any:
+    """The sum of the products of all elements of two tensors of one shape."""
+    if a.is_contiguous() and b.is_contiguous():
+        return dot.function(*[x if x.dim() == 1 else x.reshape(-1) for x in (a, b)])
+    return (a.squeeze() * b.squeeze()).sum()
 
 
 def _product(x: Any, dims: list[int]) -> int:

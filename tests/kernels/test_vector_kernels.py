@@ -145,6 +145,10 @@ test_bits = pytest.mark.skipif(usable() and vector_bits() != 512, reason="the st
         *both("F.gelu(x * 8)", 200),
         Row("F.gelu(x)", x=randn(1), exact=True),
         *both("F.silu(x * 3)", 96),
+        *both("F.gelu(x * 3, approximate='tanh')", 96),
+        *both("F.gelu(x * 12, approximate='tanh')", 64),
+        *both("F.mish(x * 3)", 96),
+        *both("F.mish(x * 30)", 64),
         *both("F.logsigmoid(x * 9)", 96),
         *both("F.softplus(x * 9, 1.5)", 96),
         Row("F.softplus(88.7 - (x * 9) ** 2, 1, 100)", x=randn(96), exact=True),
@@ -155,6 +159,8 @@ test_bits = pytest.mark.skipif(usable() and vector_bits() != 512, reason="the st
         Row(gradient("F.hardsigmoid(x)"), x=randn(96), g=randn(96), exact=True, name="gradient of hardsigmoid"),
         Row("F.binary_cross_entropy_with_logits(x, (y > 0).float(), reduction='none')", x=randn(96), y=randn(96), exact=True),
         Row("F.gelu(torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 1e38, -1e38, 5.5, 5.6, -5.6]))", exact=True),
+        Row("F.gelu(torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 1e38, -1e38] * 4), approximate='tanh')", exact=True),
+        Row("F.mish(torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 1e38, -1e38] * 4))", exact=True),
         *[Row(LOSS, x=randn(*shape), exact=True, name=f"loss {shape}") for shape in ((9, 10), (40, 33), (300, 7), (3, 2000))],
         *[
             Row(f"x = x.clone().requires_grad_(); {LOSS}.backward(); x.grad", x=randn(*shape), exact=True, name=f"gradient of loss {shape}")

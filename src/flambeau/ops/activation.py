@@ -424,6 +424,8 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
 @operator(node="MishBackward0", out=False)
 def mish_op(input: Array, out: Any = None) -> Array:
     """input * tanh(softplus(input))."""
+    if input.dtype.kind not in "fV":
+        raise unimplemented("mish_cpu", input)
     return k.mish(input, out)
 
 

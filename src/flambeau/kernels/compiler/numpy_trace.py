@@ -22,7 +22,7 @@ UFUNCS = {
     "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "shl": "left_shift", "ashr": "right_shift",
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
     "atan2": "arctan2", "pow": "power", "torch_sqrt": "sqrt", "bounded_sin": "sin", "bounded_cos": "cos", "bounded_tan": "tan",
-    "vector_exp": "exp", "vector_log": "log", "vector_log1p": "log1p", "exp_of_negative": "exp",
+    "vector_exp": "exp", "vector_log": "log", "vector_log1p": "log1p", "vector_tanh": "tanh", "exp_of_negative": "exp",
     **{name: name for name in (
         "maximum", "minimum", "sqrt", "rint", "floor", "ceil", "trunc", "copysign", "exp", "exp2", "expm1", "log", "log1p", "log2",
         "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh",

@@ -8,19 +8,17 @@ from ..compiler import expression as e
 from ..compiler.expression import (
     cast,
     erf,
-    exp,
     exp_of_negative,
     exp_plus_one,
     expm1,
-    log1p,
     maximum,
     minimum,
     multiply_add,
-    tanh,
     vector_exp,
     vector_log,
     vector_log1p,
     vector_sigmoid,
+    vector_tanh,
     where,
 )
 from .elementwise import LIGHT, of_several
@@ -47,12 +45,12 @@ def _map(name: str, compute: Callable[..., Any], arrays: int = 1, numbers: int =
 
 
 def _gelu_tanh(x: Any) -> Any:
-    return x * 0.5 * (tanh(multiply_add(x * x * x, _KAPPA, x) * _BETA) + 1.0)
+    return x * 0.5 * (vector_tanh(multiply_add(x * x * x, _KAPPA, x) * _BETA) + 1.0)
 
 
 def _gelu_tanh_backward(grad: Any, x: Any) -> Any:
     square = x * x
-    t = tanh(multiply_add(square * x, _KAPPA, x) * _BETA)
+    t = vector_tanh(multiply_add(square * x, _KAPPA, x) * _BETA)
     inner = multiply_add(square, _THREE_KAPPA, 1.0) * _BETA
     return grad * ((t + 1.0) * 0.5 + x * 0.5 * multiply_add(-t, t, 1.0) * inner)
 
@@ -88,7 +86,7 @@ silu_backward = _map("silu_backward", _silu_backward, 2)
 relu = _map("relu", lambda x: where(x < 0.0, 0.0, x), grain=LIGHT)
 threshold_backward = _map("threshold_backward", lambda grad, result, bound: where(result <= bound, 0.0, grad), 2, 1, LIGHT)
 log_sigmoid = _map("log_sigmoid", logarithm_of_sigmoid)
-mish = _map("mish", lambda x: x * tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0))))))
+mish = _map("mish", lambda x: x * vector_tanh(vector_log1p(vector_exp(x))))
 softplus = _map(
     "softplus",
     lambda x, beta, threshold: where(x * beta > threshold, x, vector_log1p(vector_exp(minimum(x * beta, threshold))) / beta),
@@ -126,8 +124,8 @@ def _elu_backward(grad: Any, x: Any, scale: Any, input_scale: Any, behind: Any) 
 
 
 def _mish_backward(grad: Any, x: Any) -> Any:
-    t = tanh(where(x > 20.0, x, log1p(exp(minimum(x, 20.0)))))
-    return grad * (t + x * vector_sigmoid(x) * (1.0 - t * t))
+    t = vector_tanh(vector_log1p(vector_exp(x)))
+    return grad * multiply_add(x * vector_sigmoid(x), multiply_add(-t, t, 1.0), t)
 
 
 def _glu_gate_backward(grad: Any, x: Any, gate: Any, rounded: Any) -> Any:

@@ -40,6 +40,7 @@ from .exponential import (
     vector_log,
     vector_log1p,
     vector_sigmoid,
+    vector_tanh,
 )
 from .gaussian import gelu, gelu_slope
 from .special import digamma, erf, erfc, erfcx, erfinv, lgamma, log_ndtr, ndtr
@@ -52,6 +53,7 @@ FUNCTIONS: dict[str, Callable[..., Expression]] = {
     "erf": erf, "erfc": erfc, "erfcx": erfcx, "erfinv": erfinv, "ndtr": ndtr, "log_ndtr": log_ndtr, "lgamma": lgamma, "digamma": digamma,
     "vector_exp": vector_exp, "exp_of_negative": exp_of_negative, "exp_plus_one": exp_plus_one,
     "vector_log": vector_log, "vector_log1p": vector_log1p, "vector_sigmoid": vector_sigmoid,
+    "vector_tanh": vector_tanh,
     "gelu": gelu, "gelu_slope": gelu_slope,
     "bounded_sin": lambda x: sin(x, True), "bounded_cos": lambda x: cos(x, True), "bounded_tan": bounded_tan,
 }  # fmt: skip

@@ -57,6 +57,11 @@ def exp(x: Expression) -> Expression:
     return scaled(q + 1.0, n)
 
 
+def vector_tanh(x: Expression) -> Expression:
+    """tanh(x); in float32 PyTorch's vector function."""
+    return sleef.tanh(x) if x.type == "f32" else tanh(x)
+
+
 def vector_exp(x: Expression) -> Expression:
     """exp(x); of float32 as PyTorch's vector kernels have it."""
     return sleef.exp(x) if x.type == "f32" else exp(x)

@@ -6,8 +6,8 @@ The method and the coefficients are those of SLEEF's expf and logf of 1 ulp with
 
 from typing import Any
 
-from ..expression import Expression, bitcast, cast, fma, shift_right, where
-from .parts import INF, bits_of, least, most, polynomial, single
+from ..expression import Expression, absolute, bitcast, cast, fma, shift_right, where
+from .parts import INF, SIGN, bits_of, least, most, polynomial, single
 
 Pair = tuple[Any, Any]
 
@@ -15,6 +15,7 @@ LOG2_E = single(1.4426950408889634)
 LN2 = (0.693145751953125, 1.428606765330187e-06)  # times a whole number the first is exact
 EXP = (0.000198527617612853646278381, 0.00139304355252534151077271, 0.00833336077630519866943359, 0.0416664853692054748535156,
        0.166666671633720397949219, 0.5)  # fmt: skip
+EXP_IN_TWO = (0.1980960224e-3, 0.1394256484e-2, 0.8333456703e-2, 0.4166637361e-1)
 LN2_PAIR = (0.69314718246459960938, -1.904654323148236017e-09)
 LOG = (0.3027294874, 0.3996108174, 0.6666694880)
 
@@ -101,6 +102,36 @@ def quotient(x: Pair, y: Pair) -> Pair:
     return result, fma(result, lost, fma(x[1], inverse, missing))
 
 
+def plus(x: Pair, y: Any) -> Pair:
+    """x + y of a pair and a number, whichever is larger."""
+    total, missing = sum_of(x[0], y)
+    return total, missing + x[1]
+
+
+def plus_pair(x: Pair, y: Pair) -> Pair:
+    """x + y, whichever is larger."""
+    total, missing = sum_of(x[0], y[0])
+    return total, missing + (x[1] + y[1])
+
+
+def times_pair(x: Pair, y: Pair) -> Pair:
+    """x * y."""
+    product = x[0] * y[0]
+    return product, fma(x[0], y[1], fma(x[1], y[0], fma(x[0], y[0], -product)))
+
+
+def squared(x: Pair) -> Pair:
+    """x * x."""
+    product = x[0] * x[0]
+    return product, fma(x[0] + x[0], x[1], fma(x[0], x[0], -product))
+
+
+def inverse(x: Pair) -> Pair:
+    """1 / x."""
+    first = 1.0 / x[0]
+    return first, first * fma(-x[1], first, fma(-x[0], first, 1.0))
+
+
 # --- functions that need them -----------------------------------------------------------------------------------------
 
 
@@ -129,6 +160,29 @@ def log1p(x: Expression) -> Expression:
     e = cast(exponent + (cast(huge, "i32") << 1), "f32")
     above = f + 2.0
     return where(x < INF, log_of_ratio(e, (f, _constant(f, 0.0)), (above, (2.0 - above) + f)), x)
+
+
+def tanh(x: Expression) -> Expression:
+    """(e^|x| - e^-|x|) / (e^|x| + e^-|x|) with the sign of x; 1 from 8.664 on."""
+    size = absolute(x)
+    grown = exp_in_two(least(size, 9.0))
+    shrunk = inverse(grown)
+    high, low = quotient(plus_pair(grown, (-shrunk[0], -shrunk[1])), plus_pair(grown, shrunk))
+    result = where(size > 8.664339742, 1.0, high + low)
+    return where(x.equals(x), bitcast(bitcast(result, "i32") | (bitcast(x, "i32") & SIGN["f32"]), "f32"), x)
+
+
+def exp_in_two(x: Expression) -> Pair:
+    """exp(x) of 0 <= x <= 9."""
+    n, power = nearest_power(x, 126)
+    r = plus(sum_of(x, n * -LN2[0]), n * -LN2[1])
+    p = plus(times(r, polynomial(r[0], EXP_IN_TWO)), 0.166666659414234244790680580464)
+    p = plus(times_pair(r, p), 0.5)
+    p = plus_pair(r, times_pair(squared(r), p))
+    first = p[0] + 1.0
+    rest = ((1.0 - first) + p[0]) + p[1]
+    scale = two_to(power) * 2.0
+    return first * scale, rest * scale
 
 
 def _constant(like: Expression, value: float) -> Expression:

@@ -233,6 +233,17 @@ def _substitute(a: Any, b: Any, upper: bool) -> Any:
     return x
 
 
+@quiet
+def cross(a: Any, b: Any, axis: int) -> Any:
+    """The vector products of arrays of one shape along an axis of three, row-major."""
+    result = np.empty(a.shape, a.dtype)
+    lead: tuple[Any, ...] = (slice(None),) * axis
+    x, y, target = ([v[(*lead, i, ...)] for i in range(3)] for v in (a, b, result))
+    for i, j, m in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        target[i][...] = x[j] * y[m] - x[m] * y[j]
+    return result
+
+
 # What operators make arrays and pick elements with.
 abs = np.abs
 arange = np.arange

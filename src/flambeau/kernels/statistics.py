@@ -13,6 +13,7 @@ def bounds(x: Any) -> tuple[float, float]:
     return (low - 0.5, high + 0.5) if low == high else (low, high)
 
 
+@quiet
 def edges(low: float, high: float, bins: int, dtype: Any) -> Any:
     """`bins + 1` numbers at equal distances."""
     if low == high:

@@ -11,6 +11,7 @@ from typing import Any
 from ..core.dtype import OF_NUMPY, SCALAR_NAMES
 from ..kernels import convolution as k
 from ..kernels.batch_norm import channel_sums
+from ..kernels.elementwise import add
 from ..tensor import Tensor
 from .definition import NUMBERS, Array, composite, formula_function, operator
 
@@ -166,7 +167,7 @@ def convolution(
         shape = (input.shape[0], weight.shape[1] * groups, *out)
         result = k.convolution_backward(input, None, weight, shape, weight.shape, stride, padding, dilation, groups)[0]
         if bias is not None:
-            result += bias.reshape(-1, *[1] * dims)
+            add(result, bias.reshape(-1, *[1] * dims), result)
     else:
         result = k.convolution(input, weight, bias, stride, padding, dilation, groups)
     if _channels_last(input) or _channels_last(weight):

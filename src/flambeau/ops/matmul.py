@@ -394,10 +394,10 @@ def _combined(input: Array, factor: Any, a: Array, b: Array, beta: Any, alpha: A
     if product.dtype.kind in "iu":  # whole numbers are scaled by whole numbers
         alpha, beta = int(alpha), int(beta)
     if alpha != 1:
-        product = (product * alpha).astype(product.dtype, copy=False)
+        product = multiply(product, alpha).astype(product.dtype, copy=False)
     if beta == 0:
         return product
-    return (product + (input if beta == 1 else input * beta)).astype(product.dtype, copy=False)
+    return add(product, input if beta == 1 else multiply(input, beta)).astype(product.dtype, copy=False)
 
 
 def _check_scales(dtype: Any, *scales: Any) -> None:

@@ -16,6 +16,7 @@ from ..core.generator import Generator, default_generator
 from ..core.layout import broadcast_shapes, strided
 from ..kernels import memory, sampling
 from ..kernels import random as k
+from ..kernels.elementwise import add, multiply
 from ..tensor import PLAIN, Tensor, guard_in_place, wrap
 from .creation import like_array
 from .definition import Array, attach, composite, explained_here, formula_function, handle_overrides, operator, write_out
@@ -479,10 +480,10 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
         array = memory.empty(shape, like._array.dtype)
         if isinstance(std, Tensor):
             k.normal_(array, 0.0, 1.0, generator)
-            array *= std._array
+            multiply(array, std._array, array)
         else:
             k.normal_(array, 0.0, float(std), generator)
-        array += mean._array if isinstance(mean, Tensor) else mean
+        add(array, mean._array if isinstance(mean, Tensor) else mean, array)
         if isinstance(mean, Tensor):
             result = normal_of_mean.function(mean, array) if not isinstance(std, Tensor) else normal_of_both.function(mean, std, array)
         else:

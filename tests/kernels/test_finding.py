@@ -149,3 +149,11 @@ def test_the_logarithm_is_rounded_before_the_product(function):
     found = special.entr(x) if function == "entr" else special.xlogy(x, x)
     np.testing.assert_array_max_ulp(found[3:], wanted[3:], 1)
     np.testing.assert_array_equal(found[:3], wanted[:3])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5,), (3, 100), (2, 33, 7), (4, 5, 70)])
+def test_products(shape, dtype):
+    x = np.random.default_rng(6).random(shape).astype(dtype) + dtype(0.5)
+    for axes in (None, *[(axis,) for axis in range(x.ndim)]):
+        np.testing.assert_allclose(reduction.prod(x, axes), np.multiply.reduce(x, axes), rtol=1e-5 if dtype is np.float32 else 1e-13)

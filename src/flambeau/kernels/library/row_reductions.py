@@ -85,7 +85,7 @@ def products(kind: str) -> Callable[..., Any]:
     """`kernel(out, x, outer, n, inner)`: the products in PyTorch's order: of rows, four vectors side by side, their products pairwise, then
     lane by lane, then what is left; of columns, one after the other."""
     element = ELEMENT[kind]
-    lanes = _REGISTER // int(kind[1:]) * 8
+    lanes = _REGISTER * 8 // int(kind[1:])
     vector = f"<{lanes} x {element}>"
     code = Code("products", "out x n:i64 inner:i64 begin:i64 end:i64")
     out, x, n, inner, begin, end = code.arguments

@@ -1,5 +1,6 @@
 """Linear algebra: results, first and second derivatives, errors."""
 
+import math
 from functools import partial
 
 from harness import Row, parity, rand, randn, rows, value
@@ -105,6 +106,7 @@ test_factors = rows(
 )
 
 test_norms_and_products = rows(
+    Row("torch.linalg.cross(a, b)", a=value([math.inf, 0.0, 3e38]), b=value([0.0, 2.0, 3e38]), name="cross of infinite numbers"),
     *[
         Made(f"torch.linalg.matrix_norm(a, {ord})", a=randn(2, 3, 4), grad=True, rtol=1e-4, atol=1e-4)
         for ord in ("'fro'", "'nuc'", "1", "-1", "2", "-2", "float('inf')", "-float('inf')")

@@ -1,6 +1,8 @@
 """Matrix products."""
 
-from harness import Row, randint, randn, rows
+import math
+
+from harness import Row, randint, randn, rows, value
 
 FLOATS = "float32 float64 float16 bfloat16 complex64 int64"
 
@@ -28,6 +30,7 @@ test_products = rows(
 )
 
 test_sums_with_products = rows(
+    Row("torch.addr(x, a, b, beta=2)", x=value([[3e38], [-math.inf]]), a=value([3e38, math.inf]), b=value([2.0]), name="infinite addr"),
     Row(
         "torch.addmm(c, a, b), torch.addmm(v, a, b, beta=0.5, alpha=2), c.addmm(a, b, beta=0)",
         a=randn(3, 4),

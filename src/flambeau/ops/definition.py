@@ -45,6 +45,7 @@ from .dispatch import write_out as write_out
 from .in_place import apply_in_place as apply_in_place
 from .in_place import slow_dunder_in_place, slow_in_place
 from .modes import modes, stacks
+from .recording import apply_source, counted, record_source, saved_names
 from .running import (
     F32,
     F64,
@@ -53,10 +54,8 @@ from .running import (
     INTEGERS,
     NUMBERS,
     UNSUITED,
-    any_half,
     any_requires_grad,
     as_array,
-    backward_in_halves,
     both_to_float,
     broadcast_failure,
     call_node_hooks,
@@ -515,7 +514,7 @@ class Operator:
                 f"t = new_view(r, {tensor_params[0]})" if self.view else "t = new_tensor(r)",
             ]
             if may_record and (differentiable or refuses):
-                result = "t" if "result" in self._saved_names() else "r"
+                result = "t" if "result" in saved_names(self) else "r"
                 lines += [
                     f"if ({' or '.join(may_record)}) and grad_mode.enabled:",
                     f"    node = record({result}{record_args})",
@@ -609,21 +608,14 @@ class Operator:
 
     # --- recording ---------------------------------------------------------------------------------------------
 
-    def _saved_names(self) -> list[str]:
-        """What the formulas take, in a fixed order."""
-        wanted: set[str] = set()
-        for formula in (*self.formulas.values(), *([self.joint_formula] if self.joint_formula else [])):
-            wanted |= set(_arguments(formula)) - {"F", "grad", "grads", "needs"}
-        return sorted(wanted)
-
     @property
     def node_type(self) -> type[Node]:
         """The class of this operator's nodes."""
         if self._node_class is None:
             cls = node_class(self.node_name)
             cls.outputs = 1 if self.visible == 1 else self.outputs
-            cls.spec = tuple(self._spec(n) for n in self._saved_names())
-            cls.apply = self._apply_function()  # type: ignore[method-assign]
+            cls.spec = tuple(self._spec(n) for n in saved_names(self))
+            cls.apply = self._compile("apply", *apply_source(self))  # type: ignore[method-assign]
             self._node_class = cls
         return self._node_class
 
@@ -640,141 +632,13 @@ class Operator:
             return name, "list" if self.kinds[name] == "list" else "input", self._edge_position(name)
         return name, "value", -1
 
-    def _apply_function(self) -> FunctionType:
-        names = self._saved_names()
-        scope: dict[str, Any] = {"formula": self.joint_formula, "OP": self}
-        lines = [f"    {', '.join(names)}, = saved"] if names else []
-        gradient = "grads" if self.outputs != 1 else "grad"
-        if self.visible > 1 and not self.kernel_backward and not self.view:
-            lines.insert(0, "    if F is arrays and any_half(grads):")
-            lines.insert(1, "        return backward_in_halves(self, grads, saved)")
-            scope |= {"arrays": arrays, "any_half": any_half, "backward_in_halves": backward_in_halves}
-        elif self.visible == 1 and not self.kernel_backward and not self.view:
-            g = gradient
-            lines.insert(0, f"    if {g}.dtype is not F32 and F is arrays and {g}.__class__ is ndarray and {g}.dtype.char in 'eE':")
-            lines.insert(1, f"        return backward_in_halves(self, {g}, saved)")
-            scope |= {"F32": F32, "ndarray": ndarray, "arrays": arrays, "backward_in_halves": backward_in_halves}
-        if self.outputs == 0:
-            lines += ["    if self.outputs == 1:", "        grads = [grads]"]
-        elif self.visible == 1 and self.outputs > 1:
-            lines.append(f"    grads = [grads{', None' * self.hidden}]")
-        params = self.differentiable_params
-        if self.joint_formula is not None:
-            args = ", ".join(
-                {"F": "F", "grad": gradient, "grads": gradient, "needs": "[e is not None for e in self.edges]"}.get(a, a)
-                for a in _arguments(self.joint_formula)
-            )
-            lines.append(f"    return formula({args})")
-        else:
-            results = []
-            has_list = any(self.kinds[p] == "list" for p in params)
-            for i, p in enumerate(params):
-                scope[f"d_{p}"] = self.formulas[p]
-                args = ", ".join({"F": "F", "grad": gradient, "grads": gradient, "needs": "[e is not None for e in self.edges]"}.get(a, a)
-                                 for a in _arguments(self.formulas[p]))  # fmt: skip
-                if self.kinds[p] == "list":
-                    results.append(f"*d_{p}({args})")
-                elif len(params) == 1:
-                    results.append(f"d_{p}({args})")
-                else:
-                    position = f"len(edges) - {len(params) - i}" if has_list and i else str(i)
-                    results.append(f"d_{p}({args}) if edges[{position}] is not None else None")
-            if len(params) > 1:
-                lines.append("    edges = self.edges")
-            lines.append(f"    return ({', '.join(results)},)")
-        return self._compile("apply", f"def apply(self, F, {gradient}, saved):\n" + "\n".join(lines) + "\n", scope)
-
     @property
     def record(self) -> Callable[..., Any]:
         """`record(result, each parameter (and its array)...)`: a new node, or None where no input needs a gradient."""
         if self._record is None:
-            self._record = self._record_function()
+            node = self.node_type if self.outputs else counted(self.node_type)
+            self._record = self._compile("record", record_source(self), dict(self._scope(), variant=self._variant, NODE=node))
         return self._record
-
-    def _record_function(self) -> FunctionType:
-        params = self.differentiable_params
-        names = self._saved_names()
-        signature = "".join(f", {n}, a_{n}" if n in self.tensor_params else f", {n}" for n in self.params)
-        lines: list[str] = []
-        for n in self.tensor_params:
-            if n not in params and self.kinds[n] != "list":
-                guard = f"{n} is not None and {n}.__class__ not in NUMBERS and " if self.kinds[n] in ("optional", "number") else ""
-                lines.append(f"if {guard}{n}.requires_grad: raise no_derivative(OP, {n!r})")
-        edge_parts, tests = [], []
-        for p in params:
-            kind = self.kinds[p]
-            if kind == "list":
-                lines.append(f"e_{p} = [edge_of(t) for t in {p}]")
-                edge_parts.append(f"*e_{p}")
-                tests.append(f"not any(e is not None for e in e_{p})")
-                continue
-            prefix = ""
-            if kind in ("optional", "number"):
-                absent = f"{p} is None" if kind == "optional" else f"{p}.__class__ in NUMBERS"
-                lines += [f"if {absent}:", f"    e_{p} = None", "else:"]
-                prefix = "    "
-            lines += [
-                f"{prefix}if {p}._view is not None: {p}._view.sync({p})",
-                f"{prefix}e_{p} = ({p}._node or {p}) if {p}._requires_grad else None",
-            ]
-            edge_parts.append(f"e_{p}")
-            tests.append(f"e_{p} is None")
-        if not params:
-            lines.append("return None")
-            return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), self._scope())
-        # Views made under no_grad of what requires a gradient: their results require one too, but it leads nowhere.
-        nowhere = [f"({p}._view is None or not {p}._view.base._requires_grad)" for p in params if self.kinds[p] == "tensor"]
-        nowhere += [f"not any(t._view is not None and t._view.base._requires_grad for t in {p})" for p in params if self.kinds[p] == "list"]
-        lines.append(f"if {' and '.join(tests + nowhere)}: return None")
-        chosen = ", ".join(f"a_{n}" if n in self.tensor_params else n for n in self.params)
-        saved, versions = [], []
-        for n in names:
-            needed = self._needed_for(n)
-            condition = "" if needed is None else " or ".join(f"e_{p} is not None" for p in needed)
-            if n == "result" or (n.startswith("result") and n[6:].isdigit()):
-                if self.outputs == 1:
-                    saved.append("result._array")
-                    versions.append("result")
-                else:
-                    saved.append(f"result[{n[6:] or 0}]")
-            elif n in self.tensor_params:
-                kind = self.kinds[n]
-                value = f"({n} if {n}.__class__ in NUMBERS else a_{n})" if self.rounds_number and kind == "number" else f"a_{n}"
-                saved.append(f"{value} if {condition} else None" if condition else value)
-                exists = {"optional": f"{n} is not None", "number": f"{n}.__class__ not in NUMBERS"}.get(kind, "")
-                if kind != "list":
-                    test = " and ".join(filter(None, (exists, f"({condition})" if condition else "")))
-                    versions.append(f"{n} if {test} else None" if test else n)
-            elif n.endswith("_shape") and n[:-6] in self.tensor_params:
-                base = n[:-6]
-                saved.append(f"[x.shape for x in a_{base}]" if self.kinds[base] == "list" else
-                             f"getattr(a_{base}, 'shape', ())")  # fmt: skip
-            elif n.endswith("_strides") and n[:-8] in self.tensor_params:
-                saved.append(f"a_{n[:-8]}.strides")
-            elif n.endswith("_dtype") and n[:-6] in self.tensor_params:
-                saved.append(f"{n[:-6]}._array.dtype")
-            elif n in self.params:
-                saved.append(n)
-            else:
-                raise TypeError(f"the derivative of {self.name} takes {n!r}, which is neither a parameter nor a result")
-        if self.outputs == 1:
-            r = "result._array" if "result" in names else "result"
-            shape, dtype = f"{r}.shape", f"{r}.dtype"
-        elif self.visible == 1:
-            shape, dtype = "result[0].shape", "result[0].dtype"
-        elif self.outputs:
-            shape, dtype = "[r.shape for r in result]", "[r.dtype for r in result]"
-        else:  # as many as come
-            shape, dtype = (f"result[0].{x} if len(result) == 1 else [r.{x} for r in result]" for x in ("shape", "dtype"))
-        kind = f"variant({chosen})" if self.choose_node else "NODE"
-        edges, kept, watched = (f"({', '.join(parts)},)" if parts else "()" for parts in (edge_parts, saved, versions))
-        lines.append(f"node = new_node({kind}, {shape}, {dtype}, {edges}, {kept}, {watched})")
-        if not self.outputs:
-            lines.append("node.outputs = len(result)")
-        lines += ["if modes.active and stacks.node_hooks:", "    call_node_hooks(node)"]
-        lines.append("return node")
-        scope = dict(self._scope(), variant=self._variant, NODE=self.node_type if self.outputs else _counted(self.node_type))
-        return self._compile("record", f"def record(result{signature}):\n" + "".join(f"    {x}\n" for x in lines), scope)
 
     def _variant(self, *arrays_: Any) -> type[Node]:
         """The node class for these arrays, where its name depends on them."""
@@ -783,14 +647,6 @@ class Operator:
         if name not in self._variants:
             self._variants[name] = type(name, (self.node_type,), {"__slots__": (), "__module__": "torch.autograd"})
         return self._variants[name]
-
-    def _needed_for(self, name: str) -> list[str] | None:
-        """The differentiable parameters whose formulas take `name`; None if that is always so."""
-        params = self.differentiable_params
-        if self.joint_formula is not None or len(params) == 1:
-            return None
-        needed = [p for p in params if name in _arguments(self.formulas[p])]
-        return None if len(needed) == len(params) or any(self.kinds[p] == "list" for p in params) else needed
 
     def as_called(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """All parameters in order, as the user would have passed them: without trailing defaults."""
@@ -812,16 +668,6 @@ def use_native_parts() -> dict[str, Any]:
         for scope in (_SCOPE, *_SCOPES):
             scope.update(shared)
     return shared
-
-
-def _counted(cls: type[Node]) -> type[Node]:
-    """A node class whose number of outputs differs from node to node."""
-    return type(cls.__name__, (cls,), {"__slots__": ("outputs",), "__module__": cls.__module__})
-
-
-def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
-    code = function.__code__
-    return code.co_varnames[: code.co_argcount]
 
 
 def _first_call(*args, OP, **kwargs):  # type: ignore[no-untyped-def]

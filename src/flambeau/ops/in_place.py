@@ -18,6 +18,7 @@ from ..kernels.memory import clone_like, copy_into
 from ..tensor import Tensor
 from .dispatch import handle_overrides, overriding
 from .modes import stacks
+from .recording import saved_names
 from .running import (
     F32,
     NUMBERS,
@@ -122,7 +123,7 @@ def apply_in_place(op: Operator, input: Any, args: tuple[Any, ...], name: str = 
     rounds = op.rounds_number or op.promote == "compare"
     positions = [i for i, p in enumerate(op.params) if op.kinds[p] in ("tensor", "number")]
     final = _promote(op, values, positions, rounds)
-    keep_input = recording and any(n == op.params[0] for n in op._saved_names())
+    keep_input = recording and any(n == op.params[0] for n in saved_names(op))
     own = values[0] is target
     if keep_input and own:
         values[0] = clone_like(target, target)
@@ -237,7 +238,7 @@ def _record(op: Operator, input: Tensor, args: tuple[Any, ...], values: list[Any
         flat.append(v)
         if op.kinds[p] != "value":
             flat.append(value)
-    node = op.record(input if "result" in op._saved_names() else input._array, *flat)
+    node = op.record(input if "result" in saved_names(op) else input._array, *flat)
     if node is not None:
         if keep_input:
             node.versions = ()

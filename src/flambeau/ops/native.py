@@ -19,6 +19,7 @@ from ..kernels.compiler.code import Code, Value, Variable
 from ..kernels.compiler.expression import Expression
 from ..tensor import Tensor
 from .native_objects import DECLINED, FULL, ONE, ROW, Fields, Table, Writer, common_table, fields
+from .recording import arguments, needed_for, saved_names
 
 if TYPE_CHECKING:
     from .definition import Operator
@@ -151,7 +152,7 @@ class _OperatorWriter(Writer):
         super().__init__(table, places)
         self.native = native
         self.op = native.op
-        self.saved = self.op._saved_names() if native.records else []
+        self.saved = saved_names(self.op) if native.records else []
 
     # --- kernels -------------------------------------------------------------------------------------------------
 
@@ -405,7 +406,7 @@ class _OperatorWriter(Writer):
         code.set_field(node, node_at["shape"], code.call("ptr", "shape_tuple", code["result"]))
         saved, versions = [], []
         for n in self.saved:
-            needed = op._needed_for(n)
+            needed = needed_for(op, n)
             condition = code.value(True)
             if needed is not None:
                 condition = code.value(False)
@@ -505,16 +506,15 @@ class _OperatorWriter(Writer):
     def traced(self, p: str) -> tuple[Callable[..., Any], list[str]]:
         """The derivative formula of a parameter as a function of expressions, and the names of those it takes."""
         formula = self.op.formulas[p]
-        from .definition import _arguments
 
-        takes = [n for n in _arguments(formula) if n != "F"]
+        takes = [n for n in arguments(formula) if n != "F"]
         constants = {n: self.op.defaults[n] for n in takes if n in self.op.params and n not in self.native.operands}
         if self.native.constant is not None:
             constants[self.native.operands[1]] = self.native.constant
         leaves = [n for n in takes if n not in constants]
 
         def function(**values: Any) -> Any:
-            return formula(*(_Expressions() if n == "F" else values[n] if n in values else constants[n] for n in _arguments(formula)))
+            return formula(*(_Expressions() if n == "F" else values[n] if n in values else constants[n] for n in arguments(formula)))
 
         return function, leaves
 

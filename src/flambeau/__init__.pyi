@@ -32,6 +32,7 @@ from . import random as random
 from . import return_types as return_types
 from . import serialization as serialization
 from . import signal as signal
+from . import sparse as sparse
 from . import special as special
 from . import storage as storage
 from . import testing as testing
@@ -594,6 +595,7 @@ def histc(input: Any, bins: builtins.int = 100, min: builtins.float = 0, max: bu
 def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: builtins.bool = False, out: Any = None) -> Any: ...
 def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, density: builtins.bool = False) -> Any: ...
 def hsplit(input: Tensor, indices_or_sections: Any) -> Any: ...
+def hspmm(mat1: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor: ...
 def hstack(tensors: Any, *, out: Any = None) -> Tensor: ...
 def hypot(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor: ...
 def i0(input: Tensor, *, out: Any = None) -> Tensor: ...
@@ -1019,7 +1021,7 @@ def rand_like(
     generator: Any = None,
 ) -> Tensor: ...
 def randint(
-    low: Any,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -1109,6 +1111,7 @@ def rrelu_(
 def rsqrt(input: Tensor, *, out: Any = None) -> Tensor: ...
 def rsqrt_(input: Tensor, *, out: Any = None) -> Tensor: ...
 def rsub(input: Tensor, other: Tensor | builtins.complex, alpha: Any = 1, *, out: Any = None) -> Tensor: ...
+def saddmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any: ...
 def save(
     obj: Any,
     f: Any,
@@ -1210,19 +1213,96 @@ def slice_scatter(
     input: Tensor, src: Tensor, dim: builtins.int = 0, start: Any = None, end: Any = None, step: builtins.int = 1, *, out: Any = None
 ) -> Tensor: ...
 def slogdet(input: Any) -> Any: ...
+def smm(input: Any, mat: Any) -> Any: ...
 def softmax(input: Tensor, dim: builtins.int, dtype: Any = None, *, out: Any = None) -> Tensor: ...
 def solve(*args: Any, **kwargs: Any) -> Any: ...
 def sort(input: Any, dim: Any = -1, descending: builtins.bool = False, stable: builtins.bool = False, *, out: Any = None) -> Any: ...
+def sparse_bsc_tensor(
+    ccol_indices: Any,
+    row_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: builtins.bool = False,
+    requires_grad: builtins.bool = False,
+    check_invariants: builtins.bool | None = None,
+) -> Tensor: ...
+def sparse_bsr_tensor(
+    crow_indices: Any,
+    col_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: builtins.bool = False,
+    requires_grad: builtins.bool = False,
+    check_invariants: builtins.bool | None = None,
+) -> Tensor: ...
+def sparse_compressed_tensor(
+    compressed_indices: Any,
+    plain_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: builtins.bool = False,
+    requires_grad: builtins.bool = False,
+    check_invariants: builtins.bool | None = None,
+) -> Tensor: ...
+def sparse_coo_tensor(
+    indices: Any = None,
+    values: Any = None,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: builtins.bool = False,
+    requires_grad: builtins.bool = False,
+    check_invariants: builtins.bool | None = None,
+    is_coalesced: builtins.bool | None = None,
+) -> Tensor: ...
+def sparse_csc_tensor(
+    ccol_indices: Any,
+    row_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    pin_memory: builtins.bool = False,
+    requires_grad: builtins.bool = False,
+    check_invariants: builtins.bool | None = None,
+) -> Tensor: ...
+def sparse_csr_tensor(
+    crow_indices: Any,
+    col_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: builtins.bool = False,
+    requires_grad: builtins.bool = False,
+    check_invariants: builtins.bool | None = None,
+) -> Tensor: ...
 def split(tensor: Tensor, split_size_or_sections: Any, dim: builtins.int = 0) -> Any: ...
 def split_copy(*args: Any, out: Any = None, **kwargs: Any) -> Any: ...
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: builtins.int = 0) -> Any: ...
 def split_with_sizes_copy(*args: Any, out: Any = None, **kwargs: Any) -> Any: ...
+def spmm(input: Any, mat2: Any) -> Any: ...
 def sqrt(input: Tensor, *, out: Any = None) -> Tensor: ...
 def sqrt_(input: Tensor, *, out: Any = None) -> Tensor: ...
 def square(input: Tensor, *, out: Any = None) -> Tensor: ...
 def square_(input: Tensor, *, out: Any = None) -> Tensor: ...
 def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor: ...
 def squeeze_copy(*args: Any, out: Any = None, **kwargs: Any) -> Any: ...
+def sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor: ...
 def stack(tensors: Sequence[Tensor], dim: builtins.int = 0, *, out: Any = None) -> Tensor: ...
 def std(
     input: Any,

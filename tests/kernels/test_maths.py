@@ -158,6 +158,7 @@ LIMITS: dict[str, list[tuple[float, float]]] = {
     "sinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (1e4, INF), (1e-40, 1e-40)],
     "cosh": [(0.0, 1.0), (INF, INF), (-INF, INF), (-1e4, INF)],
     "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (1e-40, 1e-40)],
+    "vector_tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (1e-40, 1e-40)],
     "asinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (1e-40, 1e-40)],
     "acosh": [(1.0, 0.0), (0.5, NAN), (-INF, NAN), (INF, INF), (-1e30, NAN)],
     "atanh": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (2.0, NAN), (1e-40, 1e-40)],

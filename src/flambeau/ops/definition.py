@@ -636,8 +636,10 @@ class Operator:
     def record(self) -> Callable[..., Any]:
         """`record(result, each parameter (and its array)...)`: a new node, or None where no input needs a gradient."""
         if self._record is None:
-            node = self.node_type if self.outputs else counted(self.node_type)
-            self._record = self._compile("record", record_source(self), dict(self._scope(), variant=self._variant, NODE=node))
+            scope = self._scope()
+            if self.differentiable_params:
+                scope |= {"variant": self._variant, "NODE": self.node_type if self.outputs else counted(self.node_type)}
+            self._record = self._compile("record", record_source(self), scope)
         return self._record
 
     def _variant(self, *arrays_: Any) -> type[Node]:

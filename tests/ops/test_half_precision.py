@@ -56,6 +56,8 @@ test_functions = rows(
     *[row(f"torch.{n}(x)", x=rand(*SHAPE, low=0.1, high=0.9)) for n in "sqrt rsqrt reciprocal log2 log10 log1p exp2 expm1".split()],
     *[row(f"torch.{n}(x)", x=rand(*SHAPE, low=0.1, high=0.9)) for n in ("logit", "special.entr")],
     row("torch.logit(x, 0.1)", x=rand(*SHAPE)),
+    row("torch.logit(x, 0.2)", x=rand()),
+    row("1.5 - x.clamp(0.2, 0.8)", x=rand()),
     row("torch.xlogy(x, y)", x=randn(*SHAPE), y=rand(*SHAPE, low=0.1, high=0.9)),
     row("torch.special.xlog1py(x, y)", x=randn(*SHAPE), y=rand(*SHAPE, low=0.1, high=0.9)),
     *[backward(f"F.{n}(x)", x=randn(*SHAPE)) for n in "softshrink hardshrink hardtanh relu6 leaky_relu logsigmoid glu".split()],

@@ -50,13 +50,10 @@ def arithmetic(ufunc: Callable[..., Any], kernels: Two, boolean: bool = False, s
             result = two_operands(kernels, x, y, out, boolean)
             if result is not None:
                 return result
-        if y.__class__ is not ndarray:
-            if y.__class__ in NUMBERS and x.dtype.char in LOW:
+        if x.__class__ is not ndarray or y.__class__ is not ndarray:
+            if y.__class__ in NUMBERS and x.dtype.char in LOW or x.__class__ in NUMBERS and y.dtype.char in LOW:
                 return beside_number(ufunc, kernels, x, y, out, boolean)
-        elif x.__class__ is not ndarray:
-            if x.__class__ in NUMBERS and y.dtype.char in LOW:
-                return beside_number(ufunc, kernels, x, y, out, boolean)
-        elif steps and x.dtype.char in LOW:
+        if steps and x.dtype.char in LOW:
             return in_steps(kernels, x, y, out)
         token = silence(SILENT)
         try:

@@ -509,3 +509,18 @@ def test_threads_share_a_leaf(torch):
     thread.start()
     thread.join()
     return x.grad
+
+
+test_a_result_that_the_backward_takes_is_watched = rows(
+    *(
+        Row(f"{setup}; y.mul_(2); y.sum().backward(); x.grad", x=randn(1, 2, 6, 16), grad=True, name=name)
+        for name, setup in {
+            "flash attention": "y = F.scaled_dot_product_attention(x, x, x)",
+            "attention of operators": "y = F.scaled_dot_product_attention(x[0, 0], x[0, 0], x[0, 0])",
+            "qr": "y = torch.linalg.qr(x)[0]",
+            "svd": "y = torch.linalg.svd(x)[1]",
+            "max": "y = x.max(-1).values",
+            "layer norm": "y = F.layer_norm(x, (16,))",
+        }.items()
+    )
+)

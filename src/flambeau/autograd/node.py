@@ -133,11 +133,14 @@ class Node:
         return saved
 
     def _raise_modified(self, versions: Any, i: int) -> None:
-        saved = [(kind, index, v) for (_, kind, index), v in zip(self.spec, self.saved) if kind != "value" and hasattr(v, "strides")]
-        if i // 2 < len(saved):
-            kind, index, array = saved[i // 2]
+        entries = [(*entry, v) for entry, v in zip(self.spec, self.saved) if entry[1] != "value" and hasattr(v, "strides")]
+        entries.sort(key=lambda entry: entry[1] == "result" and entry[0] != "result")  # several results are remembered last
+        if i // 2 < len(entries):
+            name, kind, index, array = entries[i // 2]
             edge = self.edges[index] if kind == "input" and index < len(self.edges) else None
-            raise modified(versions, i, array, self if kind == "result" else edge, kind == "result")
+            if kind == "result":
+                edge = self if name == "result" else Output(self, index)
+            raise modified(versions, i, array, edge, kind == "result")
         raise modified(versions, i, None, None)
 
 

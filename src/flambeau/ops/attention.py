@@ -34,23 +34,37 @@ def check_choice(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: fl
         raise RuntimeError("No available kernel.  Aborting execution.")
 
 
-def _attention_node(query: Array, key: Array, value: Array, mask: Any, dropout: float, scale: float) -> str:
-    return "ScaledDotProductFlashAttentionForCpuBackward0" if k.is_flash(query, key, value, dropout) else "UnsafeViewBackward0"
-
-
-@operator(outputs=3, hidden=2, node=_attention_node, out=False)
+@operator(outputs=3, hidden=2, node="UnsafeViewBackward0", out=False)
 def attention(query: Array, key: Array, value: Array, mask: Any, dropout: Any, scale: Any) -> Array:
     """softmax(query @ key.T * scale + mask) @ value, the probabilities and the dropout mask. `mask` is an array or None."""
     return k.attention(query, key, value, mask, dropout, scale)
 
 
-def _attention_gradients(
-    F: Any, grads: Any, query: Any, key: Any, value: Any, mask: Any, dropout: Any, scale: Any, result0: Any, result1: Any, result2: Any
-) -> Any:
-    return F.attention_backward(grads[0], query, key, value, result0, result1, result2, dropout, scale, mask)
+attention.joint("query", "key", "value")(
+    lambda F, grads, query, key, value, mask, dropout, scale, result1, result2: F.attention_backward(
+        grads[0], query, key, value, None, result1, result2, dropout, scale, mask
+    )
+)
 
 
-attention.joint("query", "key", "value")(_attention_gradients)
+@operator(outputs=3, hidden=2, node="ScaledDotProductFlashAttentionForCpuBackward0", out=False)
+def flash_attention(query: Array, key: Array, value: Array, mask: Any, scale: Any) -> Array:
+    """The same where PyTorch's fused kernel serves (`kernels.attention.is_flash`); its backward takes the result, too."""
+    return k.attention(query, key, value, mask, 0.0, scale)
+
+
+flash_attention.joint("query", "key", "value")(
+    lambda F, grads, query, key, value, mask, scale, result0, result1, result2: F.attention_backward(
+        grads[0], query, key, value, result0, result1, result2, 0.0, scale, mask
+    )
+)
+
+
+def _attend(query: Any, key: Any, value: Any, mask: Any, dropout: float, scale: float) -> Any:
+    """Attention by the operator that PyTorch's way of computing it stands for."""
+    if k.is_flash(query._array, key._array, value._array, dropout):
+        return flash_attention.function(query, key, value, mask, scale)
+    return attention.function(query, key, value, mask, dropout, scale)
 
 
 def _backward_tensors(grad: Any, q: Any, key: Any, v: Any, out: Any, p: Any, kept: Any, dropout: float, scale: float, mask: Any) -> Any:
@@ -148,7 +162,7 @@ def scaled_dot_product_attention(
         weights = (query @ key.transpose(-2, -1)) * scale + attn_mask
         return F["dropout"](tensors.softmax(weights, -1), dropout_p) @ value
     mask = k.Causal(query.shape[-2], key.shape[-2]) if is_causal else None if attn_mask is None else attn_mask._array
-    return attention.function(query, key, value, mask, dropout_p, scale)
+    return _attend(query, key, value, mask, dropout_p, scale)
 
 
 def _sizes_differ(query: Any, expected: int, other: Any, found: int) -> str:

@@ -23,7 +23,7 @@ called; pdb shows its source.
 """
 
 import linecache
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from types import CodeType, FunctionType
 from typing import Any, Callable
@@ -607,6 +607,11 @@ class Operator:
         return lines
 
     # --- recording ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def saved_results(self) -> frozenset[int]:
+        """Which of several results the formulas take: changing one in place spoils the backward."""
+        return frozenset(int(n[6:]) for n in saved_names(self) if n.startswith("result") and n[6:].isdigit())
 
     @property
     def node_type(self) -> type[Node]:

@@ -341,7 +341,12 @@ def _run(layer: Any, states_of: Any, args: tuple[Any, ...]) -> Any:
         input = input.transpose(0, 1)
     out, *last = _network(layer, input, None, states_of(hx), params, has_biases, num_layers, dropout, train, bidirectional)
     if batch_first:  # PyTorch does it in place, but for LSTMs, which shows in the name of the node
-        out = out.transpose(0, 1) if layer is _lstm_over else out.transpose_(0, 1)
+        if layer is _lstm_over:
+            out = out.transpose(0, 1)
+        else:
+            out = out.transpose_(0, 1)
+            if out._counter:  # no element has changed, and the backward takes them
+                out._counter[0] -= 1
     return out, *last
 
 

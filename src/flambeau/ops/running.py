@@ -263,6 +263,9 @@ def wrap_outputs(op: Operator, results: Any, node: Node | None, source: Any) -> 
         if source is not None:
             shared_version(source)
             make_view(t, source, True)
+        if node is not None and i in op.saved_results:
+            counter = remembered_version(t)
+            node.versions += (counter, counter[0])
         visible.append(t)
     if op.hidden and len(visible) == 1:
         return visible[0]
